@@ -1,0 +1,26 @@
+"""A figure as a picture in the run's folder and in TensorBoard."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+from matplotlib.figure import Figure
+from pytorch_lightning.loggers import TensorBoardLogger
+
+
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> Figure:
+    """An empty figure, inches wide and high, that needs no screen."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.subplots(rows, columns)
+    return figure
+
+
+def save_figure(trainer: pl.Trainer, figure: Figure, name: str) -> Path:
+    """Write `figures/<name>.png` into the run's folder, and the same under `figures/<name>` to TensorBoard."""
+    folder = Path(trainer.default_root_dir) / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
+    figure.savefig(path, dpi=130)
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_figure(f"figures/{name}", figure, trainer.global_step, close=False)
+    return path

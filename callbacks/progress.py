@@ -1,0 +1,113 @@
+"""The progress of a training: rate, the figure that matters, and the time left."""
+
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ProgressBar
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class TrainingProgress(ProgressBar):
+    """One bar over the whole training on a terminal; a line every few seconds where there is none.
+
+    Shows batches done, items a second (episodes of a bandit, drawings of an image data set), the newest
+    training and validation figures, time gone and time left.
+
+    Args:
+        seconds_between_lines: pause between two lines where the output is no terminal.
+    """
+
+    def __init__(self, seconds_between_lines: float = 10.0) -> None:
+        super().__init__()
+        self.seconds_between_lines = seconds_between_lines
+        self.console = Console(stderr=True)
+        self._bar: Progress | None = None
+        self._enabled = True
+
+    def disable(self) -> None:
+        self._enabled = False
+
+    def enable(self) -> None:
+        self._enabled = True
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._total = int(trainer.num_training_batches * (trainer.max_epochs or 1))
+        if trainer.max_epochs == -1:
+            self._total = 0
+        self._begun = self._last_line = time.monotonic()
+        self._before = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        self._items = 0
+        if self._enabled and self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[figures]}"),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=self.console,
+                refresh_per_second=4,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("training", total=self._total or None, figures="")
+            self._bar.update(self._task, completed=max(self._before, 0))
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._items += _items(batch) * trainer.world_size
+        now = time.monotonic()
+        if self._bar is not None:
+            done = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+            figures = self._figures(trainer, batch) if now - self._last_line > 0.25 else None
+            if figures is not None:
+                self._last_line = now
+                self._bar.update(self._task, completed=done, figures=figures)
+        elif self._enabled and now - self._last_line > self.seconds_between_lines:
+            self._last_line = now
+            self._line(trainer, batch)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._stop()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._stop()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self._stop()
+
+    def print(self, *args: Any, **kwargs: Any) -> None:
+        print(*args, **kwargs, file=sys.stderr)
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._total or None)
+            self._bar.stop()
+            self._bar = None
+
+    def _figures(self, trainer: pl.Trainer, batch: Any) -> str:
+        rate = self._items / max(time.monotonic() - self._begun, 1e-9)
+        name = "episodes" if hasattr(batch, "episodes") else "drawings"
+        shown = [f"{rate:,.0f} {name}/s"]
+        for key in sorted(trainer.callback_metrics):
+            if key in ("train/reward", "val/reward", "train/loss_mse", "val/reconstruction_mse"):
+                shown.append(f"{key} {float(trainer.callback_metrics[key]):.4g}")
+        return "  ".join(shown)
+
+    def _line(self, trainer: pl.Trainer, batch: Any) -> None:
+        done = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        gone = time.monotonic() - self._begun
+        left = gone / max(done - max(self._before, 0), 1) * max(self._total - done, 0)
+        self.print(
+            f"{done}/{self._total or '?'}  {self._figures(trainer, batch)}  {gone:.0f} s gone, {left:.0f} s left"
+        )
+
+
+def _items(batch: Any) -> int:
+    """Episodes in a block specification, else drawings in a batch."""
+    if hasattr(batch, "episodes"):
+        return int(batch.episodes * batch.batch_size)
+    return len(batch[0])

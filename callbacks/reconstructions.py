@@ -1,0 +1,73 @@
+"""Pictures of an autoencoder: originals above their reconstructions, and the embedding projector."""
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from matplotlib.figure import Figure
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
+
+from callbacks.figures import new_figure, save_figure
+
+
+class Reconstructions(pl.Callback):
+    """Draws validation drawings when training ends, and validation and test drawings after `test`; after `test`
+    also sends embeddings with their pictures to TensorBoard's projector.
+
+    Args:
+        pairs: drawings in a picture.
+        projected: drawings in the projector.
+    """
+
+    def __init__(self, pairs: int = 16, projected: int = 1000) -> None:
+        super().__init__()
+        self.pairs, self.projected = pairs, projected
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._draw(trainer, pl_module, "val")
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._draw(trainer, pl_module, "val")
+        self._draw(trainer, pl_module, "test")
+        self._project(trainer, pl_module)
+
+    @torch.no_grad()
+    def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
+        if not trainer.is_global_zero or trainer.fast_dev_run:
+            return
+        images, _ = _spread(trainer, split, self.pairs)
+        was_training = pl_module.training
+        pl_module.eval()
+        reconstructed = pl_module(images.to(pl_module.device)).cpu()
+        pl_module.train(was_training)
+        save_figure(trainer, pairs_figure(images, reconstructed, split), f"reconstructions_{split}")
+
+    @torch.no_grad()
+    def _project(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        images, names = _spread(trainer, "test", self.projected)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
+                embedded = pl_module.embed(images.to(pl_module.device)).cpu()  # type: ignore[operator]
+                logger.experiment.add_embedding(
+                    embedded, metadata=names, label_img=1 - images, tag="test_drawings", global_step=trainer.global_step
+                )
+
+
+def _spread(trainer: pl.Trainer, split: str, count: int) -> tuple[Tensor, list[str]]:
+    """`count` drawings evenly from a split, `[count, 1, S, S]`, and the names of their classes."""
+    part = getattr(trainer.datamodule, split)  # type: ignore[attr-defined]
+    chosen = torch.from_numpy(np.linspace(0, len(part.images) - 1, min(count, len(part.images))).astype(np.int64))
+    names = [part.class_names[int(label)] for label in part.labels[chosen]]
+    return part.images[chosen].unsqueeze(1).float() / 255, names
+
+
+def pairs_figure(originals: Tensor, reconstructed: Tensor, split: str) -> Figure:
+    """Originals `[N, 1, S, S]` in the upper row, reconstructions of the same shape in the lower."""
+    columns = len(originals)
+    figure = new_figure(0.7 * columns, 1.9, 2, columns)
+    for axes, image in zip(figure.axes, torch.cat([originals, reconstructed]), strict=True):
+        axes.imshow(image.squeeze(0), cmap="gray_r", vmin=0, vmax=1)
+        axes.set_axis_off()
+    error = float((originals - reconstructed).square().mean())
+    figure.suptitle(f"{split}: originals and reconstructions, mean squared error {error:.4f}", fontsize=9)
+    return figure

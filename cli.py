@@ -1,0 +1,37 @@
+"""Train, test and use every stage: `python cli.py {fit,validate,test,predict} --config configs/NAME.yaml`."""
+
+import sys
+
+# Imported so that a config can name them by their short names.
+from callbacks.bandit_figures import BanditFigures
+from callbacks.reconstructions import Reconstructions
+from datamodules.barcode_bandit import BarcodeBanditDataModule
+from datamodules.omniglot import OmniglotDataModule
+from launcher.main import run
+from launcher.stage_cli import StageCLI
+from lightning_modules.autoencoder import OmniglotAutoencoder
+from lightning_modules.episodic_agent import EpisodicAgent
+from losses.schedules import CosineSchedule, LinearSchedule, WarmupCosineSchedule
+from memory.episodic_memory import EpisodicMemory
+
+__all__ = [
+    "BanditFigures",
+    "BarcodeBanditDataModule",
+    "CosineSchedule",
+    "EpisodicAgent",
+    "EpisodicMemory",
+    "LinearSchedule",
+    "OmniglotAutoencoder",
+    "OmniglotDataModule",
+    "Reconstructions",
+    "WarmupCosineSchedule",
+]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status. One line on standard error where the input is at fault."""
+    return run(StageCLI, sys.argv[1:] if arguments is None else arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Blocks of bandit tasks: new ones for every training batch, fixed ones for validation and test."""
+
+import os
+from collections.abc import Iterator
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from datamodules.sampling import EpochBlocks, ShardedIndices
+from errors import require_positive
+from tasks.bandit import Bandit
+from tasks.blocks import BlockSpec, block_seed
+
+
+class BlockDataset(Dataset[BlockSpec]):
+    """Block `index` of a split: a pure function of (seed, split, rank, index)."""
+
+    def __init__(self, task: Bandit, batch_size: int, seed: int, split: str, rank: int = 0) -> None:
+        self.task, self.batch_size, self.seed, self.split, self.rank = task, batch_size, seed, split, rank
+
+    def __getitem__(self, index: int) -> BlockSpec:
+        return self.task.draw_block(self.batch_size, block_seed(self.seed, self.split, self.rank, index))
+
+
+class BanditDataModule(pl.LightningDataModule):
+    """Yields block specifications of a task; subclasses say which.
+
+    Training blocks depend on the run's seed, the process's rank and how many came before; validation and
+    test blocks on `evaluation_seed` alone, so that all runs are judged on the same ones.
+
+    Args:
+        task: the rules.
+        environments: independent environments B in a training batch.
+        blocks_per_epoch: training batches between two validations.
+        val_environments: environments in a validation block.
+        val_blocks: validation blocks.
+        test_environments: environments in a test block.
+        test_blocks: test blocks.
+        evaluation_seed: of the validation and test blocks.
+    """
+
+    def __init__(
+        self,
+        task: Bandit,
+        environments: int,
+        blocks_per_epoch: int,
+        val_environments: int,
+        val_blocks: int,
+        test_environments: int,
+        test_blocks: int,
+        evaluation_seed: int,
+    ) -> None:
+        super().__init__()
+        require_positive(
+            environments=environments,
+            blocks_per_epoch=blocks_per_epoch,
+            val_environments=val_environments,
+            val_blocks=val_blocks,
+            test_environments=test_environments,
+            test_blocks=test_blocks,
+        )
+        self.task, self.environments, self.blocks_per_epoch = task, environments, blocks_per_epoch
+        self.evaluation = {"val": (val_environments, val_blocks), "test": (test_environments, test_blocks)}
+        self.evaluation_seed = evaluation_seed
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What a model has to know of the data: filled into its arguments of the same name."""
+        return {"actions": self.task.arms, "cue_size": self.task.cue_size, "capacity": self.task.episodes}
+
+    def train_dataloader(self) -> DataLoader[BlockSpec]:
+        seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
+        rank = self.trainer.global_rank if self.trainer is not None else 0
+        dataset = BlockDataset(self.task, self.environments, seed, "train", rank)
+        return _loader(dataset, EpochBlocks(self.blocks_per_epoch))
+
+    def evaluation_blocks(self, split: str) -> Iterator[BlockSpec]:
+        """The fixed blocks of `val` or `test`, all of them, on the CPU."""
+        dataset = self._evaluation_dataset(split)
+        return (dataset[index] for index in range(self.evaluation[split][1]))
+
+    def _evaluation_dataset(self, split: str) -> BlockDataset:
+        return BlockDataset(self.task, self.evaluation[split][0], self.evaluation_seed, split)
+
+    def _evaluation_loader(self, split: str) -> DataLoader[BlockSpec]:
+        return _loader(self._evaluation_dataset(split), ShardedIndices(self.evaluation[split][1]))
+
+    def val_dataloader(self) -> DataLoader[BlockSpec]:
+        return self._evaluation_loader("val")
+
+    def test_dataloader(self) -> DataLoader[BlockSpec]:
+        return self._evaluation_loader("test")
+
+    def predict_dataloader(self) -> DataLoader[BlockSpec]:
+        return self._evaluation_loader("test")
+
+
+def _loader(dataset: BlockDataset, sampler: Sampler[int]) -> DataLoader[BlockSpec]:
+    return DataLoader(dataset, batch_size=None, sampler=sampler, collate_fn=_as_is)
+
+
+def _as_is(spec: BlockSpec) -> BlockSpec:
+    return spec
+
+
+def move(spec: BlockSpec, device: torch.device) -> BlockSpec:
+    """The specification with its tensors on `device`."""
+    return BlockSpec(*(field.to(device) if isinstance(field, torch.Tensor) else field for field in spec))

@@ -1,0 +1,200 @@
+"""LightningCLI with run folders, a configuration that always wins, and errors of one line."""
+
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from jsonargparse import Namespace
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from callbacks.hyperparameters import HyperparameterTab
+from callbacks.metrics_csv import MetricsCSV
+from callbacks.metrics_json import MetricsJSON
+from callbacks.progress import TrainingProgress
+from callbacks.random_state import RandomState
+from callbacks.run_checkpoint import RunCheckpoint, logged_before
+from errors import InputError, require
+from launcher.messages import one_line
+from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
+from networks.pretrained import read_checkpoint
+
+TRAINER_DEFAULTS = {
+    "use_distributed_sampler": False,  # the data modules share out the data themselves
+    "num_sanity_val_steps": 0,  # a run's validation figures all belong to an epoch
+    "enable_model_summary": False,
+    "log_every_n_steps": 1,
+}
+
+
+class OneLineParser(LightningArgumentParser):
+    """A parser whose complaints are one line each."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        raise InputError(one_line(message)) from ex
+
+
+class SaveRunConfig(SaveConfigCallback):
+    """Writes `config.yaml` into the folder of a training run; an earlier one is kept beside it."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage != "fit" or trainer.fast_dev_run or not trainer.is_global_zero:
+            return
+        path = Path(trainer.default_root_dir) / self.config_filename
+        config = self.config.clone()
+        config.ckpt_path = None
+        text = self.parser.dump(config, skip_none=False, skip_link_targets=False)
+        if path.exists() and path.read_text() != text:
+            number = len(list(path.parent.glob("config_before_resume_*.yaml")))
+            path.rename(path.with_name(f"config_before_resume_{number}.yaml"))
+        path.write_text(text)
+
+
+class StageCLI(LightningCLI):
+    """The command line of every stage; model and data are whatever classes the config names."""
+
+    run: RunFolder
+    checkpoint: dict[str, Any] | None = None
+    created = False
+
+    def __init__(self, args: list[str] | None = None) -> None:
+        super().__init__(
+            save_config_callback=SaveRunConfig,
+            trainer_defaults=TRAINER_DEFAULTS,
+            seed_everything_default=0,
+            parser_class=OneLineParser,
+            auto_configure_optimizers=False,
+            args=args,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_class_arguments(RunSettings, "run")
+        parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
+
+    def _parse_ckpt_path(self) -> None:
+        """Lightning would let the checkpoint's hyperparameters override the configuration: here it always wins."""
+
+    @property
+    def settings(self) -> Namespace:
+        """The arguments of the subcommand."""
+        settings: Namespace = self.config[str(self.subcommand)]
+        return settings
+
+    def before_instantiate_classes(self) -> None:
+        self._place_run()
+        self._fill_in_sizes()
+        self.settings.trainer.default_root_dir = str(self.run.path)
+
+    def _place_run(self) -> None:
+        """Find the run's folder, and the checkpoint that the command starts from."""
+        settings, asked = self.settings, RunSettings(**self.settings.run.as_dict())
+        given = settings.get("ckpt_path")
+        name = run_name(asked, [Path(str(path)) for path in settings.get("config") or []])
+        resuming = self.subcommand == "fit" and given is not None
+        if given is None and self.subcommand == "fit":
+            self.run = new_run(asked, name)
+        elif given in (None, "last", "best"):
+            self.run = existing_run(asked, name)
+            given = str(self.run.last if given == "last" or resuming else self.run.best)
+            require(Path(given).is_file(), f"nothing to {self._verb(resuming)}: {given} does not exist")
+        else:
+            home = RunFolder.of_checkpoint(Path(given))
+            require(Path(given).is_file(), f"nothing to {self._verb(resuming)}: checkpoint {given} does not exist")
+            self.run = self._run_for_checkpoint(asked, name, home)
+        if given is not None:
+            self.checkpoint = read_checkpoint(given)
+            settings.ckpt_path = given
+        settings.run = Namespace(root=str(self.run.root), name=self.run.name, version=self.run.version)
+
+    def _verb(self, resuming: bool) -> str:
+        return "resume" if resuming else str(self.subcommand)
+
+    def _run_for_checkpoint(self, asked: RunSettings, name: str, home: RunFolder | None) -> RunFolder:
+        """A checkpoint is taken up in its own run, unless another name or version is asked for."""
+        if home is not None and home.config.is_file():
+            elsewhere = asked.version is not None and RunFolder(Path(asked.root), name, asked.version)
+            if not elsewhere or elsewhere.path.absolute() == home.path.absolute() or not self._placed_by_hand():
+                return home
+        return new_run(asked, name)
+
+    def _placed_by_hand(self) -> bool:
+        """Whether `--run.*` stands on the command line itself, rather than in a run's saved config."""
+        return any(argument.startswith("--run") for argument in self.arguments)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        self.arguments = list(args or [])
+        super().parse_arguments(parser, args)
+        self.subcommand = self.config["subcommand"]
+        require(self.settings.get("model") is not None, "no model: --config has to name one, see configs/")
+
+    def _fill_in_sizes(self) -> None:
+        """Give the model the data's sizes where its own arguments leave them open."""
+        model, data = self.settings.model, self.settings.get("data")
+        if data is None:
+            return
+        parser = self._parser(self.subcommand)
+        datamodule = parser.instantiate_classes(Namespace(data=data.clone())).data
+        for name, size in getattr(datamodule, "sizes", {}).items():
+            if name in model.init_args and model.init_args[name] is None:
+                model.init_args[name] = size
+
+    def _loggers(self) -> list[Any]:
+        if self.settings.trainer.fast_dev_run:
+            return []
+        purge_step, kept = None, 0
+        if self.checkpoint is not None and self.subcommand == "fit":
+            kept, step = logged_before(self.checkpoint)
+            purge_step = step + 1
+        board = TensorBoardLogger(
+            save_dir=self.run.root,
+            name=self.run.name,
+            version=self.run.version,
+            default_hp_metric=False,
+            purge_step=purge_step,
+        )
+        return [board, MetricsCSV(self.run.path, kept)] if self.subcommand == "fit" else [board]
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        if config.get("logger") in (None, True):
+            config["logger"] = self._loggers()
+        callbacks = [*callbacks, RandomState(), MetricsJSON(), HyperparameterTab()]
+        if config.get("enable_checkpointing") is False:
+            callbacks = [callback for callback in callbacks if not isinstance(callback, RunCheckpoint)]
+        if config.get("enable_progress_bar") is not False:
+            callbacks.append(TrainingProgress())
+        for callback in callbacks:
+            if isinstance(callback, RunCheckpoint):
+                callback.dirpath = str(self.run.checkpoints)
+        trainer: Trainer = super()._instantiate_trainer(config, callbacks)
+        return trainer
+
+    def after_instantiate_classes(self) -> None:
+        if self.checkpoint is not None:
+            check_fit(self.checkpoint["state_dict"], self.model, str(self.settings.ckpt_path))
+
+    def before_fit(self) -> None:
+        """Take the run's folder, before anything is written."""
+        if self.checkpoint is None and not self.trainer.fast_dev_run and rank_zero_only.rank == 0:
+            self.run.create()
+            self.created = True
+        os.environ[VERSION_VARIABLE] = self.run.version  # for the processes of a distributed run
+
+
+def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str) -> None:
+    """Raise `InputError` where a checkpoint's weights are not those of the model that the config describes."""
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if not name.startswith("memory.")}
+    found = {name: tensor.shape for name, tensor in saved.items() if not name.startswith("memory.")}
+    kind = type(model).__name__
+    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    if missing or unknown:
+        name, fault = (missing[0], "lacks") if missing else (unknown[0], "holds an unknown")
+        raise InputError(f"checkpoint {path} is not one of this {kind}: it {fault} {name}")
+    for name, shape in wanted.items():
+        require(
+            found[name] == shape,
+            f"checkpoint {path} does not fit this {kind}: {name} is {list(found[name])} there and {list(shape)} here",
+        )

@@ -1,0 +1,254 @@
+"""The RL agent: an episodic LSTM with a key-value memory, trained by advantage actor-critic."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from torch import Tensor
+
+from errors import require, require_fraction, require_positive
+from lightning_modules.optimisation import ConfiguredOptimizer
+from losses.actor_critic import ActorCriticLoss, actor_critic_loss
+from losses.schedules import LinearSchedule, Schedule
+from memory.episodic_memory import EpisodicMemory
+from networks.actor_critic import RecurrentActorCritic
+from tasks.bandit import Bandit
+from tasks.blocks import BlockSpec
+from tasks.players import PLAYERS, play_block
+from tasks.rollout import Trajectory, play_episodes
+from tasks.statistics import BanditStatistics
+
+MemoryFactory = Callable[[int, int, int], EpisodicMemory]
+
+
+class EpisodicAgent(pl.LightningModule):
+    """epL2RL, L2RL and L2RL+context by configuration alone (Ritter et al. 2018, section 4).
+
+    With a `memory` the agent is epL2RL: the episode's cue is the key, the final cell state the value, and
+    what is recalled enters through the reinstatement gate. Without one it is L2RL, and with `cue_input`
+    L2RL+context. One batch is a block; the weights are updated after each of its episodes.
+
+    Args:
+        actions: number of actions; None takes the data's.
+        cue_size: length of a cue; None takes the data's.
+        capacity: slots of the memory; None takes one for each episode of a block.
+        hidden_size: length of the LSTM's states.
+        memory: builds the memory from (capacity, key size, value size); None plays without.
+        cue_input: whether the cue is part of the network's input.
+        discount: discount of rewards within an episode.
+        trace: lambda of generalised advantage estimation; 1 is the plain return.
+        value_weight: weight of the critic's loss.
+        entropy_weight: weight of the entropy bonus over the course of training.
+        gradient_norm: gradients are clipped to this norm.
+        optimizer: builds the optimiser.
+        learning_rate_schedule: factor of the learning rate over the course of training; None keeps it.
+        forget_bias: initial bias of the forget gate.
+        reinstatement_bias: initial bias of the reinstatement gate.
+        greedy_evaluation: evaluate with the most probable action instead of a drawn one.
+
+    Raises:
+        InputError: a number out of its range, sizes that are not the data's.
+    """
+
+    def __init__(
+        self,
+        actions: int | None = None,
+        cue_size: int | None = None,
+        capacity: int | None = None,
+        hidden_size: int = 50,
+        memory: MemoryFactory | None = None,
+        cue_input: bool = False,
+        discount: float = 0.9,
+        trace: float = 1.0,
+        value_weight: float = 0.4,
+        entropy_weight: Schedule | None = None,
+        gradient_norm: float = 1.0,
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        learning_rate_schedule: Schedule | None = None,
+        forget_bias: float = 1.0,
+        reinstatement_bias: float = 0.0,
+        greedy_evaluation: bool = False,
+    ) -> None:
+        super().__init__()
+        require_fraction(discount=discount, trace=trace)
+        require_positive(gradient_norm=gradient_norm)
+        require(value_weight >= 0, f"value_weight is {value_weight}: it has to be 0 or more")
+        if actions is None or cue_size is None or (memory is not None and capacity is None):
+            raise ValueError("actions, cue_size and capacity have to be given where no data module fills them in")
+        self.save_hyperparameters()
+        self.automatic_optimization = False
+        self.actions, self.cue_size = actions, cue_size
+        self.network = RecurrentActorCritic(
+            actions,
+            cue_size,
+            hidden_size,
+            cue_input=cue_input,
+            reinstatement=memory is not None,
+            forget_bias=forget_bias,
+            reinstatement_bias=reinstatement_bias,
+        )
+        self.memory = memory(capacity, cue_size, hidden_size) if memory is not None and capacity else None
+        self.discount, self.trace, self.value_weight = discount, trace, value_weight
+        self.entropy_weight = entropy_weight or LinearSchedule(0.05, 0.0)
+        self.gradient_norm, self.greedy_evaluation = gradient_norm, greedy_evaluation
+        self.optimisation = ConfiguredOptimizer(optimizer, learning_rate_schedule)
+        self.task: Bandit
+        self._ideal: dict[int, Tensor] = {}
+        self._episodes = 0.0  # played in this training so far
+
+    def setup(self, stage: str) -> None:
+        """Take the task from the data module, and check that the network fits it."""
+        self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]
+        require(
+            self.actions == self.task.arms,
+            f"model.actions is {self.actions}: the data's task has {self.task.arms} arms",
+        )
+        require(
+            self.cue_size == self.task.cue_size,
+            f"model.cue_size is {self.cue_size}: the data's cues have length {self.task.cue_size}",
+        )
+        statistics = BanditStatistics(self.task.exposures, self.task.pulls)
+        self.statistics = torch.nn.ModuleDict({"val": statistics, "test": statistics.clone()})
+
+    def configure_optimizers(self) -> Any:
+        return self.optimisation.configure(
+            self.network.parameters(), lambda: self.trainer.num_training_batches * self._epochs, "step"
+        )
+
+    @property
+    def _epochs(self) -> int:
+        return self.trainer.max_epochs if self.trainer.max_epochs and self.trainer.max_epochs > 0 else 1
+
+    def progress(self) -> float:
+        """Share of the training that is done, by blocks."""
+        blocks = max(self.trainer.num_training_batches * self._epochs, 1)
+        return self.trainer.fit_loop.epoch_loop.total_batch_idx / blocks
+
+    def on_train_start(self) -> None:
+        self.optimisation.restore_configuration()
+
+    def loss(self, trajectory: Trajectory, entropy_weight: float) -> ActorCriticLoss:
+        """The loss of one episode, with its gradient."""
+        recalled = None
+        if trajectory.recall is not None:
+            recalled = trajectory.recall.value.expand(trajectory.actions.shape[0], -1, -1)
+        logits, values = self.network(trajectory.joint, trajectory.cells, trajectory.gates, recalled)
+        return actor_critic_loss(
+            logits,
+            values,
+            trajectory.actions,
+            trajectory.rewards,
+            discount=self.discount,
+            trace=self.trace,
+            value_weight=self.value_weight,
+            entropy_weight=entropy_weight,
+        )
+
+    def training_step(self, batch: BlockSpec, batch_idx: int) -> None:
+        """Play a block; update the weights after each episode."""
+        optimizer = self.optimizers()
+        assert not isinstance(optimizer, list)
+        entropy_weight = self.entropy_weight(self.progress())
+        logged = []
+        for trajectory in play_episodes(self.task, self.network, self.memory, batch):
+            loss = self.loss(trajectory, entropy_weight)
+            optimizer.zero_grad()
+            self.manual_backward(loss.total)
+            self.clip_gradients(optimizer, gradient_clip_val=self.gradient_norm, gradient_clip_algorithm="norm")
+            optimizer.step()
+            logged.append(torch.stack([trajectory.rewards.mean(), *(part.detach() for part in loss)]))
+        learning_rate = optimizer.param_groups[0]["lr"]
+        self._step_schedule()
+        self._episodes = self.episodes_played(batch)
+        reward, total, policy, value, entropy = torch.stack(logged).mean(dim=0)
+        self.log_dict(
+            {
+                "train/reward": reward * self.task.pulls,
+                "train/loss": total,
+                "train/policy_loss": policy,
+                "train/value_loss": value,
+                "train/entropy": entropy,
+                "train/entropy_weight": entropy_weight,
+                "train/learning_rate": learning_rate,
+                "step": self._episodes,
+            },
+            sync_dist=self.trainer.world_size > 1,
+            batch_size=batch.batch_size,
+        )
+
+    def _step_schedule(self) -> None:
+        scheduler = self.lr_schedulers()
+        if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
+            scheduler.step()
+
+    def episodes_played(self, batch: BlockSpec) -> float:
+        """Training episodes up to and including this block, over all processes: the x-axis of all curves."""
+        blocks = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        return float(blocks * batch.episodes * batch.batch_size * self.trainer.world_size)
+
+    def on_train_epoch_end(self) -> None:
+        if self.memory is not None:
+            self.memory.reset(0)  # what it holds is over with the block: no need to save it
+
+    def validation_step(self, batch: BlockSpec, batch_idx: int) -> None:
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: BlockSpec, batch_idx: int) -> None:
+        self._evaluate(batch, "test")
+
+    def _evaluate(self, batch: BlockSpec, split: str) -> None:
+        statistics = self.statistics[split]
+        assert isinstance(statistics, BanditStatistics)
+        for episode, trajectory in enumerate(self._play(batch)):
+            gate = self.network.cell.reinstatement_gate(trajectory.gates)
+            statistics.update(trajectory, batch, episode, gate)
+        statistics.add_ideal(self.ideal_reward(batch))
+
+    def _play(self, batch: BlockSpec) -> Any:
+        return play_episodes(self.task, self.network, self.memory, batch, greedy=self.greedy_evaluation)
+
+    def ideal_reward(self, batch: BlockSpec) -> Tensor:
+        """Summed reward of the ideal observer on the same block, with the same luck; played once."""
+        if batch.seed not in self._ideal:
+            self._ideal[batch.seed] = play_block(PLAYERS["ideal"], self.task, batch).rewards.sum()
+        return self._ideal[batch.seed]
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_evaluation("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_evaluation("test")
+
+    def _log_evaluation(self, split: str) -> None:
+        statistics = self.statistics[split]
+        assert isinstance(statistics, BanditStatistics)
+        metrics = {f"{split}/{name}": value for name, value in statistics.compute().items()}
+        if self._episodes:
+            metrics["step"] = torch.tensor(self._episodes)
+        self.log_dict(metrics)
+
+    def on_validation_epoch_start(self) -> None:
+        self.statistics["val"].reset()  # type: ignore[operator]
+
+    def on_test_epoch_start(self) -> None:
+        self.statistics["test"].reset()  # type: ignore[operator]
+
+    def predict_step(self, batch: BlockSpec, batch_idx: int) -> dict[str, Tensor]:
+        """Everything that happened in a block, `[B, E, T, ...]`: hidden and cell state after each step and the rest."""
+        episodes = list(self._play(batch))
+
+        def stacked(name: str) -> Tensor:
+            return torch.stack([getattr(episode, name) for episode in episodes]).transpose(1, 2).transpose(0, 1)
+
+        cells = torch.stack([episode.cells[1:] for episode in episodes]).permute(2, 0, 1, 3)
+        return {
+            "hidden": stacked("hidden"),
+            "cell": cells,
+            "action": stacked("actions"),
+            "reward": stacked("rewards"),
+            "cue": batch.cues.transpose(0, 1),
+            "label": batch.labels.T,
+            "exposure": batch.exposures.T,
+        }

@@ -1,0 +1,66 @@
+"""Advantage actor-critic: the loss of one episode, and generalised advantage estimation."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class ActorCriticLoss(NamedTuple):
+    """The loss and its parts, scalars, each a mean over steps and environments."""
+
+    total: Tensor
+    policy: Tensor
+    value: Tensor
+    entropy: Tensor
+
+
+def generalised_advantages(rewards: Tensor, values: Tensor, discount: float, trace: float) -> Tensor:
+    """Generalised advantage estimates of an episode that ends with its last step (Schulman et al. 2016, eq. 16).
+
+        delta_t = r_t + discount * v_{t+1} - v_t,  v_T = 0
+        A_t = sum_{k >= 0} (discount * trace)^k delta_{t+k}
+
+    Shapes: rewards `[T, B]`, values `[T, B]` -> `[T, B]`. The sum over k is one product with a `[T, T]` matrix.
+    """
+    delta = rewards - values
+    delta[:-1].add_(values[1:], alpha=discount)
+    return _decay_matrix(rewards.shape[0], discount * trace, rewards.device, rewards.dtype) @ delta
+
+
+@lru_cache(maxsize=16)
+def _decay_matrix(steps: int, decay: float, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """`[T, T]`, with `decay^k` at `[t, t + k]` and zeros below the diagonal."""
+    step = torch.arange(steps)
+    lag = step.unsqueeze(0) - step.unsqueeze(1)
+    matrix = torch.where(lag >= 0, torch.tensor(decay, dtype=torch.float64) ** lag.clamp_min(0), 0.0)
+    return matrix.to(device, dtype)
+
+
+def actor_critic_loss(
+    logits: Tensor,
+    values: Tensor,
+    actions: Tensor,
+    rewards: Tensor,
+    *,
+    discount: float,
+    trace: float,
+    value_weight: float,
+    entropy_weight: float,
+) -> ActorCriticLoss:
+    """Advantage actor-critic with an entropy bonus (Mnih et al. 2016; Wang et al. 2016, eq. 1).
+
+        L = -E[A_t log pi(a_t)] + value_weight * E[(R_t - v_t)^2] / 2 - entropy_weight * E[H(pi)],  R_t = A_t + v_t
+
+    Shapes: logits `[T, B, A]`, values `[T, B]`, actions `[T, B]` long, rewards `[T, B]`.
+    """
+    advantages = generalised_advantages(rewards, values.detach(), discount, trace)
+    # Actions in front: on a CPU a softmax over a short last dimension is twenty times slower.
+    log_policy = torch.log_softmax(logits.movedim(-1, 0).contiguous(), dim=0)
+    taken = log_policy.gather(0, actions.unsqueeze(0)).squeeze(0)
+    policy = -(advantages * taken).mean()
+    returns = advantages + values.detach()
+    value = torch.nn.functional.mse_loss(values, returns) / 2
+    entropy = -(log_policy.exp() * log_policy).sum(0).mean()
+    return ActorCriticLoss(policy + value_weight * value - entropy_weight * entropy, policy, value, entropy)

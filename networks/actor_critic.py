@@ -1,0 +1,69 @@
+"""The agent's network: an episodic LSTM with an actor and a critic on its hidden state."""
+
+import torch
+from torch import Tensor, nn
+
+from errors import require_positive
+from networks.episodic_lstm import EpisodicLSTMCell
+
+
+class RecurrentActorCritic(nn.Module):
+    """Episodic LSTM, policy logits and state value (learning to reinforcement-learn, Wang et al. 2016).
+
+    The input at step t is `[one-hot a_{t-1} (A), r_{t-1} (1), cue (C)]`; at the first step action and
+    reward are zero. Without `cue_input` C is 0.
+
+    Args:
+        actions: number of actions A.
+        cue_size: length of the cue.
+        hidden_size: length H of the LSTM's states.
+        cue_input: whether the agent sees the cue.
+        reinstatement: whether the LSTM has a reinstatement gate (an agent with a memory needs one).
+        forget_bias: initial bias of the forget gate.
+        reinstatement_bias: initial bias of the r-gate.
+    """
+
+    def __init__(
+        self,
+        actions: int,
+        cue_size: int,
+        hidden_size: int = 50,
+        *,
+        cue_input: bool = False,
+        reinstatement: bool = True,
+        forget_bias: float = 1.0,
+        reinstatement_bias: float = 0.0,
+    ) -> None:
+        super().__init__()
+        require_positive(actions=actions, cue_size=cue_size, hidden_size=hidden_size)
+        self.actions, self.hidden_size, self.cue_input = actions, hidden_size, cue_input
+        self.input_size = actions + 1 + (cue_size if cue_input else 0)
+        self.cell = EpisodicLSTMCell(
+            self.input_size,
+            hidden_size,
+            reinstatement=reinstatement,
+            forget_bias=forget_bias,
+            reinstatement_bias=reinstatement_bias,
+        )
+        self.heads = nn.Linear(hidden_size, actions + 1)  # policy logits, then the value
+        nn.init.orthogonal_(self.heads.weight, gain=0.1)
+        nn.init.zeros_(self.heads.bias)
+
+    def evaluate(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Policy logits `[..., A]` and state values `[...]` of hidden states `[..., H]`."""
+        out = self.heads(hidden)
+        return out[..., : self.actions], out[..., self.actions]
+
+    def forward(
+        self, joint: Tensor, cells: Tensor, gates: Tensor, recalled: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Logits `[T, B, A]` and values `[T, B]` of an episode that was played, with their gradient.
+
+        Shapes as in `EpisodicLSTMCell.replay`.
+        """
+        return self.evaluate(self.cell.replay(joint, cells, gates, recalled))
+
+    @torch.no_grad()
+    def policy_weights(self) -> tuple[Tensor, Tensor]:
+        """Weight `[H, A]` and bias `[A]` that give the policy's logits from a hidden state."""
+        return self.heads.weight[: self.actions].T, self.heads.bias[: self.actions]

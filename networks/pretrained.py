@@ -1,0 +1,79 @@
+"""Checkpoints read safely, and encoders taken out of them."""
+
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import torch
+from torch import Tensor, nn
+
+from errors import InputError, require
+from networks.autoencoder import ConvolutionalAutoencoder
+
+#: Key under which an encoder's checkpoint says, in plain data, how its network is built.
+EMBEDDER_KEY = "embedder"
+
+#: The networks that a checkpoint may name. Nothing else is ever built from one.
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"ConvolutionalAutoencoder": ConvolutionalAutoencoder}
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint's tensors and plain data, on the CPU; code in it is never run.
+
+    Raises:
+        InputError: no such file; a damaged file; a file that holds pickled code; not a checkpoint.
+    """
+    path = Path(path)
+    require("://" not in str(path), f"checkpoint {path} is an address: only local files are read")
+    require(path.is_file(), f"checkpoint {path} does not exist")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
+            raise InputError(
+                f"checkpoint {path} holds more than tensors and plain data: it is not read, since that would run "
+                "its code"
+            ) from error
+        raise InputError(f"checkpoint {path} is damaged or is no checkpoint") from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, BadZipFile) as error:
+        raise InputError(f"checkpoint {path} is damaged or is no checkpoint") from error
+    require(
+        isinstance(checkpoint, dict) and isinstance(checkpoint.get("state_dict"), Mapping),
+        f"checkpoint {path} is no checkpoint of a training stage: it has no state_dict",
+    )
+    return dict(checkpoint)
+
+
+def describe_embedder(network: nn.Module, arguments: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """What an encoder's checkpoint keeps under `EMBEDDER_KEY`: how to build the network, and where its weights are."""
+    name = type(network).__name__
+    assert name in NETWORKS, f"{name} is not listed in NETWORKS"
+    return {"network": name, "arguments": dict(arguments), "prefix": prefix}
+
+
+def load_embedder(path: str | Path) -> nn.Module:
+    """The encoder of any stage's checkpoint: frozen, in evaluation mode, with `embed(x) -> [B, D]`.
+
+    Raises:
+        InputError: see `read_checkpoint`; a checkpoint without an encoder, or whose weights do not fit.
+    """
+    checkpoint = read_checkpoint(path)
+    description = checkpoint.get(EMBEDDER_KEY)
+    require(isinstance(description, dict), f"checkpoint {path} holds no encoder: a stage that trains one is needed")
+    assert isinstance(description, dict)
+    name = description.get("network")
+    require(name in NETWORKS, f"checkpoint {path} holds an encoder {name!r}: known are {', '.join(NETWORKS)}")
+    weights = with_prefix(checkpoint["state_dict"], str(description.get("prefix", "")))
+    try:
+        network = NETWORKS[str(name)](**description["arguments"])
+        network.load_state_dict(weights)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise InputError(f"checkpoint {path} does not fit its own description of {name}: it is damaged") from error
+    return network.requires_grad_(False).eval()
+
+
+def with_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The entries of a state dictionary under `prefix`, without it."""
+    return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}

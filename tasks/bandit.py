@@ -1,0 +1,103 @@
+"""Contextual bandits that come back: the rules that all bandit tasks share.
+
+A block has `contexts` contexts, each met `exposures` times in an order drawn without replacement from a
+bag; an episode is `pulls` pulls in one context. In each context one arm pays with probability `best`
+and all others with `rest`. Which arm is best is drawn anew for each block. The LSTM starts each episode
+from zero; the memory is cleared at the start of a block.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from errors import require, require_fraction, require_positive
+from tasks.blocks import BlockSpec, count_exposures, shuffled_bag
+
+
+@dataclass(frozen=True)
+class Bandit:
+    """The numbers of a bandit task; subclasses add the cues.
+
+    Args:
+        arms: number of arms A.
+        contexts: number of contexts C in a block.
+        exposures: how many times each context is met in a block.
+        pulls: pulls T in an episode.
+        best: probability of a reward on a context's best arm.
+        rest: probability of a reward on every other arm.
+        every_arm_best: every arm is best in at least one context of a block (needs contexts >= arms).
+
+    Raises:
+        InputError: a number below 1, a probability outside [0, 1], `best` not above `rest`, more arms
+            than contexts while `every_arm_best` is asked for.
+    """
+
+    arms: int = 10
+    contexts: int = 10
+    exposures: int = 10
+    pulls: int = 10
+    best: float = 0.9
+    rest: float = 0.1
+    every_arm_best: bool = True
+
+    def __post_init__(self) -> None:
+        require_positive(
+            arms=self.arms, contexts=self.contexts, exposures=self.exposures, pulls=self.pulls
+        )
+        require_fraction(best=self.best, rest=self.rest)
+        require(self.best > self.rest, f"best is {self.best}: it has to be greater than rest, {self.rest}")
+        require(
+            not self.every_arm_best or self.arms <= self.contexts,
+            f"arms is {self.arms} with contexts {self.contexts}: every arm can only be best for a context where "
+            "arms <= contexts (or set every_arm_best to false)",
+        )
+
+    @property
+    def episodes(self) -> int:
+        """Episodes E in a block."""
+        return self.contexts * self.exposures
+
+    @property
+    def cue_size(self) -> int:
+        """Length K of a cue."""
+        raise NotImplementedError
+
+    def draw_cues(self, contexts: Tensor, generator: torch.Generator) -> Tensor:
+        """Cues `[E, B, K]` for the contexts `[E, B]` of a block."""
+        raise NotImplementedError
+
+    def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
+        """The specification of a block for `batch_size` environments, on the CPU."""
+        generator = torch.Generator().manual_seed(seed)
+        order = shuffled_bag(batch_size, self.contexts, self.exposures, generator)
+        best_arm = self._best_arms(batch_size, generator)
+        probabilities = torch.full((batch_size, self.contexts, self.arms), self.rest)
+        probabilities.scatter_(2, best_arm.unsqueeze(-1), self.best)
+        contexts = order.T.contiguous()
+        return BlockSpec(
+            cues=self.draw_cues(contexts, generator),
+            labels=contexts,
+            contexts=contexts,
+            exposures=count_exposures(order).T.contiguous(),
+            probabilities=probabilities,
+            seed=seed,
+        )
+
+    def _best_arms(self, batch: int, generator: torch.Generator) -> Tensor:
+        """The best arm of each context, `[B, C]` long."""
+        arms = torch.randint(self.arms, (batch, self.contexts), generator=generator)
+        if not self.every_arm_best:
+            return arms
+        arms[:, : self.arms] = torch.rand(batch, self.arms, generator=generator).argsort(dim=1)
+        shuffle = torch.rand(batch, self.contexts, generator=generator).argsort(dim=1)
+        return arms.gather(1, shuffle)
+
+    def luck(self, spec: BlockSpec) -> Tensor:
+        """A uniform number for each pull of the block, `[E, T, B]`: the arm pays where it is below its probability.
+
+        Everyone who plays the block has the same luck, so that differences between players are paired.
+        """
+        device = spec.labels.device
+        generator = torch.Generator(device).manual_seed(spec.seed)
+        return torch.rand(spec.episodes, self.pulls, spec.batch_size, generator=generator, device=device)

@@ -1,0 +1,58 @@
+"""Block specifications: everything that is fixed about a block before anybody plays it."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SPLITS = ("train", "val", "test", "predict")
+
+
+class BlockSpec(NamedTuple):
+    """A block of E episodes in each of B environments, with C contexts and A actions.
+
+    It is a pure function of (seed, split, rank, index); whoever plays it meets the same contexts in the
+    same order, and the same luck at the same pull.
+    """
+
+    cues: Tensor  # [E, B, K] what the agent perceives of each episode's context
+    labels: Tensor  # [E, B] long, the identity of each episode's context
+    contexts: Tensor  # [E, B] long, the same as a number from 0 to C - 1 within the block
+    exposures: Tensor  # [E, B] long, how many times the context has been met, from 1
+    probabilities: Tensor  # [B, C, A] probability of a reward of 1 for each action in each context
+    seed: int  # of the luck, and of the noise in the choices of whoever plays
+
+    @property
+    def episodes(self) -> int:
+        """Number of episodes E."""
+        return self.labels.shape[0]
+
+    @property
+    def batch_size(self) -> int:
+        """Number of environments B."""
+        return self.labels.shape[1]
+
+    def arms(self, episode: int) -> Tensor:
+        """Probability of a reward for each action in the given episode, `[B, A]`."""
+        index = self.contexts[episode].view(-1, 1, 1).expand(-1, 1, self.probabilities.shape[-1])
+        return self.probabilities.gather(1, index).squeeze(1)
+
+
+def block_seed(seed: int, split: str, rank: int, index: int) -> int:
+    """A seed below 2^63 for the block, unrelated to those of other splits, ranks and indices."""
+    sequence = np.random.SeedSequence([seed, SPLITS.index(split), rank, index])
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def shuffled_bag(batch: int, contexts: int, copies: int, generator: torch.Generator) -> Tensor:
+    """Draw without replacement from a bag with `copies` of each context -> `[B, contexts * copies]` long."""
+    bag = torch.arange(contexts).repeat(copies)
+    draw = torch.rand(batch, contexts * copies, generator=generator).argsort(dim=1)
+    return bag[draw]
+
+
+def count_exposures(contexts: Tensor) -> Tensor:
+    """How many times each context has been met so far, itself included: `[B, E]` long -> `[B, E]` long."""
+    seen = torch.nn.functional.one_hot(contexts).cumsum(dim=1)
+    return seen.gather(2, contexts.unsqueeze(-1)).squeeze(-1)
