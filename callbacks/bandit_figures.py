@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -9,7 +10,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from callbacks.figures import new_figure, save_figure
+from callbacks.figures import keeps_files, new_figure, save_figure
 from tasks.bandit import Bandit
 from tasks.blocks import BlockSpec
 from tasks.players import PLAYERS, Play, play_block
@@ -38,9 +39,9 @@ class BanditFigures(pl.Callback):
         self.player_environments = player_environments
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.is_global_zero or trainer.fast_dev_run:
+        if not keeps_files(trainer):
             return
-        statistics: BanditStatistics = pl_module.statistics["test"].cpu()  # type: ignore[index, operator, union-attr]
+        statistics = cast(BanditStatistics, pl_module.statistics["test"].cpu())  # type: ignore[index]
         task: Bandit = trainer.datamodule.task  # type: ignore[attr-defined]
         spec = narrowed(next(trainer.datamodule.evaluation_blocks("test")), self.player_environments)  # type: ignore[attr-defined]
         plays = {name: play_block(PLAYERS[name], task, spec) for name in (*CLASSICAL, *IDEAL)}

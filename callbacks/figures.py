@@ -7,6 +7,11 @@ from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 
 
+def keeps_files(trainer: pl.Trainer) -> bool:
+    """Whether this process writes the run's files: the first one does, unless this is a `fast_dev_run`."""
+    return trainer.is_global_zero and not getattr(trainer, "fast_dev_run", False)
+
+
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> Figure:
     """An empty figure, inches wide and high, that needs no screen."""
     figure = Figure(figsize=(width, height), layout="constrained")

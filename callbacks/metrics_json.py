@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
+from callbacks.figures import keeps_files
+
 
 class MetricsJSON(pl.Callback):
     """After `test` writes `{"test/reward": 8.3, ...}` into the run's folder."""
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.is_global_zero or trainer.fast_dev_run:
+        if not keeps_files(trainer):
             return
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         folder = Path(trainer.default_root_dir)

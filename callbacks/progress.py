@@ -7,7 +7,17 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+#: Figures beside the bar, where a stage has them.
+SHOWN = ("train/reward", "val/reward", "train/reconstruction_mse", "val/reconstruction_mse")
 
 
 class TrainingProgress(ProgressBar):
@@ -92,9 +102,8 @@ class TrainingProgress(ProgressBar):
         rate = self._items / max(time.monotonic() - self._begun, 1e-9)
         name = "episodes" if hasattr(batch, "episodes") else "drawings"
         shown = [f"{rate:,.0f} {name}/s"]
-        for key in sorted(trainer.callback_metrics):
-            if key in ("train/reward", "val/reward", "train/loss_mse", "val/reconstruction_mse"):
-                shown.append(f"{key} {float(trainer.callback_metrics[key]):.4g}")
+        metrics = trainer.callback_metrics
+        shown += [f"{key} {float(metrics[key]):.4g}" for key in SHOWN if key in metrics]
         return "  ".join(shown)
 
     def _line(self, trainer: pl.Trainer, batch: Any) -> None:

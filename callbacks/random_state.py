@@ -9,6 +9,10 @@ import torch
 class RandomState(pl.Callback):
     """Saves the state of torch's generators (CPU and CUDA) in the checkpoint, and puts it back on a resume."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._restored: dict[str, Any] | None = None
+
     def state_dict(self) -> dict[str, Any]:
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         return {"cpu": torch.get_rng_state(), "cuda": cuda}
@@ -18,7 +22,7 @@ class RandomState(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # At load time the rest of the start-up would still draw; here the next draw is training's.
-        restored = getattr(self, "_restored", None)
+        restored = self._restored
         if restored is None:
             return
         torch.set_rng_state(restored["cpu"])

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
-from callbacks.figures import new_figure, save_figure
+from callbacks.figures import keeps_files, new_figure, save_figure
 
 
 class Reconstructions(pl.Callback):
@@ -33,7 +33,7 @@ class Reconstructions(pl.Callback):
 
     @torch.no_grad()
     def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
-        if not trainer.is_global_zero or trainer.fast_dev_run:
+        if not keeps_files(trainer):
             return
         images, _ = _spread(trainer, split, self.pairs)
         was_training = pl_module.training
@@ -49,7 +49,11 @@ class Reconstructions(pl.Callback):
             if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
                 embedded = pl_module.embed(images.to(pl_module.device)).cpu()  # type: ignore[operator]
                 logger.experiment.add_embedding(
-                    embedded, metadata=names, label_img=1 - images, tag="test_drawings", global_step=trainer.global_step
+                    embedded,
+                    metadata=names,
+                    label_img=1 - images,
+                    tag="test_drawings",
+                    global_step=trainer.global_step,
                 )
 
 

@@ -1,4 +1,7 @@
-"""`checkpoints/best.ckpt` and `last.ckpt`, written at the end of an epoch."""
+"""`checkpoints/best.ckpt` and `last.ckpt`, written at the end of an epoch.
+
+Nothing is then under way that a resume could not take up again.
+"""
 
 from typing import Any
 
@@ -9,16 +12,12 @@ from callbacks.metrics_csv import MetricsCSV
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """Keeps the best checkpoint by a validation figure, and the last, to resume from.
-
-    Checkpoints are written where an epoch ends, after its validation: nothing is then under way that a
-    resume could not take up again. With them goes how much had been logged, so that a resumed run's logs
-    go on from there.
+    """Keeps the best checkpoint by a validation figure, as `best.ckpt`.
 
     Args:
         monitor: name of the figure that makes a checkpoint the best; None keeps the newest as the best.
         mode: whether a larger (`max`) or a smaller (`min`) figure is better.
-        every_n_epochs: epochs between two checkpoints.
+        every_n_epochs: epochs between two checkpoints, of `best.ckpt` and of `last.ckpt`.
     """
 
     def __init__(self, monitor: str | None = None, mode: str = "max", every_n_epochs: int = 1) -> None:
@@ -26,28 +25,52 @@ class RunCheckpoint(ModelCheckpoint):
             filename="best",
             monitor=monitor,
             mode=mode,
-            save_last=True,
-            save_top_k=1,
             every_n_epochs=every_n_epochs,
             save_on_train_epoch_end=True,
             auto_insert_metric_name=False,
             enable_version_counter=False,
         )
-        self._logged = {"rows": 0, "step": 0}
+        self.interval = every_n_epochs
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        for logger in trainer.loggers:
-            if isinstance(logger, MetricsCSV):
-                self._logged = {"rows": len(logger.rows), "step": logger.last_step}
-        super().on_train_epoch_end(trainer, pl_module)
+
+class LastCheckpoint(ModelCheckpoint):
+    """Keeps the newest checkpoint, to resume from, as `last.ckpt`.
+
+    With it goes how much had been logged, so that a resumed run's logs go on from there. (`save_last` of
+    ModelCheckpoint writes only when the best checkpoint changes.)
+
+    Args:
+        folder: the run's folder of checkpoints.
+        every_n_epochs: epochs between two checkpoints.
+    """
+
+    def __init__(self, folder: str, every_n_epochs: int = 1) -> None:
+        super().__init__(
+            dirpath=folder,
+            filename="last",
+            every_n_epochs=every_n_epochs,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+        self._log: MetricsCSV | None = None
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        self._log = next((logger for logger in trainer.loggers if isinstance(logger, MetricsCSV)), None)
 
     def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "logged": dict(self._logged)}
+        state = super().state_dict()
+        if self._log is not None:
+            state["logged"] = {"rows": len(self._log.rows), "step": self._log.last_step}
+        return state
 
 
-def logged_before(checkpoint: dict[str, Any]) -> tuple[int, int]:
-    """Rows of `metrics.csv` and the last step that had been logged when a checkpoint was written."""
+def logged_before(checkpoint: dict[str, Any]) -> tuple[int | None, int]:
+    """Rows of `metrics.csv` and the last step that had been logged when a checkpoint was written.
+
+    (None, 0) for a checkpoint that does not say.
+    """
     for state in checkpoint.get("callbacks", {}).values():
         if isinstance(state, dict) and isinstance(state.get("logged"), dict):
             return int(state["logged"]["rows"]), int(state["logged"]["step"])
-    return 0, 0
+    return None, 0

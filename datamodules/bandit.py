@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 
 import pytorch_lightning as pl
-import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.sampling import EpochBlocks, ShardedIndices
@@ -97,13 +96,8 @@ class BanditDataModule(pl.LightningDataModule):
 
 
 def _loader(dataset: BlockDataset, sampler: Sampler[int]) -> DataLoader[BlockSpec]:
-    return DataLoader(dataset, batch_size=None, sampler=sampler, collate_fn=_as_is)
+    return DataLoader(dataset, batch_size=None, sampler=sampler, collate_fn=_as_is)  # type: ignore[arg-type]
 
 
 def _as_is(spec: BlockSpec) -> BlockSpec:
     return spec
-
-
-def move(spec: BlockSpec, device: torch.device) -> BlockSpec:
-    """The specification with its tensors on `device`."""
-    return BlockSpec(*(field.to(device) if isinstance(field, torch.Tensor) else field for field in spec))

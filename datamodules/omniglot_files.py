@@ -16,6 +16,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,8 @@ LARGEST_SIDE = 256
 DOWNLOAD_TIMEOUT = 20.0  # seconds without a byte
 #: Changes when the same drawings would be decoded to other pixels.
 CACHE_FORMAT = "1"
+#: The last chunk of every PNG; PIL takes a file for whole that breaks off within it.
+PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 #: What PIL, zipfile and the file system raise on a file that is not what it should be.
 UNREADABLE = (
     OSError,
@@ -192,9 +195,7 @@ def load_part(
     require_image_size(image_size)
     source = _source(root, part)
     if source is None:
-        raise InputError(
-            f"no images_{part}.zip in {root / FOLDER}: the root has to hold both parts of Omniglot"
-        )
+        raise InputError(f"no images_{part}.zip in {root / FOLDER}: a root holds both parts of Omniglot")
     members = _members(source)
     _check(members, source, expected.get(part))
     images = _images(source, members, image_size, _cache_folder(cache_dir))
@@ -241,9 +242,7 @@ def _is_drawing(member: Member, top: str) -> bool:
 
 def _check(members: Sequence[Member], source: Path, expected: Counts | None) -> None:
     """Raise `InputError` unless the part holds what is expected, or anything where nothing is."""
-    require(
-        bool(members), f"{source} holds no drawing <alphabet>/<character>/<drawing>.png: it is no Omniglot"
-    )
+    require(bool(members), f"{source} holds no <alphabet>/<character>/<drawing>.png: it is not Omniglot")
     if expected is None:
         return
     drawings = Counter(member.class_name for member in members)
@@ -277,7 +276,9 @@ def _contents(source: Path, members: Sequence[Member]) -> Iterator[tuple[str, by
                 data = path.read_bytes()
             yield str(path), data
         return
-    with zipfile.ZipFile(source) as archive:
+    with _readable(str(source)):
+        archive = zipfile.ZipFile(source)
+    with archive:
         for member in members:
             with _readable(f"{member.name} in {source}"):
                 data = archive.read(member.name)
@@ -291,6 +292,8 @@ def decode_drawing(data: bytes, name: str, smallest: int = SMALLEST) -> NDArray[
         InputError: no whole PNG, or no square of at least `smallest` pixels; `name` says which drawing.
     """
     with _readable(name):
+        if PNG_END not in data:
+            raise EOFError("the PNG has no end")
         Image.open(BytesIO(data), formats=["PNG"]).verify()  # loading alone overlooks wrong checksums
         drawing = Image.open(BytesIO(data), formats=["PNG"])
     width, height = drawing.size
@@ -299,7 +302,8 @@ def decode_drawing(data: bytes, name: str, smallest: int = SMALLEST) -> NDArray[
         f"{name} is {width} x {height}: a square of {smallest} to {LARGEST_SIDE} pixels is needed",
     )
     with _readable(name):
-        return 255 - np.asarray(drawing.convert("L"))
+        ink: NDArray[np.uint8] = 255 - np.asarray(drawing.convert("L"))
+    return ink
 
 
 def area_average(ink: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -312,15 +316,18 @@ def area_average(ink: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
         return ink
     share = _overlaps(side, size)
     total = (share @ ink.astype(np.float32) @ share.T).astype(np.int64)
-    return ((2 * total + side**2) // (2 * side**2)).astype(np.uint8)
+    mean: NDArray[np.uint8] = ((2 * total + side**2) // (2 * side**2)).astype(np.uint8)
+    return mean
 
 
+@lru_cache
 def _overlaps(side: int, size: int) -> NDArray[np.float32]:
     """Length that each of `size` pixels shares with each of `side`, `[size, side]`; rows sum to `side`."""
     coarse, fine = np.arange(size + 1) * side, np.arange(side + 1) * size
     begin = np.maximum(coarse[:-1, None], fine[None, :-1])
     end = np.minimum(coarse[1:, None], fine[None, 1:])
-    return np.clip(end - begin, 0, None).astype(np.float32)
+    shared: NDArray[np.float32] = np.clip(end - begin, 0, None).astype(np.float32)
+    return shared
 
 
 def _assemble(images: NDArray[np.uint8], members: Sequence[Member]) -> OmniglotPart:
@@ -343,7 +350,7 @@ def select_classes(part: OmniglotPart, classes: Sequence[int]) -> OmniglotPart:
     renumbered = torch.full((len(part.class_names),), -1)
     renumbered[kept] = torch.arange(len(kept))
     chosen = renumbered[part.labels] >= 0
-    alphabets, alphabet = part.alphabets[kept].unique(return_inverse=True)
+    alphabets, alphabet = torch.unique(part.alphabets[kept], return_inverse=True)
     return OmniglotPart(
         images=part.images[chosen],
         labels=renumbered[part.labels[chosen]],
@@ -400,8 +407,8 @@ def _to_cache(path: Path, fingerprint: str, images: NDArray[np.uint8]) -> None:
         os.replace(temporary, path)
     except OSError as error:
         warnings.warn(
-            f"decoded drawings cannot be kept in {path.parent} ({_one_line(error)}): they are decoded anew each "
-            f"time; --data.cache_dir names another folder",
+            f"decoded drawings cannot be kept in {path.parent} ({_one_line(error)}): decoded each time; "
+            f"--data.cache_dir names another folder",
             stacklevel=2,
         )
     finally:
@@ -423,8 +430,7 @@ def _readable(name: str) -> Iterator[None]:
         yield
     except UNREADABLE as error:
         raise InputError(
-            f"{name} cannot be read ({_one_line(error)}): it is damaged or not permitted; put a whole copy in its "
-            f"place"
+            f"{name} cannot be read ({_one_line(error)}): it is damaged or not permitted; replace it"
         ) from error
 
 

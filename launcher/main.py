@@ -31,7 +31,7 @@ def run(command: Callable[[list[str]], object], arguments: Sequence[str]) -> int
     0: done. 2: the input is at fault, one line on standard error says how. 130 and 143: interrupted or
     terminated; what was checkpointed can be resumed.
     """
-    _quieten()
+    quieten()
     try:
         cli = command(with_run_config(arguments))
     except InputError as error:
@@ -51,9 +51,10 @@ def _fail(error: Exception) -> int:
     return 2
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Leave out what libraries say about themselves and nobody can act on."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for library in ("pytorch_lightning", "lightning_fabric", "lightning.fabric", "lightning.pytorch"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     for message in (
         ".*does not have many workers.*",
         ".*exists and is not empty.*",

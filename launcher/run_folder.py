@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,11 +70,8 @@ class RunFolder:
         Raises:
             InputError: it does, or it cannot be made.
         """
-        require(
-            not self.in_use(),
-            f"run folder {self.path} is in use: choose another --run.version, or resume it with "
-            f"--ckpt_path {self.last}",
-        )
+        rest = f"resume it with --ckpt_path {self.last}" if self.last.is_file() else "delete it (it has no checkpoint)"
+        require(not self.in_use(), f"run folder {self.path} is in use: choose another --run.version, or {rest}")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -83,6 +81,8 @@ class RunFolder:
         """Take the folder away again where a run failed before it left a checkpoint."""
         if not self.checkpoints.exists():
             shutil.rmtree(self.path, ignore_errors=True)
+            with suppress(OSError):  # where other runs of that name are there, its folder stays
+                self.path.parent.rmdir()
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Path) -> "RunFolder | None":

@@ -1,23 +1,27 @@
 """LightningCLI with run folders, a configuration that always wins, and errors of one line."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 from jsonargparse import Namespace
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import TensorBoardLogger
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from callbacks.figures import keeps_files
 from callbacks.hyperparameters import HyperparameterTab
 from callbacks.metrics_csv import MetricsCSV
 from callbacks.metrics_json import MetricsJSON
+from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.random_state import RandomState
-from callbacks.run_checkpoint import RunCheckpoint, logged_before
+from callbacks.run_checkpoint import LastCheckpoint, RunCheckpoint, logged_before
 from errors import InputError, require
 from launcher.messages import one_line
 from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
@@ -38,11 +42,22 @@ class OneLineParser(LightningArgumentParser):
         raise InputError(one_line(message)) from ex
 
 
+@contextmanager
+def one_line_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn exceptions of these kinds, which here come from what the user gave, into an `InputError` of one line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except kinds as error:
+        raise InputError(one_line(str(error))) from error
+
+
 class SaveRunConfig(SaveConfigCallback):
     """Writes `config.yaml` into the folder of a training run; an earlier one is kept beside it."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage != "fit" or trainer.fast_dev_run or not trainer.is_global_zero:
+        if stage != "fit" or not keeps_files(trainer):
             return
         path = Path(trainer.default_root_dir) / self.config_filename
         config = self.config.clone()
@@ -88,6 +103,19 @@ class StageCLI(LightningCLI):
         self._place_run()
         self._fill_in_sizes()
         self.settings.trainer.default_root_dir = str(self.run.path)
+
+    def instantiate_classes(self) -> None:
+        with one_line_errors(ValueError, TypeError, MisconfigurationException):
+            super().instantiate_classes()
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            with one_line_errors(MisconfigurationException):
+                super()._run_subcommand(subcommand)
+        except InputError:
+            if self.created:
+                self.run.discard_if_untrained()
+            raise
 
     def _place_run(self) -> None:
         """Find the run's folder, and the checkpoint that the command starts from."""
@@ -137,18 +165,22 @@ class StageCLI(LightningCLI):
         if data is None:
             return
         parser = self._parser(self.subcommand)
-        datamodule = parser.instantiate_classes(Namespace(data=data.clone())).data
+        with one_line_errors(ValueError, TypeError):
+            datamodule = parser.instantiate_classes(Namespace(data=data.clone())).data
         for name, size in getattr(datamodule, "sizes", {}).items():
             if name in model.init_args and model.init_args[name] is None:
                 model.init_args[name] = size
+        # Lightning keeps the first dump of the configuration for the hyperparameters: it has to be the filled-in one.
+        self.__dict__.pop("config_dump", None)
 
     def _loggers(self) -> list[Any]:
         if self.settings.trainer.fast_dev_run:
             return []
-        purge_step, kept = None, 0
+        purge_step: int | None = None
+        kept: int | None = 0
         if self.checkpoint is not None and self.subcommand == "fit":
             kept, step = logged_before(self.checkpoint)
-            purge_step = step + 1
+            purge_step = step + 1 if kept is not None else None
         board = TensorBoardLogger(
             save_dir=self.run.root,
             name=self.run.name,
@@ -162,13 +194,16 @@ class StageCLI(LightningCLI):
         if config.get("logger") in (None, True):
             config["logger"] = self._loggers()
         callbacks = [*callbacks, RandomState(), MetricsJSON(), HyperparameterTab()]
+        best = next(callback for callback in callbacks if isinstance(callback, RunCheckpoint))
+        best.dirpath = str(self.run.checkpoints)
         if config.get("enable_checkpointing") is False:
-            callbacks = [callback for callback in callbacks if not isinstance(callback, RunCheckpoint)]
+            callbacks.remove(best)
+        else:
+            callbacks.append(LastCheckpoint(best.dirpath, best.interval))
+        if self.subcommand == "predict":
+            callbacks.append(PredictionWriter())
         if config.get("enable_progress_bar") is not False:
             callbacks.append(TrainingProgress())
-        for callback in callbacks:
-            if isinstance(callback, RunCheckpoint):
-                callback.dirpath = str(self.run.checkpoints)
         trainer: Trainer = super()._instantiate_trainer(config, callbacks)
         return trainer
 
@@ -178,7 +213,7 @@ class StageCLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Take the run's folder, before anything is written."""
-        if self.checkpoint is None and not self.trainer.fast_dev_run and rank_zero_only.rank == 0:
+        if self.checkpoint is None and keeps_files(self.trainer):
             self.run.create()
             self.created = True
         os.environ[VERSION_VARIABLE] = self.run.version  # for the processes of a distributed run

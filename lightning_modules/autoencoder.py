@@ -5,6 +5,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torchmetrics import MeanSquaredError
 
@@ -49,7 +50,7 @@ class OmniglotAutoencoder(pl.LightningModule):
         self.network = ConvolutionalAutoencoder(latent_size, size, channels)
         self._arguments = {"latent_size": latent_size, "image_size": size, "channels": channels}
         self.optimisation = ConfiguredOptimizer(optimizer, learning_rate_schedule)
-        self.errors = torch.nn.ModuleDict({split: MeanSquaredError() for split in ("training", "val", "test", "pca")})
+        self.errors = torch.nn.ModuleDict({split: MeanSquaredError() for split in ("fit", "val", "test", "pca")})
         self.components: PrincipalComponents | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -84,7 +85,7 @@ class OmniglotAutoencoder(pl.LightningModule):
         return torch.nn.functional.mse_loss(reconstruction, target)
 
     def training_step(self, batch: DrawingBatch, batch_idx: int) -> Tensor:
-        return self._step(batch, "training")
+        return self._step(batch, "fit")
 
     def validation_step(self, batch: DrawingBatch, batch_idx: int) -> None:
         self._step(batch, "val")
@@ -100,7 +101,7 @@ class OmniglotAutoencoder(pl.LightningModule):
         return {"embedding": self.embed(batch.images), "label": batch.labels}
 
     def on_train_epoch_start(self) -> None:
-        self.errors["training"].reset()  # type: ignore[operator]
+        self.errors["fit"].reset()  # type: ignore[operator]
 
     def on_validation_epoch_start(self) -> None:
         self.errors["val"].reset()  # type: ignore[operator]
@@ -108,8 +109,8 @@ class OmniglotAutoencoder(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log validation and, where a training epoch has just ended, training error."""
         metrics = {"val/reconstruction_mse": self._error("val")}
-        if self.trainer.training:
-            metrics["train/reconstruction_mse"] = self._error("training")
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            metrics["train/reconstruction_mse"] = self._error("fit")
             metrics["train/learning_rate"] = torch.tensor(self.optimisation.optimizer.param_groups[0]["lr"])
             metrics["step"] = torch.tensor(float(self.trainer.global_step))
         self.log_dict(metrics)

@@ -1,7 +1,7 @@
 """The RL agent: an episodic LSTM with a key-value memory, trained by advantage actor-critic."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -148,8 +148,7 @@ class EpisodicAgent(pl.LightningModule):
 
     def training_step(self, batch: BlockSpec, batch_idx: int) -> None:
         """Play a block; update the weights after each episode."""
-        optimizer = self.optimizers()
-        assert not isinstance(optimizer, list)
+        optimizer = cast(torch.optim.Optimizer, self.optimizers())
         entropy_weight = self.entropy_weight(self.progress())
         logged = []
         for trajectory in play_episodes(self.task, self.network, self.memory, batch):

@@ -31,8 +31,7 @@ class ConfiguredOptimizer:
         """What `configure_optimizers` returns; `steps()` is the number of scheduler steps in the whole training."""
         self.optimizer = self.build(parameters)
         self._configured = [
-            {name: value for name, value in group.items() if name != "params"}
-            for group in self.optimizer.param_groups
+            {name: value for name, value in group.items() if name != "params"} for group in self.optimizer.param_groups
         ]
         if self.schedule is None:
             return {"optimizer": self.optimizer}
@@ -52,7 +51,5 @@ class ConfiguredOptimizer:
         if self.scheduler is not None and self.schedule is not None:
             self.scheduler.base_lrs = [configured["lr"] for configured in self._configured]
             factors = [factor(self.scheduler.last_epoch) for factor in self.scheduler.lr_lambdas]
-            for group, lr, factor in zip(
-                self.optimizer.param_groups, self.scheduler.base_lrs, factors, strict=True
-            ):
+            for group, lr, factor in zip(self.optimizer.param_groups, self.scheduler.base_lrs, factors, strict=True):
                 group["lr"] = lr * factor

@@ -54,9 +54,7 @@ class RecurrentActorCritic(nn.Module):
         out = self.heads(hidden)
         return out[..., : self.actions], out[..., self.actions]
 
-    def forward(
-        self, joint: Tensor, cells: Tensor, gates: Tensor, recalled: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, joint: Tensor, cells: Tensor, gates: Tensor, recalled: Tensor | None) -> tuple[Tensor, Tensor]:
         """Logits `[T, B, A]` and values `[T, B]` of an episode that was played, with their gradient.
 
         Shapes as in `EpisodicLSTMCell.replay`.

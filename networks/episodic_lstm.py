@@ -67,9 +67,7 @@ class EpisodicLSTMCell(nn.Module):
         zeros = self.weight.new_zeros(batch_size, self.hidden_size)
         return LSTMState(zeros, zeros)
 
-    def forward(
-        self, x: Tensor, state: LSTMState, recalled: Tensor | None = None
-    ) -> tuple[LSTMState, Tensor | None]:
+    def forward(self, x: Tensor, state: LSTMState, recalled: Tensor | None = None) -> tuple[LSTMState, Tensor | None]:
         """One step, by autograd: x `[B, I]`, recalled cell state `[B, H]` -> next state, r-gate `[B, H]`.
 
         Without `recalled` nothing is reinstated; the r-gate is None where the cell has none.
@@ -133,7 +131,7 @@ class EpisodicLSTMCell(nn.Module):
         if self.reinstatement:
             shape = (*joint.shape[:2], self.hidden_size)
             squashed = joint.new_zeros(shape) if recalled is None else tanh(recalled).expand(shape)
-        hidden: Tensor = _Replay.apply(joint, cells, gates, squashed, self.weight, self.bias)  # type: ignore[no-untyped-call]
+        hidden: Tensor = _Replay.apply(joint, cells, gates, squashed, self.weight, self.bias)
         return hidden
 
 

@@ -26,4 +26,5 @@ class PrincipalComponents:
 
     def reconstruct(self, points: Tensor) -> Tensor:
         """Projection of `[N, D]` onto the components -> `[N, D]`."""
-        return self.mean + (points - self.mean) @ self.directions @ self.directions.T
+        projected: Tensor = self.mean + (points - self.mean) @ self.directions @ self.directions.T
+        return projected

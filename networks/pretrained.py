@@ -61,7 +61,10 @@ def load_embedder(path: str | Path) -> nn.Module:
     """
     checkpoint = read_checkpoint(path)
     description = checkpoint.get(EMBEDDER_KEY)
-    require(isinstance(description, dict), f"checkpoint {path} holds no encoder: a stage that trains one is needed")
+    require(
+        isinstance(description, dict),
+        f"checkpoint {path} holds no encoder: a stage that trains one is needed",
+    )
     assert isinstance(description, dict)
     name = description.get("network")
     require(name in NETWORKS, f"checkpoint {path} holds an encoder {name!r}: known are {', '.join(NETWORKS)}")

@@ -42,9 +42,7 @@ class Bandit:
     every_arm_best: bool = True
 
     def __post_init__(self) -> None:
-        require_positive(
-            arms=self.arms, contexts=self.contexts, exposures=self.exposures, pulls=self.pulls
-        )
+        require_positive(arms=self.arms, contexts=self.contexts, exposures=self.exposures, pulls=self.pulls)
         require_fraction(best=self.best, rest=self.rest)
         require(self.best > self.rest, f"best is {self.best}: it has to be greater than rest, {self.rest}")
         require(

@@ -104,7 +104,7 @@ PLAYERS: dict[str, Player] = {
 
 @torch.no_grad()
 def play_block(player: Player, task: Bandit, spec: BlockSpec) -> Play:
-    """Play a block; a function of the player and the specification alone, and leaves torch's generators as they were."""
+    """Play a block: a function of player and specification alone, which leaves torch's generators as they were."""
     luck = task.luck(spec)
     batch, contexts, arms = spec.probabilities.shape
     rows = torch.arange(batch, device=luck.device)

@@ -92,9 +92,7 @@ def _play_episode(
     hidden_at, reward_at = joint[:, :, inputs:].unbind(), joint[:, :, actions : actions + 1].unbind()
     gates_at, weights, heads = gates.unbind(), cell.doubled(), agent.policy_weights()
     for t in range(steps):
-        cell.step_(
-            weights, joint_at[t], cell_at[t], squashed, gates_at[t], hidden_at[t + 1], cell_at[t + 1]
-        )
+        cell.step_(weights, joint_at[t], cell_at[t], squashed, gates_at[t], hidden_at[t + 1], cell_at[t + 1])
         preference = torch.addmm(heads[1], hidden_at[t + 1], heads[0])
         if noise is not None:
             preference -= noise[t]
@@ -124,7 +122,14 @@ def rollout(
 ) -> Trajectory:
     """Play a whole block, see `play_episodes`; all fields with the episodes in front, `[E, T, B, ...]`."""
     episodes = list(play_episodes(task, agent, memory, spec, greedy=greedy))
-    recalls = [e.recall for e in episodes if e.recall is not None]
-    recall = Recall(*(torch.stack(field) for field in zip(*recalls, strict=True))) if recalls else None
-    fields = zip(*(e[:-1] for e in episodes), strict=True)
-    return Trajectory(*(torch.stack(field) for field in fields), recall=recall)
+    recalls = [episode.recall for episode in episodes if episode.recall is not None]
+    return Trajectory(
+        joint=torch.stack([episode.joint for episode in episodes]),
+        cells=torch.stack([episode.cells for episode in episodes]),
+        gates=torch.stack([episode.gates for episode in episodes]),
+        hidden=torch.stack([episode.hidden for episode in episodes]),
+        actions=torch.stack([episode.actions for episode in episodes]),
+        rewards=torch.stack([episode.rewards for episode in episodes]),
+        regrets=torch.stack([episode.regrets for episode in episodes]),
+        recall=Recall(*(torch.stack(field) for field in zip(*recalls, strict=True))) if recalls else None,
+    )

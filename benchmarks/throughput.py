@@ -1,0 +1,134 @@
+"""Training speed of the barcode bandit: through Lightning, in a bare loop over the same parts, and without memory.
+
+    python benchmarks/throughput.py [--environments 64] [--blocks 11] [--threads 1] [--rounds 5]
+
+Prints one JSON object. The variants take turns, block by block within a round, so that a machine that slows
+down or speeds up meanwhile does so for all of them; each figure is a variant's median over the rounds.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from datamodules.barcode_bandit import BarcodeBanditDataModule
+from launcher.main import quieten
+from lightning_modules.episodic_agent import EpisodicAgent
+from memory.episodic_memory import EpisodicMemory
+from tasks.blocks import block_seed
+from tasks.rollout import play_episodes
+
+
+def build(environments: int, blocks: int, memory: bool) -> tuple[EpisodicAgent, BarcodeBanditDataModule]:
+    """An agent and its data, from the paper's numbers."""
+    data = BarcodeBanditDataModule(environments=environments, blocks_per_epoch=blocks)
+    torch.manual_seed(0)
+    agent = EpisodicAgent(**data.sizes, memory=EpisodicMemory if memory else None)  # type: ignore[arg-type]
+    return agent, data
+
+
+class Through:
+    """One variant; calling it trains for the given number of blocks and returns steps a second."""
+
+    def __init__(self, environments: int, blocks: int, memory: bool, lightning: bool) -> None:
+        self.environments, self.blocks, self.memory = environments, blocks, memory
+        self.lightning = lightning
+
+    def __call__(self) -> float:
+        agent, data = build(self.environments, self.blocks, self.memory)
+        elapsed = through_lightning(agent, data) if self.lightning else bare_loop(agent, data)
+        return self.blocks * data.task.episodes * data.task.pulls * self.environments / elapsed
+
+
+class Clock(pl.Callback):
+    """Times the training itself, from its second batch on."""
+
+    begun = ended = 0.0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: object) -> None:
+        self.begun = self.begun or time.perf_counter()
+        self.ended = time.perf_counter()
+
+
+def through_lightning(agent: EpisodicAgent, data: BarcodeBanditDataModule) -> float:
+    """Seconds that Lightning's loop takes for the data's blocks."""
+    clock = Clock()
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        limit_train_batches=data.blocks_per_epoch,
+        limit_val_batches=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        callbacks=[clock],
+    )
+    trainer.fit(agent, datamodule=data)
+    return (clock.ended - clock.begun) * data.blocks_per_epoch / (data.blocks_per_epoch - 1)
+
+
+def bare_loop(agent: EpisodicAgent, data: BarcodeBanditDataModule) -> float:
+    """Seconds that a plain loop over the same parts takes for the data's blocks."""
+    optimizer = torch.optim.Adam(agent.network.parameters())
+    begun = 0.0
+    for index in range(data.blocks_per_epoch):
+        spec = data.task.draw_block(data.environments, block_seed(0, "train", 0, index))
+        for trajectory in play_episodes(data.task, agent.network, agent.memory, spec):
+            loss = agent.loss(trajectory, 0.05)
+            optimizer.zero_grad()
+            loss.total.backward()
+            torch.nn.utils.clip_grad_norm_(agent.network.parameters(), 1.0)
+            optimizer.step()
+        begun = begun or time.perf_counter()
+    return (time.perf_counter() - begun) * data.blocks_per_epoch / (data.blocks_per_epoch - 1)
+
+
+def measure(environments: int, blocks: int, rounds: int) -> dict[str, float]:
+    """Steps a second of every variant, the median over the rounds."""
+    variants: dict[str, Callable[[], float]] = {
+        "lightning": Through(environments, blocks, memory=True, lightning=True),
+        "bare_loop": Through(environments, blocks, memory=True, lightning=False),
+        "lightning_without_memory": Through(environments, blocks, memory=False, lightning=True),
+    }
+    found: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name, variant in variants.items():
+            found[name].append(variant())
+    return {name: statistics.median(rates) for name, rates in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--environments", type=int, default=64)
+    parser.add_argument("--blocks", type=int, default=11)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    quieten()
+    steps = measure(arguments.environments, arguments.blocks, arguments.rounds)
+    result = {
+        "environments": arguments.environments,
+        "threads": arguments.threads,
+        "torch": torch.__version__,
+        "processor": platform.processor() or platform.machine(),
+        "steps_per_second": {name: round(rate) for name, rate in steps.items()},
+        "lightning_over_bare_loop": round(steps["lightning"] / steps["bare_loop"], 3),
+        "with_over_without_memory": round(steps["lightning"] / steps["lightning_without_memory"], 3),
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

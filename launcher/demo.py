@@ -1,0 +1,80 @@
+"""`make demo`: trains and tests the barcode bandit, then says what came of it and where the pictures are.
+
+Run again, it only prints: the run is named after a hash of the sources, and is trained once for each.
+Interrupted, it goes on where it was.
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from cli import main as command
+from launcher.run_folder import RunFolder
+
+PROJECT = Path(__file__).resolve().parent.parent
+CONFIG = Path("configs/barcode_bandit.yaml")
+#: What decides how the demo turns out.
+SOURCES = ("lightning_modules", "datamodules", "networks", "losses", "memory", "tasks")
+PAPER = {"epL2RL in the paper": 7.6, "L2RL in the paper": 4.3, "random choice": 1.8, "ideal observer": 8.43}
+
+
+def demo() -> int:
+    """Fit, test and report; returns the exit status of the first command that failed, else 0."""
+    run = RunFolder(PROJECT / "runs", "barcode_bandit", f"demo_{sources_hash()}")
+    place = ["--run.root", str(run.root), "--run.name", run.name, "--run.version", run.version]
+    config = ["--config", str(PROJECT / CONFIG)]
+    if not (run.path / "metrics.json").is_file():
+        resume = ["--ckpt_path", str(run.last)] if run.last.is_file() else []
+        if not resume:
+            shutil.rmtree(run.path, ignore_errors=True)  # broken off before its first checkpoint
+        if not (run.path / "trained").is_file():
+            print(f"training {CONFIG} into {run.path.relative_to(PROJECT)} ...", flush=True)
+            if status := command(["fit", *config, *place, *resume]):
+                return status
+            (run.path / "trained").touch()
+        if status := command(["test", "--ckpt_path", str(run.best)]):
+            return status
+    report(run)
+    return 0
+
+
+def sources_hash() -> str:
+    """Eight digits that change when the sources or the config do."""
+    digest = hashlib.sha256((PROJECT / CONFIG).read_bytes())
+    for package in SOURCES:
+        for path in sorted((PROJECT / package).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def report(run: RunFolder) -> None:
+    """Print the table and the paths of the figures."""
+    metrics = json.loads((run.path / "metrics.json").read_text())
+    table = Table(title="Barcode bandit, mean reward of an episode of 10 pulls, test blocks")
+    table.add_column("player")
+    table.add_column("reward", justify="right")
+    table.add_row("this agent (epL2RL)", f"[bold]{metrics['test/reward']:.2f}")
+    for name, reward in PAPER.items():
+        table.add_row(name, f"{reward:.2f}")
+    exposures = Table(title="by exposure to a context")
+    rewards = sorted((k, v) for k, v in metrics.items() if k.startswith("test/reward_exposure_"))
+    for name, _ in rewards:
+        exposures.add_column(name.removeprefix("test/reward_exposure_").lstrip("0"), justify="right")
+    exposures.add_row(*(f"{value:.2f}" for _, value in rewards))
+    console = Console()
+    console.print(table)
+    console.print(exposures)
+    print(f"recalled the right context in {metrics['test/recall_accuracy']:.1%} of reads")
+    print("figures:")
+    for path in sorted((run.path / "figures").glob("*.png")):
+        print(f"  {path.relative_to(PROJECT)}")
+    print("curves: .venv/bin/tensorboard --logdir runs")
+
+
+if __name__ == "__main__":
+    sys.exit(demo())

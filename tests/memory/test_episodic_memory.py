@@ -1,0 +1,323 @@
+"""The episodic memory against lists, one environment at a time."""
+
+import random
+from typing import Any
+
+import pytest
+import torch
+from memory_oracle import DEVICES, ListMemory
+from torch import Tensor, nn
+
+from errors import InputError
+from memory.episodic_memory import EpisodicMemory, Recall
+
+CAPACITY, KEY, VALUE, BATCH = 5, 6, 3, 4
+THRESHOLDS = {"cosine": 0.55, "l2": -1.6, "l1": -2.6}  # between the similarities that barcodes can have
+
+
+class Keys:
+    """Keys that come back, and with `barcodes` keys that are different but equally similar."""
+
+    def __init__(self, source: random.Random, *, barcodes: bool) -> None:
+        self.source = source
+        self.pool = [self._binary() if barcodes else self._gaussian() for _ in range(7)]
+
+    def _binary(self) -> list[float]:
+        return [float(self.source.random() < 0.5) for _ in range(KEY)]
+
+    def _gaussian(self) -> list[float]:
+        return [self.source.gauss(0.0, 1.0) for _ in range(KEY)]
+
+    def draw(self) -> Tensor:
+        return torch.tensor([self.source.choice(self.pool) for _ in range(BATCH)])
+
+
+def values(source: random.Random) -> Tensor:
+    return torch.tensor([[source.gauss(0.0, 1.0) for _ in range(VALUE)] for _ in range(BATCH)])
+
+
+def labels(source: random.Random, count: int = 8) -> Tensor:
+    return torch.tensor([source.randrange(count) for _ in range(BATCH)])
+
+
+def write(memory: EpisodicMemory, lists: list[ListMemory], source: random.Random, keys: Keys) -> None:
+    device = memory.keys.device
+    key, value, label = keys.draw(), values(source), labels(source)
+    memory.write(key.to(device), value.to(device), label.to(device))
+    for row, slow in enumerate(lists):
+        slow.write(key[row].tolist(), value[row].tolist(), int(label[row]))
+
+
+def read(memory: EpisodicMemory, lists: list[ListMemory], query: Tensor) -> None:
+    recall = Recall(*(part.cpu() for part in memory.read(query.to(memory.keys.device))))
+    found = [slow.read(query[row].tolist()) for row, slow in enumerate(lists)]
+    assert recall.slot.tolist() == [one.slot for one in found]
+    assert recall.label.tolist() == [one.label for one in found]
+    torch.testing.assert_close(recall.value, torch.tensor([one.value for one in found]), atol=1e-5, rtol=1e-5)
+    expected = torch.tensor([one.similarity for one in found])
+    torch.testing.assert_close(recall.similarity, expected, atol=1e-5, rtol=1e-5)
+
+
+def build(device: str = "cpu", batch: int = BATCH, **options: Any) -> EpisodicMemory:
+    memory = EpisodicMemory(CAPACITY, KEY, VALUE, **options).to(device)
+    memory.reset(batch)
+    return memory
+
+
+def fill(memory: EpisodicMemory, writes: int, seed: int = 0) -> None:
+    source = random.Random(seed)
+    keys = Keys(source, barcodes=False)
+    for _ in range(writes):
+        memory.write(*(part.to(memory.keys.device) for part in (keys.draw(), values(source), labels(source))))
+        memory.read(keys.draw().to(memory.keys.device))
+
+
+def assert_same(one: Recall, other: Recall) -> None:
+    for field, expected in zip(one, other, strict=True):
+        torch.testing.assert_close(field, expected)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("barcodes", [False, True], ids=["gaussian", "barcodes"])
+@pytest.mark.parametrize("thresholded", [False, True], ids=["any", "threshold"])
+@pytest.mark.parametrize("neighbours", [1, 3])
+@pytest.mark.parametrize("organisation", ["append", "stack"])
+@pytest.mark.parametrize("kernel", ["cosine", "l2", "l1"])
+def test_random_operations_equal_lists(
+    kernel: str, organisation: str, neighbours: int, thresholded: bool, barcodes: bool, device: str
+) -> None:
+    threshold = THRESHOLDS[kernel] if thresholded else None
+    memory = build(device, kernel=kernel, organisation=organisation, neighbours=neighbours, threshold=threshold)
+    lists = [ListMemory(CAPACITY, VALUE, kernel, organisation, neighbours, threshold) for _ in range(BATCH)]
+    source = random.Random(f"{kernel} {organisation} {neighbours} {threshold} {barcodes}")
+    keys = Keys(source, barcodes=barcodes)
+    read(memory, lists, keys.draw())
+    for _ in range(80):
+        operation = source.random()
+        if operation < 0.03:
+            memory.reset(BATCH)
+            for slow in lists:
+                slow.reset()
+        elif operation < 0.5:
+            write(memory, lists, source, keys)
+        else:
+            read(memory, lists, keys.draw())
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("threshold", [None, float("-inf"), -1.0])
+@pytest.mark.parametrize("neighbours", [1, 3])
+@pytest.mark.parametrize("organisation", ["append", "stack"])
+def test_empty_memory_recalls_nothing(organisation: str, neighbours: int, threshold: float | None, device: str) -> None:
+    memory = build(device, kernel="l2", organisation=organisation, neighbours=neighbours, threshold=threshold)
+    recall = memory.read(torch.ones(BATCH, KEY, device=device))
+    assert recall.value.tolist() == [[0.0] * VALUE] * BATCH
+    assert recall.label.tolist() == recall.slot.tolist() == [-1] * BATCH
+    assert recall.similarity.tolist() == [float("-inf")] * BATCH
+
+
+def test_what_is_below_the_threshold_is_not_recalled_but_its_similarity_is_told() -> None:
+    memory = build(threshold=0.9)
+    memory.write(torch.eye(KEY)[:BATCH], torch.ones(BATCH, VALUE), torch.arange(BATCH))
+    query = torch.eye(KEY)[:BATCH]
+    query[1:, 5] = 1.0  # 45 degrees away
+    recall = memory.read(query)
+    assert recall.label.tolist() == [0, -1, -1, -1]
+    assert recall.slot.tolist() == [0, -1, -1, -1]
+    assert recall.value.sum(1).tolist() == [VALUE, 0.0, 0.0, 0.0]
+    torch.testing.assert_close(recall.similarity, torch.tensor([1.0] + [0.5**0.5] * 3))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("kernel", "highest"), [("cosine", 1.0), ("l2", 0.0), ("l1", 0.0)])
+def test_the_highest_threshold_recalls_the_very_same_key(kernel: str, highest: float, device: str) -> None:
+    # One environment for each barcode: their lengths round differently.
+    codes = torch.arange(1, 2**KEY)
+    keys = ((codes.unsqueeze(1) >> torch.arange(KEY)) & 1).float().to(device)
+    memory = build(device, len(codes), kernel=kernel, threshold=highest)
+    memory.write(keys, torch.ones(len(codes), VALUE, device=device), codes.to(device))
+    assert memory.read(keys).label.tolist() == codes.tolist()
+    assert memory.read(keys.roll(1, dims=0)).label.tolist() == [-1] * len(codes)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("neighbours", [1, 3])
+@pytest.mark.parametrize(("key_size", "capacity"), [(50, 13), (64, 37), (128, 100)])
+def test_newest_wins_where_one_key_is_stored_many_times(
+    key_size: int, capacity: int, neighbours: int, device: str
+) -> None:
+    # At these sizes a matrix product gives the same key other last bits in other slots.
+    generator = torch.Generator().manual_seed(0)
+    key, other = torch.randn(2, 16, key_size, generator=generator).to(device)
+    memory = EpisodicMemory(capacity, key_size, 1, neighbours=neighbours).to(device)
+    memory.reset(16)
+    for time in range(capacity):
+        stamp = torch.full((16,), time, device=device)
+        memory.write(other if time % 3 == 2 else key, stamp.unsqueeze(1).float(), stamp)
+    newest = max(time for time in range(capacity) if time % 3 != 2)
+    assert memory.read(key).label.tolist() == [newest] * 16
+
+
+def test_append_drops_the_oldest_though_it_was_just_read() -> None:
+    memory = build(batch=1)
+    for time in range(CAPACITY):
+        memory.write(torch.eye(KEY)[time : time + 1], torch.full((1, VALUE), float(time)), torch.tensor([time]))
+    assert memory.read(torch.eye(KEY)[:1]).label.tolist() == [0]
+    memory.write(torch.eye(KEY)[5:], torch.zeros(1, VALUE), torch.tensor([5]))
+    assert sorted(memory.labels[0].tolist()) == [1, 2, 3, 4, 5]
+
+
+def test_append_gives_a_label_met_again_another_slot() -> None:
+    memory = build(batch=1)
+    for _ in range(3):
+        memory.write(torch.ones(1, KEY), torch.ones(1, VALUE), torch.tensor([7]))
+    assert memory.occupied.sum() == 3
+
+
+@pytest.mark.parametrize("used_by", ["read", "write"])
+def test_stack_drops_the_least_recently_used(used_by: str) -> None:
+    memory = build(batch=1, organisation="stack")
+    for time in range(CAPACITY):
+        memory.write(torch.eye(KEY)[time : time + 1], torch.zeros(1, VALUE), torch.tensor([time]))
+    if used_by == "read":
+        memory.read(torch.eye(KEY)[:1])
+    else:
+        memory.write(torch.eye(KEY)[:1], torch.zeros(1, VALUE), torch.tensor([0]))
+    memory.write(torch.eye(KEY)[5:], torch.zeros(1, VALUE), torch.tensor([5]))
+    assert sorted(memory.labels[0].tolist()) == [0, 2, 3, 4, 5]
+
+
+def test_stack_overwrites_a_label_in_place() -> None:
+    memory = build(batch=1, organisation="stack")
+    memory.write(torch.eye(KEY)[:1], torch.zeros(1, VALUE), torch.tensor([3]))
+    memory.write(torch.eye(KEY)[1:2], torch.ones(1, VALUE), torch.tensor([3]))
+    assert memory.occupied.sum() == 1
+    recall = memory.read(torch.eye(KEY)[:1])
+    assert recall.similarity.item() == 0.0  # the first key is gone
+    assert recall.value.tolist() == [[1.0] * VALUE]
+
+
+def test_fewer_stored_than_neighbours_share_the_weight() -> None:
+    memory = build(batch=1, neighbours=4)
+    memory.write(torch.eye(KEY)[:1], torch.full((1, VALUE), 1.0), torch.tensor([0]))
+    memory.write(torch.eye(KEY)[1:2], torch.full((1, VALUE), 3.0), torch.tensor([1]))
+    query = torch.eye(KEY)[:1] + torch.eye(KEY)[1:2]
+    torch.testing.assert_close(memory.read(query).value, torch.full((1, VALUE), 2.0))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("organisation", ["append", "stack"])
+def test_rows_are_independent(organisation: str, device: str) -> None:
+    memories = [build(device, organisation=organisation, neighbours=2) for _ in range(2)]
+    source = random.Random(0)
+    keys = Keys(source, barcodes=False)
+    for _ in range(12):
+        parts = [part.to(device) for part in (keys.draw(), values(source), labels(source))]
+        memories[0].write(*parts)
+        for part, foreign in zip(parts, (9.0, -9.0, 77), strict=True):
+            part[1] = foreign
+        memories[1].write(*parts)
+        query = keys.draw().to(device)
+        one, other = (memory.read(query) for memory in memories)
+        rest = [0, 2, 3]
+        assert_same(Recall(*(part[rest] for part in one)), Recall(*(part[rest] for part in other)))
+        assert not torch.equal(one.value[1], other.value[1])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("organisation", ["append", "stack"])
+@pytest.mark.parametrize("batch_before", [None, 1, BATCH])
+def test_state_dict_round_trip(organisation: str, batch_before: int | None, device: str) -> None:
+    saved = build(device, organisation=organisation)
+    fill(saved, writes=9)
+    loaded = EpisodicMemory(CAPACITY, KEY, VALUE, organisation=organisation).to(device)
+    if batch_before is not None:
+        loaded.reset(batch_before)
+    # Inside another module: the names then carry a prefix.
+    nn.ModuleDict({"memory": loaded}).load_state_dict(nn.ModuleDict({"memory": saved}).state_dict())
+    assert loaded.batch_size == BATCH
+    for name, buffer in saved.named_buffers():
+        assert torch.equal(buffer, loaded.get_buffer(name)), name
+    # What goes when the memory is full depends on ages and cursors, which have to come along.
+    for seed in range(3):
+        fill(saved, writes=2, seed=seed)
+        fill(loaded, writes=2, seed=seed)
+        query = torch.randn(BATCH, KEY, generator=torch.Generator().manual_seed(seed)).to(device)
+        assert_same(saved.read(query), loaded.read(query))
+
+
+def test_loading_copies() -> None:
+    saved = build()
+    fill(saved, writes=2)
+    loaded = EpisodicMemory(CAPACITY, KEY, VALUE)
+    loaded.load_state_dict(saved.state_dict())
+    before = loaded.keys.clone()
+    fill(saved, writes=3, seed=1)
+    assert torch.equal(loaded.keys, before)
+
+
+@pytest.mark.parametrize("batch", [BATCH, 2])
+def test_reset_forgets_everything(batch: int) -> None:
+    memory, fresh = build(organisation="stack"), build(organisation="stack", batch=batch)
+    fill(memory, writes=7)
+    memory.reset(batch)
+    for name, buffer in fresh.named_buffers():
+        assert torch.equal(buffer, memory.get_buffer(name)), name
+
+
+def test_reset_to_the_same_size_keeps_the_storage() -> None:
+    memory = build()
+    before = {name: buffer.data_ptr() for name, buffer in memory.named_buffers()}
+    fill(memory, writes=7)
+    memory.reset(BATCH)
+    assert {name: buffer.data_ptr() for name, buffer in memory.named_buffers()} == before
+
+
+def test_reset_to_nothing_gives_the_storage_back() -> None:
+    memory = build()
+    memory.reset(0)
+    assert memory.batch_size == 0
+    assert sum(buffer.numel() for name, buffer in memory.named_buffers() if name != "uses") == 0
+
+
+def test_writing_leaves_no_gradient_behind() -> None:
+    memory = build()
+    value = torch.ones(BATCH, VALUE, requires_grad=True)
+    memory.write(torch.ones(BATCH, KEY, requires_grad=True), value, torch.zeros(BATCH, dtype=torch.long))
+    assert not memory.read(torch.ones(BATCH, KEY)).value.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("capacity", {"capacity": 0}),
+        ("capacity", {"capacity": -3}),
+        ("key_size", {"key_size": 0}),
+        ("value_size", {"value_size": 0}),
+        ("neighbours", {"neighbours": 0}),
+        ("neighbours", {"neighbours": CAPACITY + 1}),
+        ("kernel", {"kernel": "euclidean"}),
+        ("organisation", {"organisation": "heap"}),
+        ("update", {"update": "mean"}),
+        ("threshold", {"threshold": 1.5}),
+        ("threshold", {"threshold": -1.5}),
+        ("threshold", {"threshold": float("nan")}),
+        ("threshold", {"threshold": 0.1, "kernel": "l2"}),
+        ("threshold", {"threshold": 0.1, "kernel": "l1"}),
+    ],
+)
+def test_bad_input_is_named(name: str, arguments: dict[str, Any]) -> None:
+    sizes = {"capacity": CAPACITY, "key_size": KEY, "value_size": VALUE}
+    with pytest.raises(InputError, match=rf"^{name} is .+") as error:
+        EpisodicMemory(**{**sizes, **arguments})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("kernel", "threshold"), [("cosine", -1.0), ("cosine", 1.0), ("l2", 0.0), ("l1", -1e6)])
+def test_thresholds_within_the_range_are_taken(kernel: str, threshold: float) -> None:
+    assert build(kernel=kernel, threshold=threshold).threshold == threshold
+
+
+def test_a_negative_batch_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^batch_size is -1"):
+        build().reset(-1)

@@ -1,0 +1,56 @@
+"""The choice of the nearest slots against a loop that takes them one at a time."""
+
+import pytest
+import torch
+from memory_oracle import DEVICES, nearest_first
+from torch import Tensor
+
+from memory.neighbours import newest_nearest
+
+SLOTS = 12
+
+
+def stored(rows: int, seed: int, jitter: float) -> tuple[Tensor, Tensor]:
+    """Rows with many ties, told apart by no more than `jitter`, and 0 to SLOTS free slots."""
+    generator = torch.Generator().manual_seed(seed)
+    similarity = torch.randint(-3, 4, (rows, SLOTS), generator=generator) / 4.0
+    similarity += jitter * torch.rand(rows, SLOTS, generator=generator)
+    written = torch.rand(rows, SLOTS, generator=generator).argsort(dim=1) + 1
+    free = torch.rand(rows, SLOTS, generator=generator) < torch.linspace(0, 1, rows).unsqueeze(1)
+    return similarity.masked_fill(free, float("-inf")), written.masked_fill(free, 0)
+
+
+def one_at_a_time(similarity: Tensor, written: Tensor, k: int) -> list[list[int]]:
+    rows = []
+    for near, when in zip(similarity.tolist(), written.tolist(), strict=True):
+        taken = {slot: near[slot] for slot in range(SLOTS) if when[slot] > 0}
+        rows.append(nearest_first(taken, dict(enumerate(when)), k))
+    return rows
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("k", [1, 2, 3, SLOTS])
+@pytest.mark.parametrize("jitter", [0.0, 3e-7])
+def test_nearest_first_and_newest_among_equals(k: int, jitter: float, device: str) -> None:
+    similarity, written = stored(rows=40, seed=k, jitter=jitter)
+    slots, nearest = newest_nearest(similarity.to(device), written.to(device), k)
+    assert slots.shape == nearest.shape == (40, k)
+    for row, expected in enumerate(one_at_a_time(similarity, written, k)):
+        count = len(expected)
+        assert slots[row, :count].tolist() == expected
+        assert (nearest[row, count:] == float("-inf")).all()
+        torch.testing.assert_close(nearest[row, :count].cpu(), similarity[row, expected])
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_slots_of_a_row_are_distinct(k: int) -> None:
+    similarity, written = stored(rows=40, seed=7, jitter=0.0)
+    slots, _ = newest_nearest(similarity, written, k)
+    assert all(len(set(row)) == k for row in slots.tolist())
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_a_difference_beyond_rounding_beats_newness(k: int) -> None:
+    similarity = torch.tensor([[0.5, 0.5001, 0.4]])
+    slots, _ = newest_nearest(similarity, torch.tensor([[3, 1, 2]]), k)
+    assert slots[0].tolist() == [1, 0, 2][:k]

@@ -1,0 +1,89 @@
+"""The agent's network: shapes, heads, and the gradient of an episode through both."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from errors import InputError
+from networks.actor_critic import RecurrentActorCritic
+
+ACTIONS, CUE, HIDDEN, STEPS, BATCH = 3, 5, 4, 6, 2
+
+
+def build(**options: Any) -> RecurrentActorCritic:
+    torch.manual_seed(0)
+    return RecurrentActorCritic(ACTIONS, CUE, HIDDEN, **options)
+
+
+def unroll(agent: RecurrentActorCritic, inputs: Tensor, recalled: Tensor | None) -> tuple[Tensor, ...]:
+    """An episode by the cell's `forward` -> joint, cells, gates, hidden, as a trajectory has them."""
+    state = agent.cell.initial_state(inputs.shape[1])
+    joints, cells, gates, hidden = [], [state.cell], [], []
+    for t, x in enumerate(inputs):
+        joints.append(torch.cat([x, state.hidden], dim=-1))
+        sums = (joints[-1] @ agent.cell.weight.T + agent.cell.bias).chunk(agent.cell.gates, dim=-1)
+        gates.append(torch.cat([*sums[:-1], 2 * sums[-1]], dim=-1).sigmoid())
+        state, _ = agent.cell(x, state, recalled[t] if recalled is not None else None)
+        cells.append(state.cell)
+        hidden.append(state.hidden)
+    return torch.stack(joints), torch.stack(cells), torch.stack(gates), torch.stack(hidden)
+
+
+@pytest.mark.parametrize(("cue_input", "size"), [(False, ACTIONS + 1), (True, ACTIONS + 1 + CUE)])
+def test_the_input_holds_action_reward_and_the_cue_if_asked_for(cue_input: bool, size: int) -> None:
+    agent = build(cue_input=cue_input)
+    assert agent.input_size == agent.cell.input_size == size
+    assert agent.cell.weight.shape == (5 * HIDDEN, size + HIDDEN)
+
+
+@pytest.mark.parametrize("shape", [(BATCH,), (STEPS, BATCH), (2, STEPS, BATCH)])
+def test_shapes_of_the_heads(shape: tuple[int, ...]) -> None:
+    logits, values = build().evaluate(torch.randn(*shape, HIDDEN))
+    assert logits.shape == (*shape, ACTIONS)
+    assert values.shape == shape
+
+
+def test_policy_weights_give_the_logits() -> None:
+    agent = build()
+    torch.nn.init.normal_(agent.heads.bias)
+    hidden = torch.randn(BATCH, HIDDEN)
+    weight, bias = agent.policy_weights()
+    torch.testing.assert_close(hidden @ weight + bias, agent.evaluate(hidden)[0])
+
+
+@pytest.mark.parametrize("reinstatement", [True, False])
+def test_forward_equals_the_steps_in_values_and_gradient(reinstatement: bool) -> None:
+    agent = build(reinstatement=reinstatement).double()
+    inputs = torch.randn(STEPS, BATCH, agent.input_size, dtype=torch.float64)
+    recalled = torch.randn(STEPS, BATCH, HIDDEN, dtype=torch.float64) if reinstatement else None
+    joint, cells, gates, hidden = unroll(agent, inputs, recalled)
+    expected = agent.evaluate(hidden)
+    found = agent(joint.detach(), cells.detach(), gates.detach(), recalled)
+    torch.testing.assert_close(found, expected)
+    logits, values = found
+    assert logits.shape == (STEPS, BATCH, ACTIONS)
+    assert values.shape == (STEPS, BATCH)
+    parameters = list(agent.parameters())
+    losses = [(one.square().sum() + other.sum()) for one, other in (found, expected)]
+    torch.testing.assert_close(*(torch.autograd.grad(loss, parameters) for loss in losses))
+
+
+def test_the_first_policy_is_nearly_uniform() -> None:
+    logits, values = build().evaluate(torch.ones(1, HIDDEN))
+    assert logits.abs().max() < 0.5
+    assert values.abs().max() < 0.5
+
+
+def test_biases_and_reinstatement_reach_the_cell() -> None:
+    agent = build(forget_bias=2.0, reinstatement_bias=-3.0)
+    assert [rows[0].item() for rows in agent.cell.bias.chunk(5)] == [0.0, 0.0, 2.0, -3.0, 0.0]
+    assert not build(reinstatement=False).cell.reinstatement
+
+
+@pytest.mark.parametrize("name", ["actions", "cue_size", "hidden_size"])
+def test_bad_sizes_are_named(name: str) -> None:
+    sizes: dict[str, Any] = {"actions": ACTIONS, "cue_size": CUE, "hidden_size": HIDDEN, name: 0}
+    with pytest.raises(InputError, match=f"^{name} is 0"):
+        RecurrentActorCritic(**sizes)

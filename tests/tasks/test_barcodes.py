@@ -1,0 +1,68 @@
+"""Barcodes: distinct, never all zero, evenly drawn."""
+
+from collections import Counter
+
+import pytest
+import torch
+from torch import Tensor
+
+from errors import InputError
+from tasks.barcodes import check_code_count, distinct_barcodes
+
+
+def draw(batch: int, codes: int, bits: int, seed: int = 0) -> Tensor:
+    return distinct_barcodes(batch, codes, bits, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(
+    ("codes", "bits"), [(1, 1), (7, 3), (5, 3), (10, 10), (200, 12), (200, 13), (4000, 13), (50, 40), (20, 62)]
+)
+def test_codes_of_a_row_are_distinct_and_not_all_zero(codes: int, bits: int) -> None:
+    drawn = draw(4, codes, bits)
+    assert drawn.shape == (4, codes, bits)
+    assert drawn.dtype == torch.float32
+    assert set(drawn.unique().tolist()) <= {0.0, 1.0}
+    for row in drawn.tolist():
+        assert len(set(map(tuple, row))) == codes
+        assert all(any(code) for code in row)
+
+
+def test_all_codes_are_used_where_there_are_no_others() -> None:
+    for row in draw(5, 7, 3).tolist():
+        numbers = [int(sum(bit * 2**i for i, bit in enumerate(code))) for code in row]
+        assert sorted(numbers) == list(range(1, 8))
+
+
+@pytest.mark.parametrize("bits", [12, 13, 40])
+def test_bits_are_ones_half_of_the_time(bits: int) -> None:
+    share = draw(200, 20, bits).mean(dim=(0, 1))
+    assert (share - 0.5).abs().max() < 5 * 0.5 / 4000**0.5
+
+
+def test_every_code_is_equally_likely_at_every_place() -> None:
+    drawn = draw(7000, 2, 3).long()
+    numbers = drawn @ torch.tensor([1, 2, 4])
+    for place in range(2):
+        counts = Counter(numbers[:, place].tolist())
+        assert all(abs(counts[code] - 1000) < 5 * 1000**0.5 for code in range(1, 8))
+
+
+@pytest.mark.parametrize("bits", [5, 40])
+def test_rows_and_seeds_differ_and_a_seed_comes_back(bits: int) -> None:
+    drawn = draw(2, 6, bits)
+    assert not torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn, draw(2, 6, bits, seed=1))
+    assert torch.equal(drawn, draw(2, 6, bits))
+
+
+@pytest.mark.parametrize(("codes", "bits"), [(8, 3), (2, 1), (1, 0), (1, -1), (1, 63)])
+def test_impossible_numbers_name_the_bits(codes: int, bits: int) -> None:
+    with pytest.raises(InputError, match=f"^bits is {bits}: "):
+        check_code_count(codes, bits)
+    with pytest.raises(InputError, match=f"^bits is {bits}: "):
+        draw(1, codes, bits)
+
+
+def test_the_message_says_how_many_codes_there_are() -> None:
+    with pytest.raises(InputError, match=r"gives 7 barcodes .* 8 contexts"):
+        check_code_count(8, 3)

@@ -1,0 +1,353 @@
+"""The batched rollout against a replay of each environment on its own, step by step."""
+
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from memory.episodic_memory import EpisodicMemory
+from networks.actor_critic import RecurrentActorCritic
+from tasks.barcode_bandit import BarcodeBandit
+from tasks.blocks import BlockSpec
+from tasks.rollout import Trajectory, play_episodes, rollout
+
+HIDDEN, BATCH = 6, 5
+TASK = BarcodeBandit(arms=3, contexts=4, exposures=3, pulls=4, bits=5)
+SPEC = TASK.draw_block(BATCH, seed=11)
+DEVICES = [
+    pytest.param("cpu"),
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")),
+]
+
+
+def build_agent(task: BarcodeBandit = TASK, **options: Any) -> RecurrentActorCritic:
+    """An agent whose policy depends visibly on its state."""
+    torch.manual_seed(0)
+    agent = RecurrentActorCritic(task.arms, task.cue_size, HIDDEN, **options)
+    with torch.no_grad():
+        agent.cell.weight.mul_(3)
+        agent.heads.weight.mul_(20)
+    return agent
+
+
+def build_memory(task: BarcodeBandit = TASK, **options: Any) -> EpisodicMemory:
+    return EpisodicMemory(**{"capacity": task.episodes, **options}, key_size=task.cue_size, value_size=HIDDEN)
+
+
+def move(spec: BlockSpec, device: str) -> BlockSpec:
+    tensors = ((name, field) for name, field in spec._asdict().items() if isinstance(field, Tensor))
+    fields: dict[str, Any] = {name: field.to(device) for name, field in tensors}
+    return spec._replace(**fields)
+
+
+class Stored(NamedTuple):
+    key: Tensor
+    value: Tensor
+    label: int
+
+
+class ListMemory:
+    """The memory of one environment, as a list from the oldest to the newest."""
+
+    def __init__(self, capacity: int, organisation: str) -> None:
+        self.capacity, self.stack = capacity, organisation == "stack"
+        self.by_age: list[Stored] = []
+        self.by_use: list[int] = []  # labels, the least recently used first; for stacks alone
+
+    def read(self, query: Tensor) -> Stored:
+        if not self.by_age:
+            return Stored(query, torch.zeros(HIDDEN), -1)
+        near = [torch.cosine_similarity(query, stored.key, dim=0).item() for stored in self.by_age]
+        newest = max(place for place, value in enumerate(near) if value >= max(near) - 1e-5)
+        self._use(self.by_age[newest].label)
+        return self.by_age[newest]
+
+    def write(self, stored: Stored) -> None:
+        if self.stack and stored.label in self.by_use:
+            self._drop(stored.label)
+        elif len(self.by_age) == self.capacity:
+            self._drop(self.by_use[0] if self.stack else self.by_age[0].label)
+        self.by_age.append(stored)
+        self._use(stored.label)
+
+    def _drop(self, label: int) -> None:
+        del self.by_age[next(place for place, stored in enumerate(self.by_age) if stored.label == label)]
+
+    def _use(self, label: int) -> None:
+        self.by_use = [one for one in self.by_use if one != label and self._holds(one)] + [label]
+
+    def _holds(self, label: int) -> bool:
+        return any(stored.label == label for stored in self.by_age)
+
+
+@torch.no_grad()
+def replay(
+    agent: RecurrentActorCritic,
+    spec: BlockSpec,
+    actions: Tensor,
+    capacity: int = 0,
+    organisation: str = "append",
+    task: BarcodeBandit = TASK,
+) -> dict[str, Tensor]:
+    """Take the recorded actions again, one environment at a time; without memory where capacity is 0."""
+    luck, shape = task.luck(spec), actions.shape
+    found = {
+        "hidden": torch.zeros(*shape, HIDDEN),
+        "cells": torch.zeros(shape[0], shape[1] + 1, shape[2], HIDDEN),
+        "rewards": torch.zeros(shape),
+        "regrets": torch.zeros(shape),
+        "logits": torch.zeros(*shape, task.arms),
+        "labels": torch.full((shape[0], shape[2]), -1),
+    }
+    for b in range(spec.batch_size):
+        memory = ListMemory(capacity, organisation)
+        for e in range(spec.episodes):
+            cue, pays = spec.cues[e, b], spec.probabilities[b, int(spec.contexts[e, b])]
+            recalled = memory.read(cue) if capacity else Stored(cue, torch.zeros(HIDDEN), -1)
+            found["labels"][e, b] = recalled.label
+            state = agent.cell.initial_state(1)
+            before = torch.zeros(task.arms + 1)
+            for t in range(task.pulls):
+                x = torch.cat([before, cue]) if agent.cue_input else before
+                state, _ = agent.cell(x.unsqueeze(0), state, recalled.value.unsqueeze(0) if capacity else None)
+                action = int(actions[e, t, b])
+                reward = float(luck[e, t, b] < pays[action])
+                before = torch.zeros(task.arms + 1)
+                before[action], before[-1] = 1.0, reward
+                found["hidden"][e, t, b], found["cells"][e, t + 1, b] = state.hidden[0], state.cell[0]
+                found["logits"][e, t, b] = agent.evaluate(state.hidden[0])[0]
+                found["rewards"][e, t, b], found["regrets"][e, t, b] = reward, pays.max() - pays[action]
+            if capacity:
+                memory.write(Stored(cue, state.cell[0], int(spec.labels[e, b])))
+    return found
+
+
+def assert_replayed(trajectory: Trajectory, expected: dict[str, Tensor]) -> None:
+    close: dict[str, Any] = {"atol": 2e-5, "rtol": 1e-4}
+    torch.testing.assert_close(trajectory.hidden, expected["hidden"], **close)
+    torch.testing.assert_close(trajectory.cells, expected["cells"], **close)
+    assert torch.equal(trajectory.rewards, expected["rewards"])
+    torch.testing.assert_close(trajectory.regrets, expected["regrets"])
+    if trajectory.recall is not None:
+        assert torch.equal(trajectory.recall.label, expected["labels"])
+
+
+def assert_same(one: Any, other: Any) -> None:
+    for field, expected in zip(one, other, strict=True):
+        if isinstance(field, tuple):
+            assert_same(field, expected)
+        elif field is None:
+            assert expected is None
+        else:
+            assert torch.equal(field, expected)
+
+
+def part(block: Any, episode: int) -> Any:
+    """One episode of all fields of a block."""
+    if isinstance(block, tuple):
+        return [part(field, episode) for field in block]
+    return None if block is None else block[episode]
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+@pytest.mark.parametrize("cue_input", [False, True])
+@pytest.mark.parametrize("organisation", ["append", "stack"])
+@pytest.mark.parametrize("capacity", [TASK.episodes, 3])
+def test_rollout_equals_the_slow_replay(capacity: int, organisation: str, cue_input: bool, greedy: bool) -> None:
+    agent = build_agent(cue_input=cue_input)
+    memory = build_memory(capacity=capacity, organisation=organisation)
+    trajectory = rollout(TASK, agent, memory, SPEC, greedy=greedy)
+    expected = replay(agent, SPEC, trajectory.actions, capacity, organisation)
+    assert_replayed(trajectory, expected)
+    if greedy:
+        assert torch.equal(trajectory.actions, expected["logits"].argmax(dim=-1))
+
+
+@pytest.mark.parametrize("cue_input", [False, True])
+@pytest.mark.parametrize("reinstatement", [False, True])
+def test_rollout_without_memory(cue_input: bool, reinstatement: bool) -> None:
+    agent = build_agent(cue_input=cue_input, reinstatement=reinstatement)
+    trajectory = rollout(TASK, agent, None, SPEC)
+    assert trajectory.recall is None
+    assert_replayed(trajectory, replay(agent, SPEC, trajectory.actions))
+
+
+def test_a_recall_changes_what_the_agent_does() -> None:
+    # Else the comparisons above would hold for a memory that is never used.
+    agent = build_agent()
+    with_memory = rollout(TASK, agent, build_memory(), SPEC)
+    without = rollout(TASK, agent, None, SPEC)
+    assert torch.equal(with_memory.hidden[0], without.hidden[0])
+    assert not torch.allclose(with_memory.hidden[1:], without.hidden[1:], atol=1e-3)
+
+
+def test_an_agent_without_the_gate_may_have_a_memory() -> None:
+    agent = build_agent(reinstatement=False)
+    trajectory = rollout(TASK, agent, build_memory(), SPEC)
+    assert trajectory.recall is not None
+    assert_replayed(trajectory._replace(recall=None), replay(agent, SPEC, trajectory.actions))
+
+
+def test_what_is_recalled_is_the_last_cell_state_of_that_episode() -> None:
+    trajectory = rollout(TASK, build_agent(), build_memory(), SPEC)
+    assert trajectory.recall is not None
+    last: dict[tuple[int, int], Tensor] = {}
+    for e in range(SPEC.episodes):
+        for b in range(BATCH):
+            label = int(trajectory.recall.label[e, b])
+            expected = last[b, label] if label >= 0 else torch.zeros(HIDDEN)
+            assert torch.equal(trajectory.recall.value[e, b], expected)
+            if SPEC.exposures[e, b] > 1:
+                assert label == SPEC.labels[e, b]
+        last.update({(b, int(SPEC.labels[e, b])): trajectory.cells[e, -1, b] for b in range(BATCH)})
+
+
+@pytest.mark.parametrize("with_memory", [True, False])
+def test_whole_equals_pieces_and_comes_back(with_memory: bool) -> None:
+    agent = build_agent()
+    memory = build_memory() if with_memory else None
+    whole = rollout(TASK, agent, memory, SPEC)
+    pieces = list(play_episodes(TASK, agent, memory, SPEC))
+    assert len(pieces) == SPEC.episodes
+    for episode, piece in enumerate(pieces):
+        assert_same(piece, part(whole, episode))
+    assert_same(rollout(TASK, agent, memory, SPEC), whole)
+
+
+def test_shapes() -> None:
+    agent, (steps, episodes) = build_agent(cue_input=True), (TASK.pulls, TASK.episodes)
+    trajectory = rollout(TASK, agent, build_memory(), SPEC)
+    assert trajectory.joint.shape == (episodes, steps, BATCH, 3 + 1 + 5 + HIDDEN)
+    assert trajectory.cells.shape == (episodes, steps + 1, BATCH, HIDDEN)
+    assert trajectory.gates.shape == (episodes, steps, BATCH, 5 * HIDDEN)
+    assert trajectory.hidden.shape == (episodes, steps, BATCH, HIDDEN)
+    for field in (trajectory.actions, trajectory.rewards, trajectory.regrets):
+        assert field.shape == (episodes, steps, BATCH)
+    assert trajectory.recall is not None
+    assert trajectory.recall.value.shape == (episodes, BATCH, HIDDEN)
+    assert not trajectory.hidden.requires_grad
+
+
+@pytest.mark.parametrize("cue_input", [False, True])
+def test_inputs_are_last_action_last_reward_and_cue(cue_input: bool) -> None:
+    agent = build_agent(cue_input=cue_input)
+    trajectory = rollout(TASK, agent, build_memory(), SPEC)
+    joint, arms = trajectory.joint, TASK.arms
+    assert (joint[:, 0, :, : arms + 1] == 0).all()
+    assert torch.equal(joint[:, 1:, :, :arms].argmax(-1), trajectory.actions[:, :-1])
+    assert (joint[:, 1:, :, :arms].sum(-1) == 1).all()
+    assert torch.equal(joint[:, 1:, :, arms], trajectory.rewards[:, :-1])
+    if cue_input:
+        cues = SPEC.cues.unsqueeze(1).expand(-1, TASK.pulls, -1, -1)
+        assert torch.equal(joint[..., arms + 1 : agent.input_size], cues)
+    assert (joint[:, 0, :, agent.input_size :] == 0).all()
+    assert torch.equal(joint[:, 1:, :, agent.input_size :], trajectory.hidden[:, :-1])
+
+
+@pytest.mark.parametrize("with_memory", [True, False])
+def test_the_network_replays_the_rollout(with_memory: bool) -> None:
+    agent = build_agent(reinstatement=with_memory)
+    for episode in play_episodes(TASK, agent, build_memory() if with_memory else None, SPEC):
+        recalled = None
+        if episode.recall is not None:
+            recalled = episode.recall.value.expand(TASK.pulls, -1, -1)
+        logits, values = agent(episode.joint, episode.cells, episode.gates, recalled)
+        expected = agent.evaluate(episode.hidden)
+        torch.testing.assert_close((logits, values), expected, atol=1e-5, rtol=1e-4)
+        assert logits.requires_grad
+
+
+def test_weights_changed_between_two_episodes_are_used_from_the_next_on() -> None:
+    agent, changed = build_agent(), build_agent()
+    with torch.no_grad():
+        changed.cell.weight.mul_(0.5)
+    episodes = play_episodes(TASK, agent, None, SPEC)
+    first = next(episodes)
+    agent.load_state_dict(changed.state_dict())
+    second = next(episodes)
+    actions = torch.stack([first.actions, second.actions])
+    before = replay(build_agent(), SPEC._replace(labels=SPEC.labels[:2]), actions)
+    after = replay(changed, SPEC._replace(labels=SPEC.labels[:2]), actions)
+    torch.testing.assert_close(first.hidden, before["hidden"][0], atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(second.hidden, after["hidden"][1], atol=2e-5, rtol=1e-4)
+    assert not torch.allclose(before["hidden"][1], after["hidden"][1], atol=1e-3)
+
+
+def test_the_memory_is_cleared_at_the_start() -> None:
+    agent, memory = build_agent(), build_memory()
+    rollout(TASK, agent, memory, TASK.draw_block(BATCH, seed=12))
+    assert_same(rollout(TASK, agent, memory, SPEC), rollout(TASK, agent, build_memory(), SPEC))
+    rollout(TASK, agent, memory, TASK.draw_block(2, seed=12))
+    assert_same(rollout(TASK, agent, memory, SPEC), rollout(TASK, agent, build_memory(), SPEC))
+
+
+def test_environments_are_independent() -> None:
+    agent = build_agent(cue_input=True)
+    other = TASK.draw_block(BATCH, seed=99)
+    fields = {name: getattr(SPEC, name).clone() for name in ("cues", "labels", "contexts", "exposures")}
+    for name, field in fields.items():
+        field[:, 0] = getattr(other, name)[:, 0]
+    mixed = SPEC._replace(**fields)
+    one, two = (rollout(TASK, agent, build_memory(), spec) for spec in (SPEC, mixed))
+    assert torch.equal(one.actions[..., 1:], two.actions[..., 1:])
+    torch.testing.assert_close(one.hidden[:, :, 1:], two.hidden[:, :, 1:])
+    assert not torch.allclose(one.hidden[:, :, 0], two.hidden[:, :, 0])
+
+
+def test_actions_are_drawn_from_the_policy() -> None:
+    probabilities = torch.tensor([0.1, 0.3, 0.6])
+    agent = build_agent()
+    with torch.no_grad():
+        agent.heads.weight.zero_()
+        agent.heads.bias[:3] = probabilities.log()
+    actions = rollout(TASK, agent, None, TASK.draw_block(400, seed=0)).actions
+    count = actions.numel()
+    found = torch.bincount(actions.flatten(), minlength=3) / count
+    assert ((found - probabilities).abs() < 5 * (probabilities * (1 - probabilities) / count).sqrt()).all()
+    # Steps, episodes and environments draw independently of each other.
+    same = [(actions[1:] == actions[:-1]), (actions[:, 1:] == actions[:, :-1]), actions[..., 1:] == actions[..., :-1]]
+    for pairs in same:
+        assert pairs.float().mean().item() == pytest.approx(0.01 + 0.09 + 0.36, abs=0.02)
+
+
+def test_choices_do_not_follow_the_luck() -> None:
+    # One pull a block: there, one and the same stream of numbers for both would meet.
+    task = BarcodeBandit(arms=2, contexts=1, exposures=1, pulls=1, bits=5, every_arm_best=False)
+    agent = build_agent(task)
+    torch.nn.init.zeros_(agent.heads.weight)
+    specs = [task.draw_block(1, seed) for seed in range(400)]
+    actions = torch.cat([rollout(task, agent, None, spec).actions.flatten() for spec in specs])
+    luck = torch.cat([task.luck(spec).flatten() for spec in specs])
+    correlation = torch.corrcoef(torch.stack([actions.float(), luck]))[0, 1].item()
+    assert abs(correlation) < 5 / 400**0.5
+
+
+def test_another_block_has_other_choices() -> None:
+    agent = build_agent()
+    one, other = (rollout(TASK, agent, None, SPEC._replace(seed=seed)) for seed in (1, 2))
+    assert not torch.equal(one.actions, other.actions)
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+def test_the_global_generator_is_left_alone(greedy: bool) -> None:
+    agent = build_agent()
+    before = torch.get_rng_state()
+    one = rollout(TASK, agent, build_memory(), SPEC, greedy=greedy)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(5)
+    assert_same(rollout(TASK, agent, build_memory(), SPEC, greedy=greedy), one)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_devices(device: str) -> None:
+    agent = build_agent().to(device)
+    spec = move(SPEC, device)
+    memory = build_memory().to(device)
+    trajectory = rollout(TASK, agent, memory, spec)
+    assert trajectory.hidden.device.type == device
+    # What a device does is replayed there too: its luck is its own.
+    luck = TASK.luck(spec)
+    chosen = torch.stack([spec.arms(e).gather(1, trajectory.actions[e].T).T for e in range(spec.episodes)])
+    assert torch.equal(trajectory.rewards, (luck < chosen).float())
+    assert_same(rollout(TASK, agent, memory, spec), trajectory)

@@ -1,0 +1,314 @@
+"""The command line's contracts, in this process."""
+
+import csv
+import hashlib
+import json
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cli import main
+from lightning_modules.autoencoder import OmniglotAutoencoder
+from lightning_modules.episodic_agent import EpisodicAgent
+from networks.pretrained import load_embedder
+from tests.tiny import CONFIGS, tiny, tiny_autoencoder, tiny_bandit
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Every file below a folder with the hash of its content."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def agent_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    assert main(["fit", *tiny_bandit(root)]) == 0
+    return root / "barcode_bandit" / "version_0"
+
+
+@pytest.fixture(scope="module")
+def autoencoder_run(tmp_path_factory: pytest.TempPathFactory, generated_omniglot: Path) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    assert main(["fit", *tiny_autoencoder(root, generated_omniglot)]) == 0
+    return root / "autoencoder" / "version_0"
+
+
+def test_a_training_leaves_its_files(agent_run: Path) -> None:
+    for name in ("config.yaml", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+        assert (agent_run / name).is_file(), name
+    assert list(agent_run.glob("events.out.tfevents.*"))
+    assert {"train/reward", "train/learning_rate", "val/reward", "val/ideal_fraction"} <= set(rows(agent_run)[0])
+    assert rows(agent_run)[-1]["step"] == str(2 * 2 * 4 * 6)  # epochs, blocks, environments, episodes
+
+
+def test_test_validate_and_predict_from_a_checkpoint_alone(agent_run: Path, tmp_path: Path) -> None:
+    for command in ("test", "validate", "predict"):
+        assert main([command, "--ckpt_path", str(agent_run / "checkpoints" / "best.ckpt")]) == 0
+    metrics = json.loads((agent_run / "metrics.json").read_text())
+    assert {"test/reward", "test/reward_exposure_01", "test/regret_exposure_02", "test/ideal_fraction"} <= set(metrics)
+    assert all(isinstance(value, float) for value in metrics.values())
+    pictures = {path.stem for path in (agent_run / "figures").glob("*.png")}
+    assert pictures == {"regret_by_exposure", "reward_by_exposure", "training_curve", "reinstatement_gate"}
+    with np.load(agent_run / "predictions.npz") as predictions:
+        assert predictions["hidden"].shape == (8, 6, 4, 50)  # environments of both blocks, episodes, pulls, H
+        assert predictions["label"].shape == (8, 6)
+
+
+def test_a_run_that_was_moved_tests_to_the_same_figures(agent_run: Path, tmp_path: Path) -> None:
+    import shutil
+
+    moved = tmp_path / "elsewhere" / "name" / "version"
+    shutil.copytree(agent_run, moved)
+    figures = []
+    for run in (agent_run, moved):
+        assert main(["test", "--ckpt_path", str(run / "checkpoints" / "last.ckpt")]) == 0
+        figures.append((run / "metrics.json").read_bytes())
+    assert figures[0] == figures[1]
+
+
+def test_the_autoencoder_passes_its_embedding_on(autoencoder_run: Path) -> None:
+    checkpoint = autoencoder_run / "checkpoints" / "best.ckpt"
+    assert main(["test", "--ckpt_path", str(checkpoint)]) == 0
+    metrics = json.loads((autoencoder_run / "metrics.json").read_text())
+    assert {"test/reconstruction_mse", "test/pca_mse"} <= set(metrics)
+    assert {path.stem for path in (autoencoder_run / "figures").glob("*.png")} == {
+        "reconstructions_val",
+        "reconstructions_test",
+    }
+    assert list(autoencoder_run.rglob("sprite.png")), "the projector has no pictures"
+    embedder, module = load_embedder(checkpoint), OmniglotAutoencoder.load_from_checkpoint(checkpoint).eval()
+    for size in (28, 50, 105):
+        drawings = torch.rand(3, 1, size, size)
+        assert torch.equal(embedder.embed(drawings), module.embed(drawings))  # type: ignore[operator]
+    assert not any(parameter.requires_grad for parameter in embedder.parameters())
+    assert rows(autoencoder_run)[-1]["train/reconstruction_mse"]
+
+
+def test_the_agent_loads_by_itself(agent_run: Path) -> None:
+    agent = EpisodicAgent.load_from_checkpoint(agent_run / "checkpoints" / "best.ckpt")
+    assert agent.actions == 2
+    assert agent.memory is not None
+    assert agent.memory.capacity == 6
+
+
+def test_a_second_run_takes_the_next_version(agent_run: Path) -> None:
+    before = files(agent_run)
+    assert main(["fit", *tiny_bandit(agent_run.parents[1], epochs=1)]) == 0
+    assert (agent_run.parent / "version_1" / "checkpoints" / "last.ckpt").is_file()
+    assert files(agent_run) == before
+
+
+def test_a_run_is_never_overwritten(agent_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = files(agent_run)
+    assert main(["fit", *tiny_bandit(agent_run.parents[1]), "--run.version", "version_0"]) != 0
+    assert "in use" in one_error(capsys)
+    assert files(agent_run) == before
+
+
+def one_error(capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command wrote to standard error: one line."""
+    written = capsys.readouterr().err.strip()
+    assert written.startswith("error: "), written
+    assert "\n" not in written
+    return written
+
+
+def test_the_config_wins_over_the_checkpoint(tmp_path: Path) -> None:
+    place = [*tiny_bandit(tmp_path), "--run.version", "x"]
+    assert main(["fit", *place]) == 0
+    last = tmp_path / "barcode_bandit" / "x" / "checkpoints" / "last.ckpt"
+    more = ["--trainer.max_epochs", "3", "--model.optimizer.lr", "0.5", "--model.learning_rate_schedule", "null"]
+    assert main(["fit", "--ckpt_path", str(last), *more]) == 0
+    resumed = torch.load(last, weights_only=True)
+    assert resumed["epoch"] == 2
+    assert resumed["optimizer_states"][0]["param_groups"][0]["lr"] == 0.5
+    assert (last.parents[1] / "config_before_resume_0.yaml").is_file()
+
+
+def test_the_last_checkpoint_can_be_named_by_word(tmp_path: Path) -> None:
+    assert main(["fit", *tiny_bandit(tmp_path)]) == 0
+    assert main(["fit", *tiny_bandit(tmp_path, epochs=3), "--ckpt_path", "last"]) == 0
+    run = tmp_path / "barcode_bandit" / "version_0"
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 2
+    assert main(["test", *tiny_bandit(tmp_path)]) == 0
+    assert (run / "metrics.json").is_file()
+    assert [path.name for path in run.parent.iterdir()] == ["version_0"]
+
+
+class BrokenOff(Exception):
+    """Stands for whatever ends a training early."""
+
+
+@pytest.mark.parametrize("stage", ["agent", "autoencoder"])
+def test_a_resumed_training_equals_one_left_alone(
+    stage: str, tmp_path: Path, generated_omniglot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = EpisodicAgent if stage == "agent" else OmniglotAutoencoder
+    arguments = (
+        tiny_bandit(tmp_path, epochs=4) if stage == "agent" else tiny_autoencoder(tmp_path, generated_omniglot, epochs=4)
+    )
+    assert main(["fit", *arguments, "--run.version", "whole"]) == 0
+    with monkeypatch.context() as patched:
+        step = kind.training_step
+
+        def breaking(self: EpisodicAgent | OmniglotAutoencoder, batch: object, batch_idx: int) -> object:
+            if self.current_epoch == 2 and batch_idx == 1:
+                torch.rand(3)  # a draw that the resumed training must not feel
+                raise BrokenOff
+            return step(self, batch, batch_idx)  # type: ignore[arg-type]
+
+        patched.setattr(kind, "training_step", breaking)
+        with pytest.raises(BrokenOff):
+            main(["fit", *arguments, "--run.version", "broken"])
+    runs = [next(tmp_path.glob(f"*/{version}")) for version in ("whole", "broken")]
+    assert main(["fit", "--ckpt_path", str(runs[1] / "checkpoints" / "last.ckpt")]) == 0
+    assert_equal_runs(*runs)
+
+
+def assert_equal_runs(one: Path, other: Path) -> None:
+    """Weights, optimiser, schedule and metrics are equal to the bit."""
+    for name in ("last", "best"):
+        states = [torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True) for run in (one, other)]
+        for part in ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step"):
+            assert same(states[0][part], states[1][part]), f"{name}: {part}"
+    assert (one / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
+
+
+def same(one: object, other: object) -> bool:
+    """Equality through nested dictionaries and lists, tensors to the bit."""
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
+def test_every_config_trains_and_tests(config: Path, tmp_path: Path, generated_omniglot: Path) -> None:
+    assert main(["fit", *tiny(config, tmp_path, generated_omniglot, epochs=1)]) == 0
+    assert main(["test", "--ckpt_path", str(tmp_path / config.stem / "version_0" / "checkpoints" / "last.ckpt")]) == 0
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
+def test_every_config_parses_as_it_is(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", str(config), "--print_config"]) == 0
+    assert "class_path" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--model.class_path", "NoSuch"], "NoSuch is no known class: it may be EpisodicAgent"),
+        (["--model.nosuch", "3"], "'nosuch' is not accepted"),
+        (["--nosuch", "3"], "unrecognized arguments: --nosuch"),
+        (["--model.hidden_size", "-5"], "hidden_size is -5"),
+        (["--model.hidden_size", "many"], "hidden_size"),
+        (["--model.discount", "1.5"], "discount is 1.5"),
+        (["--model.memory.kernel", "dot"], "kernel is 'dot': it has to be one of cosine, l2, l1"),
+        (["--model.memory.threshold", "3"], "threshold is 3.0"),
+        (["--model.actions", "7"], "model.actions is 7: the data's task has 2 arms"),
+        (["--data.arms", "9"], "every arm can only be best for a context where arms <= contexts"),
+        (["--data.environments", "0"], "environments is 0"),
+        (["--data.bits", "1"], "bits is 1"),
+        (["--data.best", "1.2"], "best is 1.2"),
+        (["--trainer.max_epochs", "-7"], "max_epochs"),
+        (["--checkpoint.monitor", "val/nothing"], "val/nothing"),
+        (["--run.version", "a/b"], "is no name for a folder"),
+        (["--ckpt_path", "last"], "nothing to resume"),
+        (["--ckpt_path", "none.ckpt"], "nothing to resume"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line(
+    arguments: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", *tiny_bandit(tmp_path), *arguments]) == 2
+    assert complaint in one_error(capsys)
+    assert not files(tmp_path), "a failed command left files"
+
+
+@pytest.mark.parametrize("command", [[], ["nosuch"], ["fit"], ["fit", "--config", "none.yaml"], ["test"]])
+def test_a_command_that_is_not_whole_is_one_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 2
+    one_error(capsys)
+
+
+class RunsCode:
+    """Pickled, it would make a folder where it is loaded."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.target),)
+
+
+@pytest.mark.parametrize(
+    ("kind", "complaint"),
+    [
+        ("damaged", "is damaged"),
+        ("code", "holds more than tensors and plain data"),
+        ("pickle", "checkpoint"),
+        ("foreign", "is not one of this EpisodicAgent"),
+        ("other width", "network.cell.weight is"),
+        ("other stage", "is not one of this EpisodicAgent"),
+    ],
+)
+def test_bad_checkpoints_are_one_line(
+    kind: str,
+    complaint: str,
+    agent_run: Path,
+    autoencoder_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    good, bad, trap = agent_run / "checkpoints" / "last.ckpt", tmp_path / "bad.ckpt", tmp_path / "trap"
+    arguments: list[str] = []
+    if kind == "damaged":
+        bad.write_bytes(good.read_bytes()[:3000])
+    elif kind == "code":
+        torch.save({"state_dict": {}, "more": RunsCode(trap)}, bad)
+    elif kind == "pickle":
+        bad.write_bytes(pickle.dumps(RunsCode(trap)))
+    elif kind == "foreign":
+        torch.save({"state_dict": {"weight": torch.zeros(2)}}, bad)
+    else:
+        bad = good if kind == "other width" else autoencoder_run / "checkpoints" / "last.ckpt"
+        arguments = ["--model.hidden_size", "20"]
+    before = files(agent_run)
+    for command in ("fit", "test"):
+        assert main([command, *tiny_bandit(tmp_path / "runs"), *arguments, "--ckpt_path", str(bad)]) == 2
+        assert complaint in one_error(capsys)
+    assert not trap.exists(), "a checkpoint's code was run"
+    assert files(agent_run) == before
+
+
+def test_a_missing_data_set_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], generated_omniglot: Path
+) -> None:
+    import torchvision
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(torchvision.datasets.Omniglot, "__init__", refuse)
+    monkeypatch.delenv("OMNIGLOT_ROOT", raising=False)
+    arguments = tiny_autoencoder(tmp_path / "runs", generated_omniglot)
+    assert main(["fit", *arguments, "--data.root", str(tmp_path / "nothing")]) == 2
+    assert "OMNIGLOT_ROOT" in one_error(capsys)
+    assert not (tmp_path / "runs" / "autoencoder").exists()

@@ -1,0 +1,48 @@
+"""Commands that train a stage in a second: the shipped configs with small numbers."""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+CONFIGS = sorted((PROJECT / "configs").glob("*.yaml"))
+CPU = ["--trainer.accelerator", "cpu", "--trainer.devices", "1"]
+
+
+def is_bandit(config: Path) -> bool:
+    """Whether a config trains the agent."""
+    return "EpisodicAgent" in config.read_text()
+
+
+def tiny_bandit(root: Path, config: str = "barcode_bandit", epochs: int = 2) -> list[str]:
+    """Arguments of `fit` for a bandit with two arms and three contexts, after the subcommand."""
+    numbers = {
+        "arms": 2,
+        "contexts": 3,
+        "exposures": 2,
+        "pulls": 4,
+        "environments": 4,
+        "blocks_per_epoch": 2,
+        "val_environments": 4,
+        "test_environments": 4,
+        "test_blocks": 2,
+    }
+    data = [part for name, number in numbers.items() for part in (f"--data.{name}", str(number))]
+    return [*_common(root, config, epochs), *data]
+
+
+def tiny_autoencoder(root: Path, drawings: Path, config: str = "autoencoder", epochs: int = 2) -> list[str]:
+    """Arguments of `fit` for the autoencoder on generated drawings, after the subcommand."""
+    data = ["--data.root", str(drawings), "--data.check_counts", "false", "--data.validation_alphabets", "2"]
+    data += ["--data.batch_size", "64", "--data.cache_dir", str(root / "cache")]
+    return [*_common(root, config, epochs), *data, "--model.latent_size", "8", "--model.channels", "4"]
+
+
+def tiny(config: Path, root: Path, drawings: Path, epochs: int = 2) -> list[str]:
+    """Arguments of `fit` for the small twin of any shipped config."""
+    if is_bandit(config):
+        return tiny_bandit(root, config.stem, epochs)
+    return tiny_autoencoder(root, drawings, config.stem, epochs)
+
+
+def _common(root: Path, config: str, epochs: int) -> list[str]:
+    place = ["--run.root", str(root), "--trainer.max_epochs", str(epochs)]
+    return ["--config", str(PROJECT / "configs" / f"{config}.yaml"), *place, *CPU]
