@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 
 import pytorch_lightning as pl
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
 
-from datamodules.sampling import EpochBlocks, ShardedIndices
+from datamodules.sampling import EpochBlocks, ShardedIndices, rank_and_world
 from errors import require_positive
 from tasks.bandit import Bandit
 from tasks.blocks import BlockSpec, block_seed
@@ -83,7 +83,12 @@ class BanditDataModule(pl.LightningDataModule):
         return BlockDataset(self.task, self.evaluation[split][0], self.evaluation_seed, split)
 
     def _evaluation_loader(self, split: str) -> DataLoader[BlockSpec]:
-        return _loader(self._evaluation_dataset(split), ShardedIndices(self.evaluation[split][1]))
+        blocks = self.evaluation[split][1]
+        # A process without a block would leave the others waiting for its share of the metrics: where there are
+        # fewer blocks than processes all play all of them, which leaves every mean as it is.
+        shared = blocks >= rank_and_world()[1]
+        sampler = ShardedIndices(blocks) if shared else SequentialSampler(range(blocks))
+        return _loader(self._evaluation_dataset(split), sampler)
 
     def val_dataloader(self) -> DataLoader[BlockSpec]:
         return self._evaluation_loader("val")

@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from errors import require, require_fraction, require_positive
 from lightning_modules.optimisation import ConfiguredOptimizer
@@ -90,6 +91,9 @@ class EpisodicAgent(pl.LightningModule):
             reinstatement_bias=reinstatement_bias,
         )
         self.memory = memory(capacity, cue_size, hidden_size) if memory is not None and capacity else None
+        if self.memory is not None:  # every process has memories of its own
+            names = [f"memory.{name}" for name, _ in self.memory.named_buffers()]
+            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, names)
         self.discount, self.trace, self.value_weight = discount, trace, value_weight
         self.entropy_weight = entropy_weight or LinearSchedule(0.05, 0.0)
         self.gradient_norm, self.greedy_evaluation = gradient_norm, greedy_evaluation

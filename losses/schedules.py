@@ -44,6 +44,7 @@ class WarmupCosineSchedule(CosineSchedule):
         self.warmup = warmup
 
     def __call__(self, progress: float) -> float:
+        progress = min(max(progress, 0.0), 1.0)
         if progress < self.warmup:
             return self.start * progress / self.warmup
         return super().__call__((progress - self.warmup) / max(1.0 - self.warmup, 1e-9))

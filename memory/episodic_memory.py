@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from errors import require, require_choice, require_positive
 from memory.kernels import KERNELS, RANGES
-from memory.neighbours import newest_nearest
+from memory.neighbours import TIE, newest_nearest
 
 EMPTY = -1
 
@@ -166,7 +166,9 @@ class EpisodicMemory(nn.Module):
         """Search by query `[B, K]`; see the class for what is recalled."""
         similarity = self.similarity(query)
         slots, nearest = newest_nearest(similarity, self.written, self.neighbours)  # [B, k] each
-        recalled = nearest > float("-inf") if self.threshold is None else nearest >= self.threshold
+        recalled = nearest > float("-inf")
+        if self.threshold is not None:
+            recalled &= nearest >= self.threshold - TIE * (1 + abs(self.threshold))  # the same key is always recalled
         found = recalled[:, :1]
         if self.organisation == "stack":
             self._touch(slots, recalled)

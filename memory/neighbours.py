@@ -23,10 +23,15 @@ def newest_nearest(similarity: Tensor, written: Tensor, k: int) -> tuple[Tensor,
     certain = similarity > last + (last - _just_below(last))
     tied = (similarity >= _just_below(last)) & ~certain
     rank = torch.where(certain, written.amax() + written, written * tied)
-    slots = rank.topk(k, dim=1).indices  # the newest first ...
-    order = similarity.gather(1, slots).argsort(dim=1, descending=True, stable=True)
-    slots = slots.gather(1, order)  # ... and the nearest before it
-    return slots, similarity.gather(1, slots)
+    slots = rank.topk(k, dim=1).indices  # the newest first
+    nearest = similarity.gather(1, slots)
+    # Nearest first, and within a run of equals the newest: group the sorted similarities at gaps wider than a tie.
+    order = nearest.argsort(dim=1, descending=True, stable=True)
+    descending = nearest.gather(1, order)
+    gap = torch.nn.functional.pad(descending[:, 1:] < _just_below(descending[:, :-1]), (1, 0))
+    group = torch.empty_like(slots).scatter_(1, order, gap.long().cumsum(dim=1))
+    order = group.argsort(dim=1, stable=True)
+    return slots.gather(1, order), nearest.gather(1, order)
 
 
 def _just_below(similarity: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from errors import require, require_fraction, require_positive
-from tasks.blocks import BlockSpec, count_exposures, shuffled_bag
+from tasks.blocks import BlockSpec, count_exposures, seeded, shuffled_bag
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Bandit:
 
     def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
         """The specification of a block for `batch_size` environments, on the CPU."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = seeded(seed, 0)
         order = shuffled_bag(batch_size, self.contexts, self.exposures, generator)
         best_arm = self._best_arms(batch_size, generator)
         probabilities = torch.full((batch_size, self.contexts, self.arms), self.rest)
@@ -97,5 +97,5 @@ class Bandit:
         Everyone who plays the block has the same luck, so that differences between players are paired.
         """
         device = spec.labels.device
-        generator = torch.Generator(device).manual_seed(spec.seed)
+        generator = seeded(spec.seed, 1, device)
         return torch.rand(spec.episodes, self.pulls, spec.batch_size, generator=generator, device=device)

@@ -45,6 +45,16 @@ def block_seed(seed: int, split: str, rank: int, index: int) -> int:
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
+def seeded(seed: int, stream: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator for one of a block's streams of random numbers, unrelated to those of its other streams.
+
+    Streams: 0 the block itself, 1 the luck of the pulls, 2 the choices of whoever plays.
+    """
+    # torch's CPU generator looks at 32 bits of a seed only; hashing spreads all 63 over them.
+    state = np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
+
+
 def shuffled_bag(batch: int, contexts: int, copies: int, generator: torch.Generator) -> Tensor:
     """Draw without replacement from a bag with `copies` of each context -> `[B, contexts * copies]` long."""
     bag = torch.arange(contexts).repeat(copies)

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from tasks.bandit import Bandit
-from tasks.blocks import BlockSpec
+from tasks.blocks import BlockSpec, seeded
 from tasks.gittins import gittins_indices
-from tasks.rollout import CHOICE_SEED
 
 
 class Counts(NamedTuple):
@@ -110,9 +109,8 @@ def play_block(player: Player, task: Bandit, spec: BlockSpec) -> Play:
     rows = torch.arange(batch, device=luck.device)
     counted = spec.probabilities.new_zeros(2, batch, contexts, arms)
     actions = torch.empty(luck.shape, dtype=torch.long, device=luck.device)
-    devices = [luck.device] if luck.is_cuda else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(spec.seed ^ CHOICE_SEED)
+    with torch.random.fork_rng():  # the library's distributions draw from the global generators
+        torch.manual_seed(seeded(spec.seed, 2).initial_seed())
         for episode in range(spec.episodes):
             context, probabilities = spec.contexts[episode], spec.arms(episode)
             known = counted[:, rows, context] if player.remembers else torch.zeros_like(counted[:, :, 0])
@@ -131,5 +129,5 @@ def play_block(player: Player, task: Bandit, spec: BlockSpec) -> Play:
 
 def _random_argmax(index: Tensor) -> Tensor:
     """An arm with the highest index, drawn evenly among equals: `[B, A]` -> `[B, 1]` long."""
-    tied = index >= index.amax(dim=1, keepdim=True) - 1e-9
+    tied = index >= index.amax(dim=1, keepdim=True) - 1e-6
     return (tied * (torch.rand(index.shape, device=index.device) + 1)).argmax(dim=1, keepdim=True)

@@ -9,10 +9,7 @@ from torch import Tensor
 from memory.episodic_memory import EpisodicMemory, Recall
 from networks.actor_critic import RecurrentActorCritic
 from tasks.bandit import Bandit
-from tasks.blocks import BlockSpec
-
-#: Added to a block's seed for the noise in an agent's choices, which is not the luck of the block.
-CHOICE_SEED = 0x5DEECE66D
+from tasks.blocks import BlockSpec, seeded
 
 
 class Trajectory(NamedTuple):
@@ -51,7 +48,7 @@ def play_episodes(
     """
     device = spec.labels.device
     luck = task.luck(spec)
-    generator = torch.Generator(device).manual_seed(spec.seed ^ CHOICE_SEED)
+    generator = seeded(spec.seed, 2, device)
     if memory is not None:
         memory.reset(spec.batch_size)
     for episode in range(spec.episodes):

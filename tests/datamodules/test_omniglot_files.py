@@ -242,7 +242,11 @@ def test_the_order_of_entries_means_nothing(generated_omniglot: Path, tmp_path: 
     def change(entries: Entries) -> Entries:
         random.Random(0).shuffle(entries)
         # A folder's own entry, and what other systems add to archives: none of them is a drawing.
-        names = ["images_background/Anglic/", "__MACOSX/Anglic/character01/0001_21.png", "images_background/x.png"]
+        names = [
+            "images_background/Anglic/",
+            "__MACOSX/Anglic/character01/0001_21.png",
+            "images_background/x.png",
+        ]
         return [*((name, b"") for name in names), *entries]
 
     root = rewritten(generated_omniglot, tmp_path / "root", change)

@@ -287,6 +287,17 @@ def test_writing_leaves_no_gradient_behind() -> None:
     assert not memory.read(torch.ones(BATCH, KEY)).value.requires_grad
 
 
+@pytest.mark.parametrize("kernel", ["cosine", "l2", "l1"])
+def test_several_neighbours_pass_the_gradient_on_to_the_query(kernel: str) -> None:
+    memory = build(kernel=kernel, neighbours=3).double()
+    generator = torch.Generator().manual_seed(0)
+    for label in range(CAPACITY):
+        key, value = (torch.randn(BATCH, size, generator=generator).double() for size in (KEY, VALUE))
+        memory.write(key, value, torch.full((BATCH,), label))
+    query = torch.randn(BATCH, KEY, generator=generator).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda at: memory.read(at).value, query)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

@@ -1,0 +1,85 @@
+"""What only whole processes can show: trainings that are killed, and trainings on two processes."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.test_cli import assert_equal_runs
+from tests.tiny import PROJECT, tiny_autoencoder, tiny_bandit
+
+#: How often each training is killed; three for the figures in the docs.
+KILLS = int(os.environ.get("KILLS", "1"))
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """Start the command line as a process of its own."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_PORT": str(random.randint(20000, 40000))}
+    command = [sys.executable, str(PROJECT / "cli.py"), *arguments]
+    return subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for a process to end well; what it printed."""
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
+    return output
+
+
+def kill_after_first_checkpoint(process: subprocess.Popen[str], last: Path, within: float) -> None:
+    """SIGKILL a training at a random moment after it has left a checkpoint newer than now."""
+    before = last.stat().st_mtime_ns if last.exists() else 0
+    deadline = time.monotonic() + 120
+    while not (last.exists() and last.stat().st_mtime_ns > before):
+        assert process.poll() is None, f"the training ended before it was killed: {process.communicate()[0]}"
+        assert time.monotonic() < deadline, "no checkpoint within two minutes"
+        time.sleep(0.005)
+    time.sleep(random.uniform(0, within))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.mark.parametrize("stage", ["agent", "autoencoder"])
+def test_a_killed_training_resumes_to_the_same_end(stage: str, tmp_path: Path, generated_omniglot: Path) -> None:
+    if stage == "agent":
+        arguments = [*tiny_bandit(tmp_path, epochs=60), "--data.environments", "8"]
+    else:
+        arguments = tiny_autoencoder(tmp_path, generated_omniglot, epochs=40)
+    finish(start("fit", *arguments, "--run.version", "whole"))
+    whole = next(tmp_path.glob("*/whole"))
+    broken = whole.with_name("broken")
+    last = broken / "checkpoints" / "last.ckpt"
+    process = start("fit", *arguments, "--run.version", "broken")
+    for _ in range(KILLS):
+        kill_after_first_checkpoint(process, last, within=0.3)
+        reached = torch.load(last, weights_only=True)["epoch"]
+        assert reached < (59 if stage == "agent" else 39), "killed too late to show anything"
+        process = start("fit", "--ckpt_path", str(last))
+    finish(process)
+    assert_equal_runs(whole, broken)
+
+
+@pytest.mark.parametrize("stage", ["agent", "autoencoder"])
+def test_two_processes_share_weights_and_not_data(stage: str, tmp_path: Path, generated_omniglot: Path) -> None:
+    arguments = tiny_bandit(tmp_path) if stage == "agent" else tiny_autoencoder(tmp_path, generated_omniglot)
+    more = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.callbacks+=tests.rank_probe.RankProbe"]
+    finish(start("fit", *arguments, *more))
+    run = next(tmp_path.glob("*/version_0"))
+    assert [path.name for path in run.parent.iterdir()] == ["version_0"], "a rank opened a run of its own"
+    one, other = (json.loads((run / f"rank_{rank}.json").read_text()) for rank in (0, 1))
+    assert one["process"] != other["process"]
+    assert one["world"] == other["world"] == 2
+    assert one["weights"] == other["weights"]
+    assert not set(one["batches"]) & set(other["batches"])
+    validation = {name: value for name, value in one["metrics"].items() if name.startswith("val/")}
+    assert validation
+    assert validation == {name: value for name, value in other["metrics"].items() if name.startswith("val/")}
