@@ -141,9 +141,10 @@ class EpisodicMemory(nn.Module):
         """Store one memory in each environment: key `[B, K]`, value `[B, V]`, label `[B]` long (>= 0)."""
         slot = self._slot_for(label).unsqueeze(1)
         self.clock += 1
-        self.keys.scatter_(1, _over(slot, self.key_size), key.unsqueeze(1))
+        row = self._rows(slot).squeeze(1)
+        self.keys.view(-1, self.key_size).index_copy_(0, row, key)
+        self.values.view(-1, self.value_size).index_copy_(0, row, value)
         self.key_norms.scatter_(1, slot, torch.linalg.vector_norm(key, dim=-1, keepdim=True))
-        self.values.scatter_(1, _over(slot, self.value_size), value.unsqueeze(1))
         self.labels.scatter_(1, slot, label.unsqueeze(1))
         self.written.scatter_(1, slot, self.clock.unsqueeze(1))
         if self.organisation == "stack":
@@ -156,6 +157,11 @@ class EpisodicMemory(nn.Module):
         match = (self.labels == label.unsqueeze(1)) & self.occupied
         oldest_use = self.used.argmin(dim=1)  # free slots come first: they were never used
         return torch.where(match.any(dim=1), match.long().argmax(dim=1), oldest_use)
+
+    def _rows(self, slots: Tensor) -> Tensor:
+        """Slots `[B, k]` numbered through all environments, `[B, k]`: rows of the flattened buffers."""
+        first = torch.arange(0, self.labels.numel(), self.capacity, device=slots.device)
+        return slots + first.unsqueeze(1)
 
     def similarity(self, query: Tensor) -> Tensor:
         """Similarity of query `[B, K]` to every slot -> `[B, N]`; `-inf` where the slot is free."""
@@ -172,12 +178,12 @@ class EpisodicMemory(nn.Module):
         found = recalled[:, :1]
         if self.organisation == "stack":
             self._touch(slots, recalled)
-        values = self.values.gather(1, _over(slots, self.value_size))  # [B, k, V]
+        values = self.values.view(-1, self.value_size).index_select(0, self._rows(slots).flatten())  # [B * k, V]
         if self.neighbours == 1:
-            value = values.squeeze(1) * found
+            value = values * found
         else:
             weights = _softmax_over(nearest, recalled)
-            value = (weights.unsqueeze(1) @ values).squeeze(1)
+            value = (weights.unsqueeze(1) @ values.view(*slots.shape, -1)).squeeze(1)
         missing, first = ~found, slots[:, :1]
         label = self.labels.gather(1, first).masked_fill_(missing, EMPTY)
         slot = first.masked_fill(missing, EMPTY)
@@ -202,11 +208,6 @@ class EpisodicMemory(nn.Module):
             f"{self.capacity} slots, key {self.key_size}, value {self.value_size}, {self.kernel}, "
             f"{self.organisation}, neighbours={self.neighbours}, threshold={self.threshold}"
         )
-
-
-def _over(slots: Tensor, size: int) -> Tensor:
-    """`[B, k]` slot numbers -> `[B, k, size]`, to gather or scatter whole rows."""
-    return slots.unsqueeze(-1).expand(-1, -1, size)
 
 
 def _softmax_over(similarity: Tensor, chosen: Tensor) -> Tensor:

@@ -49,6 +49,9 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
     archives = [(tmp_path / name / "omniglot-py/images_background.zip").read_bytes() for name in "abc"]
     assert archives[0] == archives[1]
     assert archives[0] != archives[2]
+    # The clock's time would go unnoticed above: both are written within one tick of an archive's two seconds.
+    with zipfile.ZipFile(tmp_path / "a/omniglot-py/images_background.zip") as archive:
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_drawings_of_a_character_are_alike_and_not_equal(generated_omniglot: Path) -> None:

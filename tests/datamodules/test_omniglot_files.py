@@ -246,6 +246,8 @@ def test_the_order_of_entries_means_nothing(generated_omniglot: Path, tmp_path: 
             "images_background/Anglic/",
             "__MACOSX/Anglic/character01/0001_21.png",
             "images_background/x.png",
+            "images_background/Anglic/x.png",
+            "images_background/Anglic/character01/more/x.png",
         ]
         return [*((name, b"") for name in names), *entries]
 
