@@ -2,7 +2,8 @@
 
     python benchmarks/throughput.py [--environments 64] [--blocks 5] [--threads 1] [--rounds 11]
 
-Prints one JSON object. The variants take turns, so that a machine that slows down or speeds up meanwhile does so for all of them;
+Prints one JSON object. The variants take turns, so that a machine that slows down or speeds up meanwhile does so
+for all of them;
 speeds are medians over the rounds, ratios medians of the ratios within a round.
 """
 

@@ -16,7 +16,6 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -307,27 +306,15 @@ def decode_drawing(data: bytes, name: str, smallest: int = SMALLEST) -> NDArray[
 
 
 def area_average(ink: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Each pixel of `[H, H]` shared out by its overlap with those of `[size, size]`, to the nearest integer.
+    """Each pixel of `[size, size]` the mean of all those of `[H, H]` that it overlaps, to the nearest integer.
 
-    All sums are whole numbers that float32 holds exactly, so that every machine finds the same pixels.
+    Sums of whole numbers that float32 holds exactly, so that every machine finds the same pixels.
     """
-    side = ink.shape[0]
-    if side == size:
+    if ink.shape[0] == size:
         return ink
-    share = _overlaps(side, size)
-    total = (share @ ink.astype(np.float32) @ share.T).astype(np.int64)
-    mean: NDArray[np.uint8] = ((2 * total + side**2) // (2 * side**2)).astype(np.uint8)
+    pooled = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(ink).float().unsqueeze(0), size)
+    mean: NDArray[np.uint8] = pooled.squeeze(0).round().to(torch.uint8).numpy()
     return mean
-
-
-@lru_cache
-def _overlaps(side: int, size: int) -> NDArray[np.float32]:
-    """Length that each of `size` pixels shares with each of `side`, `[size, side]`; rows sum to `side`."""
-    coarse, fine = np.arange(size + 1) * side, np.arange(side + 1) * size
-    begin = np.maximum(coarse[:-1, None], fine[None, :-1])
-    end = np.minimum(coarse[1:, None], fine[None, 1:])
-    shared: NDArray[np.float32] = np.clip(end - begin, 0, None).astype(np.float32)
-    return shared
 
 
 def _assemble(images: NDArray[np.uint8], members: Sequence[Member]) -> OmniglotPart:

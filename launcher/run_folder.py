@@ -22,11 +22,14 @@ class RunSettings:
         name: name of the run; None takes the config's file name.
         version: name of the run's folder; None takes the next free `version_N` (for `fit`) or the newest
             (for the other commands, and to resume).
+        threads: threads that torch computes with on a CPU; None leaves the choice to torch. Small networks are
+            quicker with one.
     """
 
     root: str = "runs"
     name: str | None = None
     version: str | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.random_state import RandomState
 from callbacks.run_checkpoint import LastCheckpoint, RunCheckpoint, logged_before
-from errors import InputError, require
+from errors import InputError, require, require_positive
 from launcher.messages import one_line
 from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
 from networks.pretrained import read_checkpoint
@@ -101,6 +101,9 @@ class StageCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         self._place_run()
+        if (threads := self.settings.run.threads) is not None:
+            require_positive(**{"run.threads": threads})
+            torch.set_num_threads(threads)
         self._fill_in_sizes()
         self.settings.trainer.default_root_dir = str(self.run.path)
 
@@ -136,7 +139,8 @@ class StageCLI(LightningCLI):
         if given is not None:
             self.checkpoint = read_checkpoint(given)
             settings.ckpt_path = given
-        settings.run = Namespace(root=str(self.run.root), name=self.run.name, version=self.run.version)
+        place = {"root": str(self.run.root), "name": self.run.name, "version": self.run.version}
+        settings.run = Namespace(**place, threads=asked.threads)
 
     def _verb(self, resuming: bool) -> str:
         return "resume" if resuming else str(self.subcommand)

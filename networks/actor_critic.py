@@ -51,8 +51,8 @@ class RecurrentActorCritic(nn.Module):
 
     def evaluate(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Policy logits `[..., A]` and state values `[...]` of hidden states `[..., H]`."""
-        out = self.heads(hidden)
-        return out[..., : self.actions], out[..., self.actions]
+        logits, value = self.heads(hidden).split((self.actions, 1), dim=-1)
+        return logits, value.squeeze(-1)
 
     def forward(self, joint: Tensor, cells: Tensor, gates: Tensor, recalled: Tensor | None) -> tuple[Tensor, Tensor]:
         """Logits `[T, B, A]` and values `[T, B]` of an episode that was played, with their gradient.

@@ -22,7 +22,6 @@ def to_size(images: Tensor, size: int) -> Tensor:
     require(height >= SMALLEST, f"images are {height} x {height}: at least {SMALLEST} x {SMALLEST} is needed")
     if height == size:
         return images
-    resized = torch.nn.functional.interpolate(
-        images, size=(size, size), mode="bilinear", antialias=True, align_corners=False
-    )
-    return resized.clamp(0.0, 1.0)
+    if height > size:
+        return torch.nn.functional.adaptive_avg_pool2d(images, size)
+    return torch.nn.functional.interpolate(images, size=(size, size), mode="bilinear", align_corners=False)

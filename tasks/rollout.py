@@ -8,6 +8,7 @@ from torch import Tensor
 
 from memory.episodic_memory import EpisodicMemory, Recall
 from networks.actor_critic import RecurrentActorCritic
+from networks.episodic_lstm import tanh
 from tasks.bandit import Bandit
 from tasks.blocks import BlockSpec, seeded
 
@@ -81,7 +82,7 @@ def _play_episode(
     gates = torch.empty(steps, batch, cell.gates * agent.hidden_size, device=luck.device)
     if agent.cue_input:
         joint[:, :, actions + 1 : inputs] = spec.cues[episode]
-    squashed = torch.tanh(recall.value) if recall is not None and cell.reinstatement else None
+    squashed = tanh(recall.value) if recall is not None and cell.reinstatement else None
     taken = torch.empty(steps, batch, 1, dtype=torch.long, device=luck.device)
     # Views of each step, made once: indexing inside the loop would cost as much as the arithmetic.
     pays = (luck.unsqueeze(-1) < arms).float().unbind()  # [B, A] each: what every arm would pay

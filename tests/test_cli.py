@@ -158,7 +158,9 @@ def test_a_resumed_training_equals_one_left_alone(
 ) -> None:
     kind = EpisodicAgent if stage == "agent" else OmniglotAutoencoder
     arguments = (
-        tiny_bandit(tmp_path, epochs=4) if stage == "agent" else tiny_autoencoder(tmp_path, generated_omniglot, epochs=4)
+        tiny_bandit(tmp_path, epochs=4)
+        if stage == "agent"
+        else tiny_autoencoder(tmp_path, generated_omniglot, epochs=4)
     )
     assert main(["fit", *arguments, "--run.version", "whole"]) == 0
     with monkeypatch.context() as patched:

@@ -194,19 +194,17 @@ def test_full_size_is_the_files_own_pixels(generated_omniglot: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(("side", "size"), [(6, 4), (7, 3), (10, 5), (5, 5), (9, 7)])
-def test_area_average_matches_a_loop_over_fractions(side: int, size: int) -> None:
+def test_area_average_matches_a_loop_over_the_pixels_overlapped(side: int, size: int) -> None:
     ink = np.random.default_rng(side).integers(0, 256, (side, side), dtype=np.uint8)
-    scale = Fraction(side, size)
 
-    def overlap(out: int, inside: int) -> Fraction:
-        begin, end = max(out * scale, Fraction(inside)), min((out + 1) * scale, Fraction(inside + 1))
-        return max(Fraction(0), end - begin)
+    def overlapped(out: int) -> list[int]:
+        return [
+            inside for inside in range(side) if inside * size < (out + 1) * side and (inside + 1) * size > out * side
+        ]
 
     for row, column in product(range(size), repeat=2):
-        total = Fraction(0)
-        for y, x in product(range(side), repeat=2):
-            total += overlap(row, y) * overlap(column, x) * int(ink[y, x])
-        assert area_average(ink, size)[row, column] == int(total / scale**2 + Fraction(1, 2))
+        pixels = [int(ink[y, x]) for y in overlapped(row) for x in overlapped(column)]
+        assert area_average(ink, size)[row, column] == round(Fraction(sum(pixels), len(pixels)))
 
 
 @pytest.mark.parametrize("size", [28, 29, 52, 104, 105])
@@ -215,7 +213,7 @@ def test_any_size_keeps_the_ink(size: int, tmp_path: Path, generated_omniglot: P
     whole = load(generated_omniglot, tmp_path, image_size=105)
     assert part.images.shape == (480, size, size)
     for one, other in zip(part.images[::40], whole.images[::40], strict=True):
-        assert one.float().mean().item() == pytest.approx(other.float().mean().item(), abs=0.3)
+        assert one.float().mean().item() == pytest.approx(other.float().mean().item(), rel=0.1)
 
 
 @pytest.mark.parametrize("size", [27, 106, 0])
