@@ -34,11 +34,8 @@ def build(environments: int, blocks: int, memory: bool) -> tuple[EpisodicAgent, 
     """An agent and its data, from the paper's numbers."""
     data = BarcodeBanditDataModule(environments=environments, blocks_per_epoch=blocks)
     torch.manual_seed(0)
-    agent = EpisodicAgent(
-        **data.sizes,
-        memory=EpisodicMemory if memory else None,
-        optimizer=optimizer,  # type: ignore[arg-type]
-    )
+    sizes: dict[str, Any] = dict(data.sizes)
+    agent = EpisodicAgent(**sizes, memory=EpisodicMemory if memory else None, optimizer=optimizer)
     return agent, data
 
 

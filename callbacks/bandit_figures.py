@@ -26,8 +26,8 @@ class BanditFigures(pl.Callback):
     - `regret_by_exposure`: cumulative regret by pull, a line an exposure, with classical and ideal players
       (Ritter et al. 2018, figure 3c);
     - `reward_by_exposure`: episode reward by exposure beside the ideal observer's;
-    - `training_curve`: reward over training episodes, with chance, the most that can be had without memory
-      (which bounds any L2RL agent) and the ideal observer;
+    - `training_curve`: reward over training episodes, with chance, L2RL at its best (the ideal observer that forgets,
+      which bounds every agent without memory) and the ideal observer;
     - `reinstatement_gate`: mean r-gate by pull and exposure, where the agent has one.
 
     Args:
@@ -49,7 +49,7 @@ class BanditFigures(pl.Callback):
         save_figure(trainer, reward_figure(statistics, plays, spec), "reward_by_exposure")
         levels = {
             "chance": chance(task),
-            "most without memory": mean_reward(plays["ideal_without_memory"]),
+            "L2RL at its best": mean_reward(plays["ideal_without_memory"]),
             "ideal observer": mean_reward(plays["ideal"]),
         }
         curve = read_curve(Path(trainer.default_root_dir) / "metrics.csv")

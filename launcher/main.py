@@ -6,23 +6,17 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Protocol
+
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from errors import InputError
 from launcher.arguments import with_run_config
 from launcher.messages import one_line
-from launcher.run_folder import RunFolder
 
 #: Set to anything, a failed command shows where it failed.
 DEBUG_VARIABLE = "EPISODIC_DEBUG"
 INTERRUPTED = 130
 TERMINATED = 143
-
-
-class Command(Protocol):
-    """A command line that runs when it is made."""
-
-    run: RunFolder
 
 
 def run(command: Callable[[list[str]], object], arguments: Sequence[str]) -> int:
@@ -33,15 +27,18 @@ def run(command: Callable[[list[str]], object], arguments: Sequence[str]) -> int
     """
     quieten()
     try:
-        cli = command(with_run_config(arguments))
+        command(with_run_config(arguments))
     except InputError as error:
         return _fail(error)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except SystemExit as leaving:  # --help, or Lightning after Ctrl-C
+    except SIGTERMException:
+        return TERMINATED
+    except SystemExit as leaving:  # --help, or Lightning's own way out after Ctrl-C
+        if isinstance(leaving.__context__, KeyboardInterrupt):
+            return INTERRUPTED
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    trainer = getattr(cli, "trainer", None)
-    return TERMINATED if trainer is not None and trainer.received_sigterm else 0
+    return 0
 
 
 def _fail(error: Exception) -> int:

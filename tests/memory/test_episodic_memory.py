@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from memory_oracle import DEVICES, ListMemory
 from torch import Tensor, nn
 
 from errors import InputError
 from memory.episodic_memory import EpisodicMemory, Recall
+from tests.memory.memory_oracle import DEVICES, ListMemory
 
 CAPACITY, KEY, VALUE, BATCH = 5, 6, 3, 4
 THRESHOLDS = {"cosine": 0.55, "l2": -1.6, "l1": -2.6}  # between the similarities that barcodes can have

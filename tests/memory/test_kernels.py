@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from memory_oracle import DEVICES, similarity
 from torch import Tensor
 
 from memory.kernels import KERNELS, RANGES
+from tests.memory.memory_oracle import DEVICES, similarity
 
 NAMES = ("cosine", "l2", "l1")
 

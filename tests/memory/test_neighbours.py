@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from memory_oracle import DEVICES, nearest_first
 from torch import Tensor
 
 from memory.neighbours import newest_nearest
+from tests.memory.memory_oracle import DEVICES, nearest_first
 
 SLOTS = 12
 

@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from cli import main as command
+from launcher import demo
+from tests.tiny import CPU, PROJECT, tiny_bandit
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The demo with small numbers, in a folder of its own."""
+    numbers = tiny_bandit(tmp_path)[4:]
+
+    def smaller(arguments: list[str]) -> int:
+        return command([*arguments, *numbers] if arguments[0] == "fit" else arguments)
+
+    monkeypatch.setattr(demo, "PROJECT", tmp_path)
+    monkeypatch.setattr(demo, "command", smaller)
+    monkeypatch.setattr(demo, "sources_hash", lambda: "hash")
+    (tmp_path / "configs").mkdir()
+    (tmp_path / demo.CONFIG).write_text((PROJECT / demo.CONFIG).read_text())
+    return tmp_path
+
+
+def test_the_demo_trains_once_and_reports_every_time(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert CPU  # the numbers above keep it on the CPU
+    assert demo.demo() == 0
+    first = capsys.readouterr().out
+    for told in ("this agent (epL2RL)", "ideal observer", "regret_by_exposure.png", "training_curve.png"):
+        assert told in first
+    last = small / "runs/barcode_bandit/demo_hash/checkpoints/last.ckpt"
+    trained = last.stat().st_mtime_ns
+    assert demo.demo() == 0
+    assert last.stat().st_mtime_ns == trained
+    assert "training" not in capsys.readouterr().out.split("player")[0]
+
+
+def test_a_demo_broken_off_before_its_first_checkpoint_starts_again(small: Path) -> None:
+    leftover = small / "runs/barcode_bandit/demo_hash/config.yaml"
+    leftover.parent.mkdir(parents=True)
+    leftover.touch()
+    assert demo.demo() == 0
+
+
+def test_a_changed_source_is_a_new_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "PROJECT", tmp_path)
+    for name in ("configs", "tasks"):
+        (tmp_path / name).mkdir()
+    (tmp_path / demo.CONFIG).write_text("a: 1")
+    source = tmp_path / "tasks" / "x.py"
+    source.write_text("x = 1")
+    before = demo.sources_hash()
+    source.write_text("x = 2")
+    assert demo.sources_hash() != before
