@@ -38,7 +38,7 @@ SMALLEST, LARGEST = 28, 105
 LARGEST_SIDE = 256
 DOWNLOAD_TIMEOUT = 20.0  # seconds without a byte
 #: Changes when the same drawings would be decoded to other pixels.
-CACHE_FORMAT = "1"
+CACHE_FORMAT = "2"
 #: The last chunk of every PNG; PIL takes a file for whole that breaks off within it.
 PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 #: What PIL, zipfile and the file system raise on a file that is not what it should be.
