@@ -130,7 +130,7 @@ class StageCLI(LightningCLI):
             self.run = new_run(asked, name)
         elif given in (None, "last", "best"):
             self.run = existing_run(asked, name)
-            given = str(self.run.last if given == "last" or resuming else self.run.best)
+            given = str(self.run.last if given == "last" else self.run.best)
             require(Path(given).is_file(), f"nothing to {self._verb(resuming)}: {given} does not exist")
         else:
             home = RunFolder.of_checkpoint(Path(given))
