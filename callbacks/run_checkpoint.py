@@ -3,12 +3,32 @@
 Nothing is then under way that a resume could not take up again.
 """
 
+import os
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from callbacks.metrics_csv import MetricsCSV
+
+
+def moved(state: dict[str, Any], folder: str) -> dict[str, Any]:
+    """A checkpoint callback's state as if its checkpoints had always lain in `folder`.
+
+    A run may be moved, or named by a relative path one day and an absolute one the next; ModelCheckpoint
+    would then forget which figure was the best.
+    """
+
+    def here(path: str) -> str:
+        return os.path.join(folder, os.path.basename(path)) if path else path
+
+    paths = ("best_model_path", "kth_best_model_path", "last_model_path")
+    return {
+        **state,
+        **{name: here(state[name]) for name in paths},
+        "best_k_models": {here(path): score for path, score in state["best_k_models"].items()},
+        "dirpath": folder,
+    }
 
 
 class RunCheckpoint(ModelCheckpoint):
@@ -31,6 +51,9 @@ class RunCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
         )
         self.interval = every_n_epochs
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(moved(state_dict, str(self.dirpath)))
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -63,6 +86,9 @@ class LastCheckpoint(ModelCheckpoint):
         if self._log is not None:
             state["logged"] = {"rows": len(self._log.rows), "step": self._log.last_step}
         return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(moved(state_dict, str(self.dirpath)))
 
 
 def logged_before(checkpoint: dict[str, Any]) -> tuple[int | None, int]:

@@ -59,6 +59,7 @@ def quieten() -> None:
         ".*is a wildcard.*",
         ".*Trying to infer the `batch_size`.*",
         ".*GPU available but not used.*",
+        ".*Couldn't infer the batch indices.*",
         "LightningCLI's args parameter.*",
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -199,7 +199,7 @@ class StageCLI(LightningCLI):
             config["logger"] = self._loggers()
         callbacks = [*callbacks, RandomState(), MetricsJSON(), HyperparameterTab()]
         best = next(callback for callback in callbacks if isinstance(callback, RunCheckpoint))
-        best.dirpath = str(self.run.checkpoints)
+        best.dirpath = os.path.realpath(self.run.checkpoints)
         if config.get("enable_checkpointing") is False:
             callbacks.remove(best)
         else:

@@ -138,6 +138,22 @@ def test_the_config_wins_over_the_checkpoint(tmp_path: Path) -> None:
     assert (last.parents[1] / "config_before_resume_0.yaml").is_file()
 
 
+def test_a_relative_root_keeps_the_best_over_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = tiny_bandit(Path("runs"))
+    assert main(["fit", *arguments]) == 0
+    last = Path("runs/barcode_bandit/version_0/checkpoints/last.ckpt")
+    before = best_score(last)
+    assert main(["fit", "--ckpt_path", str(last), "--trainer.max_epochs", "4", "--data.val_environments", "1"]) == 0
+    assert best_score(last) >= before
+
+
+def best_score(checkpoint: Path) -> float:
+    """The best validation figure that a checkpoint knows of."""
+    states = torch.load(checkpoint, weights_only=True)["callbacks"]
+    return float(next(state["best_model_score"] for name, state in states.items() if name.startswith("RunCheckpoint")))
+
+
 def test_the_last_checkpoint_can_be_named_by_word(tmp_path: Path) -> None:
     assert main(["fit", *tiny_bandit(tmp_path)]) == 0
     assert main(["fit", *tiny_bandit(tmp_path, epochs=3), "--ckpt_path", "last"]) == 0
