@@ -51,8 +51,7 @@ class OmniglotAutoencoder(pl.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         size = image_size or 28
-        network = ConvolutionalAutoencoder(latent_size, size, channels)
-        self.network = network.to(memory_format=torch.channels_last)  # quicker on CPU and GPU
+        self.network = ConvolutionalAutoencoder(latent_size, size, channels)
         self._arguments = {"latent_size": latent_size, "image_size": size, "channels": channels}
         self.symmetries = symmetries
         self.optimisation = ConfiguredOptimizer(optimizer, learning_rate_schedule)

@@ -52,6 +52,7 @@ class ConvolutionalAutoencoder(nn.Module):
             nn.ReLU(),
             nn.ConvTranspose2d(channels, 1, 4, stride=2, padding=1),
         )
+        self.to(memory_format=torch.channels_last)  # quicker, on a CPU as on a GPU
 
     def embed(self, x: Tensor) -> Tensor:
         """Latent vectors `[B, D]` of drawings `[B, 1, H, H]`, floats in [0, 1] with ink = 1, any H >= 28."""
