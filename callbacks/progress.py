@@ -78,6 +78,9 @@ class TrainingProgress(ProgressBar):
             self._line(trainer, batch)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._bar is not None:
+            done = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+            self._bar.update(self._task, completed=done, refresh=True)
         self._stop()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
@@ -91,7 +94,6 @@ class TrainingProgress(ProgressBar):
 
     def _stop(self) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=self._total or None)
             self._bar.stop()
             self._bar = None
 

@@ -23,6 +23,7 @@ from callbacks.progress import TrainingProgress
 from callbacks.random_state import RandomState
 from callbacks.run_checkpoint import LastCheckpoint, RunCheckpoint, logged_before
 from errors import InputError, require, require_positive
+from launcher.arguments import option
 from launcher.messages import one_line
 from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
 from networks.pretrained import read_checkpoint
@@ -74,6 +75,7 @@ class StageCLI(LightningCLI):
 
     run: RunFolder
     checkpoint: dict[str, Any] | None = None
+    fresh = False  # whether the run's folder is yet to be made
     created = False
 
     def __init__(self, args: list[str] | None = None) -> None:
@@ -127,7 +129,7 @@ class StageCLI(LightningCLI):
         name = run_name(asked, [Path(str(path)) for path in settings.get("config") or []])
         resuming = self.subcommand == "fit" and given is not None
         if given is None and self.subcommand == "fit":
-            self.run = new_run(asked, name)
+            self.run, self.fresh = new_run(asked, name), True
         elif given in (None, "last", "best"):
             self.run = existing_run(asked, name)
             given = str(self.run.last if given == "last" else self.run.best)
@@ -151,11 +153,13 @@ class StageCLI(LightningCLI):
             elsewhere = asked.version is not None and RunFolder(Path(asked.root), name, asked.version)
             if not elsewhere or elsewhere.path.absolute() == home.path.absolute() or not self._placed_by_hand():
                 return home
+        self.fresh = True
         return new_run(asked, name)
 
     def _placed_by_hand(self) -> bool:
-        """Whether `--run.*` stands on the command line itself, rather than in a run's saved config."""
-        return any(argument.startswith("--run") for argument in self.arguments)
+        """Whether a place stands on the command line itself, rather than in a run's saved config."""
+        names = ("--run.root", "--run.name", "--run.version")
+        return any(option(self.arguments, name) is not None for name in names)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         self.arguments = list(args or [])
@@ -215,12 +219,14 @@ class StageCLI(LightningCLI):
         if self.checkpoint is not None:
             check_fit(self.checkpoint["state_dict"], self.model, str(self.settings.ckpt_path))
 
-    def before_fit(self) -> None:
-        """Take the run's folder, before anything is written."""
-        if self.checkpoint is None and keeps_files(self.trainer):
+    def _take_folder(self) -> None:
+        """Make the folder of a new run, before anything is written; one that is in use is never written to."""
+        if self.fresh and keeps_files(self.trainer):
             self.run.create()
             self.created = True
         os.environ[VERSION_VARIABLE] = self.run.version  # for the processes of a distributed run
+
+    before_fit = before_test = before_predict = _take_folder
 
 
 def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str) -> None:

@@ -6,6 +6,7 @@ forget between episodes, as in Ritter et al. 2018, figure 3c; the ideal observer
 long as the block lasts.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -77,9 +78,8 @@ def gittins_index(task: Bandit, counts: Counts) -> Tensor:
 
 def ideal_index(task: Bandit, counts: Counts) -> Tensor:
     """The log posterior odds of each arm being the one that pays `best` while all others pay `rest`."""
-    best, rest = (torch.tensor(p, dtype=torch.float64).clamp(1e-12, 1 - 1e-12) for p in (task.best, task.rest))
-    success, failure = (best / rest).log(), ((1 - best) / (1 - rest)).log()
-    return counts.successes * success.item() + counts.failures * failure.item()
+    best, rest = (min(max(p, 1e-12), 1 - 1e-12) for p in (task.best, task.rest))
+    return counts.successes * math.log(best / rest) + counts.failures * math.log((1 - best) / (1 - rest))
 
 
 def oracle_index(task: Bandit, counts: Counts) -> Tensor:

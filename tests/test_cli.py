@@ -118,6 +118,23 @@ def test_a_run_is_never_overwritten(agent_run: Path, capsys: pytest.CaptureFixtu
     assert files(agent_run) == before
 
 
+def test_a_checkpoint_from_elsewhere_never_lands_in_another_run(
+    agent_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = [*tiny_bandit(tmp_path), "--run.version", "taken"]
+    assert main(["fit", *place]) == 0
+    capsys.readouterr()
+    before = files(tmp_path)
+    for command in ("fit", "test", "predict"):
+        assert main([command, *place, "--ckpt_path", str(agent_run / "checkpoints" / "last.ckpt")]) == 2
+        assert "in use" in one_error(capsys)
+    assert files(tmp_path) == before
+    new = [*place[:-1], "branch", "--trainer.max_epochs", "3"]
+    assert main(["fit", *new, "--ckpt_path", str(agent_run / "checkpoints" / "last.ckpt")]) == 0
+    assert (tmp_path / "barcode_bandit" / "branch" / "checkpoints" / "last.ckpt").is_file()
+    assert {name: files(tmp_path)[name] for name in before} == before
+
+
 def one_error(capsys: pytest.CaptureFixture[str]) -> str:
     """What a command wrote to standard error: one line."""
     written = capsys.readouterr().err.strip()
