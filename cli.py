@@ -4,6 +4,7 @@ import sys
 
 # Imported so that a config can name them by their short names.
 from callbacks.bandit_figures import BanditFigures
+from callbacks.memory_monitor import MemoryMonitor
 from callbacks.reconstructions import Reconstructions
 from datamodules.barcode_bandit import BarcodeBanditDataModule
 from datamodules.omniglot import OmniglotDataModule
@@ -13,6 +14,7 @@ from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.episodic_agent import EpisodicAgent
 from losses.schedules import CosineSchedule, LinearSchedule, WarmupCosineSchedule
 from memory.episodic_memory import EpisodicMemory
+from memory.fuzzy_memory import FuzzyMemory
 
 __all__ = [
     "BanditFigures",
@@ -20,7 +22,9 @@ __all__ = [
     "CosineSchedule",
     "EpisodicAgent",
     "EpisodicMemory",
+    "FuzzyMemory",
     "LinearSchedule",
+    "MemoryMonitor",
     "OmniglotAutoencoder",
     "OmniglotDataModule",
     "Reconstructions",

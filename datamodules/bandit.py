@@ -37,6 +37,8 @@ class BanditDataModule(pl.LightningDataModule):
         test_environments: environments in a test block.
         test_blocks: test blocks.
         evaluation_seed: of the validation and test blocks.
+        evaluation_task: the rules of the validation, test and predict blocks, which may differ in their cues; None
+            takes `task`.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class BanditDataModule(pl.LightningDataModule):
         test_environments: int,
         test_blocks: int,
         evaluation_seed: int,
+        evaluation_task: Bandit | None = None,
     ) -> None:
         super().__init__()
         require_positive(
@@ -62,11 +65,18 @@ class BanditDataModule(pl.LightningDataModule):
         self.task, self.environments, self.blocks_per_epoch = task, environments, blocks_per_epoch
         self.evaluation = {"val": (val_environments, val_blocks), "test": (test_environments, test_blocks)}
         self.evaluation_seed = evaluation_seed
+        self.evaluation_task = task if evaluation_task is None else evaluation_task
 
     @property
     def sizes(self) -> dict[str, int]:
         """What a model has to know of the data: filled into its arguments of the same name."""
-        return {"actions": self.task.arms, "cue_size": self.task.cue_size, "capacity": self.task.episodes}
+        return {
+            "actions": self.task.arms,
+            "cue_size": self.task.cue_size,
+            "label_count": self.task.label_count,
+            "pulls": self.task.pulls,
+            "episodes": self.task.episodes,
+        }
 
     def train_dataloader(self) -> DataLoader[BlockSpec]:
         seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
@@ -80,7 +90,7 @@ class BanditDataModule(pl.LightningDataModule):
         return (dataset[index] for index in range(self.evaluation[split][1]))
 
     def _evaluation_dataset(self, split: str) -> BlockDataset:
-        return BlockDataset(self.task, self.evaluation[split][0], self.evaluation_seed, split)
+        return BlockDataset(self.evaluation_task, self.evaluation[split][0], self.evaluation_seed, split)
 
     def _evaluation_loader(self, split: str) -> DataLoader[BlockSpec]:
         blocks = self.evaluation[split][1]

@@ -1,7 +1,11 @@
 """The barcode bandit of Ritter et al. 2018, section 4.1."""
 
+from dataclasses import replace
+
 from datamodules.bandit import BanditDataModule
+from errors import require_choice, require_fraction
 from tasks.barcode_bandit import BarcodeBandit
+from tasks.barcode_noise import NOISE_KINDS
 
 
 class BarcodeBanditDataModule(BanditDataModule):
@@ -10,12 +14,23 @@ class BarcodeBanditDataModule(BanditDataModule):
     Args:
         arms: number of arms.
         contexts: number of contexts in a block.
-        exposures: how many times each context is met in a block.
+        exposures: how many times each context is met in a block, with the order `urn` on average.
         pulls: pulls in an episode.
         best: probability of a reward on a context's best arm.
         rest: probability of a reward on every other arm.
         bits: length of a barcode.
         every_arm_best: every arm is best in at least one context of a block.
+        order: of the contexts, `bag` (each met equally often) or `urn` (the more often met, the likelier again).
+        concentration: of the urn; the smaller, the fewer contexts make up a block.
+        noise: share of its bits that are flipped in an episode's cue.
+        noise_kind: where: `random`, or first of all `left`, `right`, `center` or `checkerboard`.
+        clusters: number of Hamming clusters that the barcodes are shared out over; null draws them at random.
+        cluster_spread: bits in which two barcodes of one cluster differ at most.
+        cluster_separation: bits in which two barcodes of different clusters differ at least.
+        vocabulary: number of fixed barcodes that all blocks take theirs from; null draws new ones for each block.
+        vocabulary_seed: decides which barcodes are fixed.
+        evaluation_noise: noise of the validation, test and predict blocks; null takes that of the training.
+        evaluation_noise_kind: kind of that noise; null takes that of the training.
         environments: independent environments in a training batch.
         blocks_per_epoch: training batches between two validations.
         val_environments: environments in a validation block.
@@ -25,7 +40,7 @@ class BarcodeBanditDataModule(BanditDataModule):
         evaluation_seed: of the validation and test blocks.
 
     Raises:
-        InputError: numbers that make no task, see `tasks.bandit.Bandit` and `tasks.barcodes`.
+        InputError: numbers that make no task, see `tasks.barcode_bandit.BarcodeBandit`.
     """
 
     def __init__(
@@ -38,6 +53,17 @@ class BarcodeBanditDataModule(BanditDataModule):
         rest: float = 0.1,
         bits: int = 10,
         every_arm_best: bool = True,
+        order: str = "bag",
+        concentration: float = 1.0,
+        noise: float = 0.0,
+        noise_kind: str = "random",
+        clusters: int | None = None,
+        cluster_spread: int = 2,
+        cluster_separation: int = 4,
+        vocabulary: int | None = None,
+        vocabulary_seed: int = 0,
+        evaluation_noise: float | None = None,
+        evaluation_noise_kind: str | None = None,
         environments: int = 64,
         blocks_per_epoch: int = 10,
         val_environments: int = 256,
@@ -55,6 +81,15 @@ class BarcodeBanditDataModule(BanditDataModule):
             rest=rest,
             bits=bits,
             every_arm_best=every_arm_best,
+            order=order,
+            concentration=concentration,
+            noise=noise,
+            noise_kind=noise_kind,
+            clusters=clusters,
+            cluster_spread=cluster_spread,
+            cluster_separation=cluster_separation,
+            vocabulary=vocabulary,
+            vocabulary_seed=vocabulary_seed,
         )
         super().__init__(
             task,
@@ -65,5 +100,17 @@ class BarcodeBanditDataModule(BanditDataModule):
             test_environments,
             test_blocks,
             evaluation_seed,
+            _with_noise(task, evaluation_noise, evaluation_noise_kind),
         )
         self.save_hyperparameters()
+
+
+def _with_noise(task: BarcodeBandit, noise: float | None, kind: str | None) -> BarcodeBandit:
+    """The task with another noise; None keeps its own."""
+    if noise is not None:
+        require_fraction(evaluation_noise=noise)
+        task = replace(task, noise=noise)
+    if kind is not None:
+        require_choice("evaluation_noise_kind", kind, NOISE_KINDS)
+        task = replace(task, noise_kind=kind)
+    return task

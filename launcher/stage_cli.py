@@ -55,7 +55,14 @@ def one_line_errors(*kinds: type[Exception]) -> Iterator[None]:
 
 
 class SaveRunConfig(SaveConfigCallback):
-    """Writes `config.yaml` into the folder of a training run; an earlier one is kept beside it."""
+    """Writes `config.yaml` into the folder of a training run; an earlier one is kept beside it.
+
+    What the model took from the data stays open there, so that a test on other data takes it from those.
+    """
+
+    def __init__(self, *args: Any, filled_in: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.filled_in = filled_in
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage != "fit" or not keeps_files(trainer):
@@ -63,6 +70,8 @@ class SaveRunConfig(SaveConfigCallback):
         path = Path(trainer.default_root_dir) / self.config_filename
         config = self.config.clone()
         config.ckpt_path = None
+        for name in self.filled_in:
+            config.model.init_args[name] = None
         text = self.parser.dump(config, skip_none=False, skip_link_targets=False)
         if path.exists() and path.read_text() != text:
             number = len(list(path.parent.glob("config_before_resume_*.yaml")))
@@ -79,8 +88,10 @@ class StageCLI(LightningCLI):
     created = False
 
     def __init__(self, args: list[str] | None = None) -> None:
+        self.filled_in: list[str] = []
         super().__init__(
             save_config_callback=SaveRunConfig,
+            save_config_kwargs={"filled_in": self.filled_in},
             trainer_defaults=TRAINER_DEFAULTS,
             seed_everything_default=0,
             parser_class=OneLineParser,
@@ -178,6 +189,7 @@ class StageCLI(LightningCLI):
         for name, size in getattr(datamodule, "sizes", {}).items():
             if name in model.init_args and model.init_args[name] is None:
                 model.init_args[name] = size
+                self.filled_in.append(name)
         # Lightning keeps the first dump of the configuration for the hyperparameters: it has to be the filled-in one.
         self.__dict__.pop("config_dump", None)
 
@@ -231,8 +243,9 @@ class StageCLI(LightningCLI):
 
 def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str) -> None:
     """Raise `InputError` where a checkpoint's weights are not those of the model that the config describes."""
-    wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if not name.startswith("memory.")}
-    found = {name: tensor.shape for name, tensor in saved.items() if not name.startswith("memory.")}
+    contents = {f"memory.{name}" for name, _ in _memory(model).named_buffers()}  # of any batch, and not looked at
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if name not in contents}
+    found = {name: tensor.shape for name, tensor in saved.items() if name not in contents}
     kind = type(model).__name__
     missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     if missing or unknown:
@@ -243,3 +256,8 @@ def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str)
             found[name] == shape,
             f"checkpoint {path} does not fit this {kind}: {name} is {list(found[name])} there and {list(shape)} here",
         )
+
+
+def _memory(model: LightningModule) -> torch.nn.Module:
+    memory = getattr(model, "memory", None)
+    return memory if isinstance(memory, torch.nn.Module) else torch.nn.Module()

@@ -1,6 +1,6 @@
 """The RL agent: an episodic LSTM with a key-value memory, trained by advantage actor-critic."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -17,6 +17,7 @@ from memory.episodic_memory import EpisodicMemory
 from networks.actor_critic import RecurrentActorCritic
 from tasks.bandit import Bandit
 from tasks.blocks import BlockSpec
+from tasks.keys import KeySource
 from tasks.players import PLAYERS, play_block
 from tasks.rollout import Trajectory, play_episodes
 from tasks.statistics import BanditStatistics
@@ -27,16 +28,25 @@ MemoryFactory = Callable[[int, int, int], EpisodicMemory]
 class EpisodicAgent(pl.LightningModule):
     """epL2RL, L2RL and L2RL+context by configuration alone (Ritter et al. 2018, section 4).
 
-    With a `memory` the agent is epL2RL: the episode's cue is the key, the final cell state the value, and
-    what is recalled enters through the reinstatement gate. Without one it is L2RL, and with `cue_input`
-    L2RL+context. One batch is a block; the weights are updated after each of its episodes.
+    With a `memory` the agent is epL2RL: `key_source` says what the memory is searched by, the final cell state is the
+    value, and what is recalled enters through the reinstatement gate. Without one (or with the key source `none`) it
+    is L2RL, and with `cue_input` L2RL+context. One batch is a block; the weights are updated after each of its
+    episodes.
 
     Args:
         actions: number of actions; None takes the data's.
         cue_size: length of a cue; None takes the data's.
-        capacity: slots of the memory; None takes one for each episode of a block.
+        label_count: number of distinct labels; None takes the data's.
+        pulls: pulls in an episode; None takes the data's.
+        episodes: episodes in a block; None takes the data's.
+        capacity: slots of the memory; None takes one for each key that a block stores.
         hidden_size: length of the LSTM's states.
         memory: builds the memory from (capacity, key size, value size); None plays without.
+        key_source: what the memory is searched by, `context` (the cue), `input`, `hidden`, `label` or `none`; see
+            `tasks.keys.KeySource`.
+        key_state: of the key source `hidden`, `cell` or `hidden` state.
+        stored_states: which steps' keys are stored, `first`, `last`, `after_first_quarter` or `all`.
+        stored_value: what a stored key maps to, the episode's `final` cell state or the step's `own`.
         cue_input: whether the cue is part of the network's input.
         discount: discount of rewards within an episode.
         trace: lambda of generalised advantage estimation; 1 is the plain return.
@@ -57,9 +67,16 @@ class EpisodicAgent(pl.LightningModule):
         self,
         actions: int | None = None,
         cue_size: int | None = None,
+        label_count: int | None = None,
+        pulls: int | None = None,
+        episodes: int | None = None,
         capacity: int | None = None,
         hidden_size: int = 50,
         memory: MemoryFactory | None = None,
+        key_source: str = "context",
+        key_state: str = "cell",
+        stored_states: str = "last",
+        stored_value: str = "final",
         cue_input: bool = False,
         discount: float = 0.9,
         trace: float = 1.0,
@@ -76,24 +93,30 @@ class EpisodicAgent(pl.LightningModule):
         require_fraction(discount=discount, trace=trace)
         require_positive(gradient_norm=gradient_norm)
         require(value_weight >= 0, f"value_weight is {value_weight}: it has to be 0 or more")
-        if actions is None or cue_size is None or (memory is not None and capacity is None):
-            raise ValueError("actions, cue_size and capacity have to be given where no data module fills them in")
+        if actions is None or cue_size is None or label_count is None or pulls is None or episodes is None:
+            missing = "actions, cue_size, label_count, pulls and episodes"
+            raise ValueError(f"{missing} have to be given where no data module fills them in")
         self.save_hyperparameters()
         self.automatic_optimization = False
-        self.actions, self.cue_size = actions, cue_size
+        self.keys = KeySource(key_source, key_state, stored_states, stored_value)
+        with_memory = memory is not None and key_source != "none"
+        self.sizes = {"actions": actions, "cue_size": cue_size, "label_count": label_count, "pulls": pulls}
         self.network = RecurrentActorCritic(
             actions,
             cue_size,
             hidden_size,
             cue_input=cue_input,
-            reinstatement=memory is not None,
+            reinstatement=with_memory,
             forget_bias=forget_bias,
             reinstatement_bias=reinstatement_bias,
         )
-        self.memory = memory(capacity, cue_size, hidden_size) if memory is not None and capacity else None
-        if self.memory is not None:  # every process has memories of its own
-            names = [f"memory.{name}" for name, _ in self.memory.named_buffers()]
-            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, names)
+        self.memory: EpisodicMemory | None = None
+        if memory is not None and with_memory:
+            sizes = {"actions": actions, "cue_size": cue_size, "hidden_size": hidden_size, "label_count": label_count}
+            slots = episodes * len(self.keys.stored_steps(pulls)) if capacity is None else capacity
+            self.memory = memory(slots, self.keys.size(**sizes), hidden_size)
+        # Every process has memories of its own.
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, list(self._contents()))
         self.discount, self.trace, self.value_weight = discount, trace, value_weight
         self.entropy_weight = entropy_weight or LinearSchedule(0.05, 0.0)
         self.gradient_norm, self.greedy_evaluation = gradient_norm, greedy_evaluation
@@ -105,20 +128,27 @@ class EpisodicAgent(pl.LightningModule):
     def setup(self, stage: str) -> None:
         """Take the task from the data module, and check that the network fits it."""
         self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]
-        require(
-            self.actions == self.task.arms,
-            f"model.actions is {self.actions}: the data's task has {self.task.arms} arms",
-        )
-        require(
-            self.cue_size == self.task.cue_size,
-            f"model.cue_size is {self.cue_size}: the data's cues have length {self.task.cue_size}",
-        )
-        statistics = BanditStatistics(self.task.exposures, self.task.pulls)
+        for name, size in self.trainer.datamodule.sizes.items():  # type: ignore[attr-defined]
+            require(self.sizes.get(name, size) == size, f"model.{name} is {self.sizes.get(name)}: the data's is {size}")
+        statistics = BanditStatistics(self.task.exposures, self.task.pulls, self.task.episodes)
         self.statistics = torch.nn.ModuleDict({"val": statistics, "test": statistics.clone()})
+
+    def _contents(self) -> dict[str, Tensor]:
+        """What the memory holds, by the names of this module's state."""
+        buffers = self.memory.named_buffers() if self.memory is not None else ()
+        return {f"memory.{name}": buffer for name, buffer in buffers}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave out what the memory holds: it is over with the block, and a test may choose another memory."""
+        for name in self._contents():
+            checkpoint["state_dict"].pop(name, None)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["state_dict"].update(self._contents())
 
     def configure_optimizers(self) -> Any:
         return self.optimisation.configure(
-            self.network.parameters(), lambda: self.trainer.num_training_batches * self._epochs, "step"
+            self.parameters(), lambda: self.trainer.num_training_batches * self._epochs, "step"
         )
 
     @property
@@ -135,9 +165,7 @@ class EpisodicAgent(pl.LightningModule):
 
     def loss(self, trajectory: Trajectory, entropy_weight: float) -> ActorCriticLoss:
         """The loss of one episode, with its gradient."""
-        recalled = None
-        if trajectory.recall is not None:
-            recalled = trajectory.recall.value.expand(trajectory.actions.shape[0], -1, -1)
+        recalled = trajectory.recall.value if trajectory.recall is not None else None
         logits, values = self.network(trajectory.joint, trajectory.cells, trajectory.gates, recalled)
         return actor_critic_loss(
             logits,
@@ -155,7 +183,7 @@ class EpisodicAgent(pl.LightningModule):
         optimizer = cast(torch.optim.Optimizer, self.optimizers())
         entropy_weight = self.entropy_weight(self.progress())
         logged = []
-        for trajectory in play_episodes(self.task, self.network, self.memory, batch):
+        for trajectory in self._play(batch, greedy=False):
             loss = self.loss(trajectory, entropy_weight)
             optimizer.zero_grad()
             self.manual_backward(loss.total)
@@ -191,10 +219,6 @@ class EpisodicAgent(pl.LightningModule):
         blocks = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
         return float(blocks * batch.episodes * batch.batch_size * self.trainer.world_size)
 
-    def on_train_epoch_end(self) -> None:
-        if self.memory is not None:
-            self.memory.reset(0)  # what it holds is over with the block: no need to save it
-
     def validation_step(self, batch: BlockSpec, batch_idx: int) -> None:
         self._evaluate(batch, "val")
 
@@ -204,13 +228,14 @@ class EpisodicAgent(pl.LightningModule):
     def _evaluate(self, batch: BlockSpec, split: str) -> None:
         statistics = self.statistics[split]
         assert isinstance(statistics, BanditStatistics)
-        for episode, trajectory in enumerate(self._play(batch)):
+        for episode, trajectory in enumerate(self._play(batch, self.greedy_evaluation)):
             gate = self.network.cell.reinstatement_gate(trajectory.gates)
-            statistics.update(trajectory, batch, episode, gate)
+            occupied = self.memory.occupied if self.memory is not None else None
+            statistics.update(trajectory, batch, episode, gate, occupied)
         statistics.add_ideal(self.ideal_reward(batch))
 
-    def _play(self, batch: BlockSpec) -> Any:
-        return play_episodes(self.task, self.network, self.memory, batch, greedy=self.greedy_evaluation)
+    def _play(self, batch: BlockSpec, greedy: bool) -> Iterator[Trajectory]:
+        return play_episodes(self.task, self.network, self.memory, batch, keys=self.keys, greedy=greedy)
 
     def ideal_reward(self, batch: BlockSpec) -> Tensor:
         """Summed reward of the ideal observer on the same block, with the same luck; played once."""
@@ -240,7 +265,7 @@ class EpisodicAgent(pl.LightningModule):
 
     def predict_step(self, batch: BlockSpec, batch_idx: int) -> dict[str, Tensor]:
         """Everything that happened in a block, `[B, E, T, ...]`: hidden and cell state after each step and the rest."""
-        episodes = list(self._play(batch))
+        episodes = list(self._play(batch, self.greedy_evaluation))
 
         def stacked(name: str) -> Tensor:
             return torch.stack([getattr(episode, name) for episode in episodes]).transpose(1, 2).transpose(0, 1)

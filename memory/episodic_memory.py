@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from errors import require, require_choice, require_positive
+from errors import InputError, require, require_choice, require_fraction, require_positive
 from memory.kernels import KERNELS, RANGES
 from memory.neighbours import TIE, newest_nearest
+from memory.updates import UPDATES, Meeting, update_key, update_value
+from memory.weights import WEIGHTINGS, neighbour_weights
 
 EMPTY = -1
 
@@ -30,13 +32,15 @@ class EpisodicMemory(nn.Module):
     """A differentiable-neural-dictionary-like store that is searched by key (Ritter et al. 2018, section 3).
 
     `append` is Ritter's memory: every write takes a slot and the oldest goes when all are full; among
-    equally similar slots the newest wins. `stack` keeps one slot a label: a label met again is updated
-    in place (by the rule `update`), a new one takes a free slot, and when there is none the least
-    recently used (read or written) goes.
+    equally similar slots the newest wins. `stack` keeps one slot a task: a task met again is updated in place (by the
+    rules `key_update` and `value_update`), a new one takes a free slot, and when there is none the least
+    recently used (read or written) goes. A write belongs to the stack of its label or, with `match_above`, to that
+    of the nearest stored key if this one is at least so similar: labels are then not needed.
 
-    With `neighbours` k > 1 the value is the mean of the k nearest, weighted by the softmax of their
-    similarities, and label and slot are those of the nearest. With a `threshold`, keys less similar than
-    that are not recalled.
+    With `neighbours` k > 1 the value is the weighted mean of the k nearest (see `memory.weights`), and label and
+    slot are those of the nearest. With a `threshold`, keys less similar than that are not recalled. With
+    `learned_query` the query first passes a learned square matrix (the identity at first), which gets its
+    gradient through the neighbours' weights.
 
     All state is in buffers, allocated by `reset(batch_size)`, saved together, and moved with the module.
 
@@ -46,12 +50,21 @@ class EpisodicMemory(nn.Module):
         value_size: length V of a value.
         kernel: `cosine`, `l2` or `l1` (the last two: minus the distance).
         organisation: `append` or `stack`.
-        update: what a second write to a stack does; `latest` overwrites key and value.
+        update: what a second write to a stack does to key and value, `latest`, `average`, `mean`, `ema` or
+            `best_return`; see `memory.updates`.
         neighbours: how many stored keys a read looks at.
         threshold: lowest similarity that is recalled; None recalls the nearest whatever it is.
+        key_update: the rule for keys; None takes `update`.
+        value_update: the rule for values; None takes `update`.
+        update_rate: weight of the new in the rule `ema`.
+        match_above: a write goes to the stack of the nearest key that is at least so similar; None goes by label.
+        weighting: of the neighbours, `softmax` or `inverse_distance`.
+        temperature: of the softmax over the neighbours' similarities.
+        learned_query: whether a learned projection of the query is searched with.
 
     Raises:
-        InputError: a size below 1, an unknown name, a threshold outside the kernel's range.
+        InputError: a size below 1, an unknown name, a limit outside the kernel's range, options that
+            do not go together.
     """
 
     keys: Tensor  # [B, N, K]
@@ -60,6 +73,8 @@ class EpisodicMemory(nn.Module):
     labels: Tensor  # [B, N] long, EMPTY where the slot is free
     written: Tensor  # [B, N] long, the time of the slot's last write, from 1; 0 where free
     used: Tensor  # [B, N] long, the time of the slot's last read or write, from 1; 0 where free
+    counts: Tensor  # [B, N] long, writes to the slot since it was taken; kept by stacks
+    returns: Tensor  # [B, N] highest return of the slot's episodes; kept by stacks
     clock: Tensor  # [B] long, writes made so far
     uses: Tensor  # [] long, reads and writes made so far
 
@@ -74,27 +89,60 @@ class EpisodicMemory(nn.Module):
         update: str = "latest",
         neighbours: int = 1,
         threshold: float | None = None,
+        key_update: str | None = None,
+        value_update: str | None = None,
+        update_rate: float = 0.5,
+        match_above: float | None = None,
+        weighting: str = "softmax",
+        temperature: float = 1.0,
+        learned_query: bool = False,
     ) -> None:
         super().__init__()
-        require_positive(capacity=capacity, key_size=key_size, value_size=value_size, neighbours=neighbours)
+        require_positive(
+            capacity=capacity, key_size=key_size, value_size=value_size, neighbours=neighbours, temperature=temperature
+        )
         require_choice("kernel", kernel, tuple(KERNELS))
         require_choice("organisation", organisation, ("append", "stack"))
-        require_choice("update", update, ("latest",))
+        require_choice("weighting", weighting, WEIGHTINGS)
         require(
             neighbours <= capacity,
             f"neighbours is {neighbours}: it has to be at most the capacity, {capacity}",
         )
-        if threshold is not None:
-            low, high = RANGES[kernel]
-            require(
-                low <= threshold <= high,
-                f"threshold is {threshold}: similarities under the {kernel} kernel lie in [{low:g}, {high:g}]",
-            )
+        require_in_range("threshold", threshold, kernel)
+        require_in_range("match_above", match_above, kernel)
         self.capacity, self.key_size, self.value_size = capacity, key_size, value_size
-        self.kernel, self.organisation, self.update = kernel, organisation, update
-        self.neighbours, self.threshold = neighbours, threshold
+        self.kernel, self.organisation = kernel, organisation
+        self.neighbours, self.threshold, self.match_above = neighbours, threshold, match_above
+        self.key_update, self.value_update, self.update_rate = key_update or update, value_update or update, update_rate
+        self.weighting, self.temperature = weighting, temperature
+        self._check_updates(update)
+        require(
+            neighbours > 1 or not learned_query,
+            "learned_query is true with neighbours 1: the gradient comes through the weights of 2 or more neighbours",
+        )
+        self.query_projection = nn.Linear(key_size, key_size, bias=False) if learned_query else None
+        if self.query_projection is not None:
+            nn.init.eye_(self.query_projection.weight)
         for name, buffer in self._empty_buffers(0, torch.device("cpu")).items():
             self.register_buffer(name, buffer)
+
+    def _check_updates(self, update: str) -> None:
+        require_choice("update", update, UPDATES)
+        require_choice("key_update", self.key_update, UPDATES)
+        require_choice("value_update", self.value_update, UPDATES)
+        require_fraction(update_rate=self.update_rate)
+        if self.organisation == "append":
+            for name, rule in (("key_update", self.key_update), ("value_update", self.value_update)):
+                require(
+                    rule == "latest", f"{name} is {rule!r}: organisation append never writes to a slot again, use stack"
+                )
+            require(
+                self.match_above is None, f"match_above is {self.match_above}: it finds stacks, use organisation stack"
+            )
+        require(
+            self.key_update != "average" or self.kernel == "cosine",
+            f"key_update is 'average' with kernel {self.kernel}: a normalised sum needs the cosine kernel",
+        )
 
     def _empty_buffers(self, batch: int, device: torch.device) -> dict[str, Tensor]:
         slots = (batch, self.capacity)
@@ -105,6 +153,8 @@ class EpisodicMemory(nn.Module):
             "labels": torch.full(slots, EMPTY, dtype=torch.long, device=device),
             "written": torch.zeros(slots, dtype=torch.long, device=device),
             "used": torch.zeros(slots, dtype=torch.long, device=device),
+            "counts": torch.zeros(slots, dtype=torch.long, device=device),
+            "returns": torch.zeros(slots, device=device),
             "clock": torch.zeros(batch, dtype=torch.long, device=device),
             "uses": torch.zeros((), dtype=torch.long, device=device),
         }
@@ -137,26 +187,71 @@ class EpisodicMemory(nn.Module):
         self.labels.fill_(EMPTY)
 
     @torch.no_grad()
-    def write(self, key: Tensor, value: Tensor, label: Tensor) -> None:
-        """Store one memory in each environment: key `[B, K]`, value `[B, V]`, label `[B]` long (>= 0)."""
-        slot = self._slot_for(label).unsqueeze(1)
+    def write(self, key: Tensor, value: Tensor, label: Tensor | None = None, returns: Tensor | None = None) -> None:
+        """Store one memory in each environment.
+
+        Args:
+            key: `[B, K]`.
+            value: `[B, V]`.
+            label: `[B]` long, 0 or more; without it a memory's label is its slot's number.
+            returns: `[B]`, what the memory's episode earned; the rule `best_return` wants it.
+
+        Raises:
+            InputError: no label where stacks are found by label, no returns where a rule wants them.
+        """
+        if self.organisation == "append":
+            slot = (self.clock % self.capacity).unsqueeze(1)
+        else:
+            slot, known = self._stack_for(key, label)
+            key, value = self._updated(key, value, returns, slot, known)
         self.clock += 1
         row = self._rows(slot).squeeze(1)
         self.keys.view(-1, self.key_size).index_copy_(0, row, key)
         self.values.view(-1, self.value_size).index_copy_(0, row, value)
         self.key_norms.scatter_(1, slot, torch.linalg.vector_norm(key, dim=-1, keepdim=True))
-        self.labels.scatter_(1, slot, label.unsqueeze(1))
+        self.labels.scatter_(1, slot, slot if label is None else label.unsqueeze(1))
         self.written.scatter_(1, slot, self.clock.unsqueeze(1))
-        if self.organisation == "stack":
-            self.uses += 1
-            self.used.scatter_(1, slot, self.uses.expand_as(slot))
 
-    def _slot_for(self, label: Tensor) -> Tensor:
-        if self.organisation == "append":
-            return self.clock % self.capacity
-        match = (self.labels == label.unsqueeze(1)) & self.occupied
-        oldest_use = self.used.argmin(dim=1)  # free slots come first: they were never used
-        return torch.where(match.any(dim=1), match.long().argmax(dim=1), oldest_use)
+    def _stack_for(self, key: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The slot `[B, 1]` of a write, and `[B, 1]` bool whether it holds this stack already."""
+        if self.match_above is not None:
+            match, nearest = newest_nearest(self.similarity(key), self.written, 1)
+            known = nearest >= _just_under(self.match_above)
+            return torch.where(known, match, self.used.argmin(dim=1, keepdim=True)), known
+        if label is None:
+            raise InputError(
+                "label is None: organisation stack finds stacks by label, or by similarity with match_above"
+            )
+        wanted = label.unsqueeze(1)
+        # The label's own slot, else a free one (never used: 0), else the least recently used.
+        slot = self.used.masked_fill(self.labels == wanted, -1).argmin(dim=1, keepdim=True)
+        return slot, self.labels.gather(1, slot) == wanted
+
+    def _updated(
+        self, key: Tensor, value: Tensor, returns: Tensor | None, slot: Tensor, known: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Key and value of a stack after a write; counts, returns and time of use are brought up to date."""
+        self.uses += 1
+        self.used.scatter_(1, slot, self.uses.expand_as(slot))
+        if self.key_update == self.value_update == "latest":
+            return key, value
+        count = self.counts.gather(1, slot) * known + 1
+        self.counts.scatter_(1, slot, count)
+        better = known
+        if "best_return" in (self.key_update, self.value_update):
+            if returns is None:
+                raise InputError("returns is None: the update best_return has to know what each episode earned")
+            earned, best = returns.to(self.returns).unsqueeze(1), self.returns.gather(1, slot)
+            better = earned >= best
+            self.returns.scatter_(1, slot, torch.where(known & ~better, best, earned))
+        meeting = Meeting(known, count, better)
+        row = self._rows(slot).squeeze(1)
+        stored_key = self.keys.view(-1, self.key_size).index_select(0, row)
+        stored_value = self.values.view(-1, self.value_size).index_select(0, row)
+        return (
+            update_key(self.key_update, stored_key, key, meeting, self.update_rate),
+            update_value(self.value_update, stored_value, value, meeting, self.update_rate),
+        )
 
     def _rows(self, slots: Tensor) -> Tensor:
         """Slots `[B, k]` numbered through all environments, `[B, k]`: rows of the flattened buffers."""
@@ -169,27 +264,40 @@ class EpisodicMemory(nn.Module):
         return similarity.masked_fill_(self.written == 0, float("-inf"))
 
     def read(self, query: Tensor) -> Recall:
-        """Search by query `[B, K]`; see the class for what is recalled."""
-        similarity = self.similarity(query)
-        slots, nearest = newest_nearest(similarity, self.written, self.neighbours)  # [B, k] each
-        recalled = nearest > float("-inf")
-        if self.threshold is not None:
-            recalled &= nearest >= self.threshold - TIE * (1 + abs(self.threshold))  # the same key is always recalled
-        found = recalled[:, :1]
-        if self.organisation == "stack":
-            self._touch(slots, recalled)
-        values = self.values.view(-1, self.value_size).index_select(0, self._rows(slots).flatten())  # [B * k, V]
+        """Search by query `[B, K]`; see the class for what is recalled.
+
+        With several neighbours the value has a gradient to the query and to a learned projection; what the memory
+        holds may change before it is used.
+        """
+        if self.query_projection is not None:
+            query = self.query_projection(query)
+        with torch.no_grad():
+            slots, nearest = newest_nearest(self.similarity(query), self.written, self.neighbours)  # [B, k] each
+            recalled = nearest > float("-inf")
+            if self.threshold is not None:
+                recalled &= nearest >= _just_under(self.threshold)
+            if self.organisation == "stack":
+                self._touch(slots, recalled)
+        missing, first, rows = ~recalled[:, :1], slots[:, :1], self._rows(slots).flatten()
+        values = self.values.view(-1, self.value_size).index_select(0, rows)  # [B * k, V]
         if self.neighbours == 1:
-            value = values * found
+            value = values * recalled
         else:
-            weights = _softmax_over(nearest, recalled)
+            weights = self._weights(query, rows, nearest, recalled)
             value = (weights.unsqueeze(1) @ values.view(*slots.shape, -1)).squeeze(1)
-        missing, first = ~found, slots[:, :1]
         label = self.labels.gather(1, first).masked_fill_(missing, EMPTY)
         slot = first.masked_fill(missing, EMPTY)
         return Recall(value, label.squeeze(1), nearest[:, 0], slot.squeeze(1))
 
-    @torch.no_grad()
+    def _weights(self, query: Tensor, rows: Tensor, nearest: Tensor, recalled: Tensor) -> Tensor:
+        """Weights `[B, k]` of the neighbours, differentiable by the query where it has a gradient."""
+        if query.requires_grad and torch.is_grad_enabled():
+            # Once more, for the neighbours alone, from copies: a write may come before the gradient is asked for.
+            keys = self.keys.view(-1, self.key_size).index_select(0, rows).view(*nearest.shape, -1)
+            norms = self.key_norms.view(-1).index_select(0, rows).view(nearest.shape)
+            nearest = KERNELS[self.kernel](query, keys, norms)
+        return neighbour_weights(nearest, recalled, self.weighting, kernel=self.kernel, temperature=self.temperature)
+
     def _touch(self, slots: Tensor, recalled: Tensor) -> None:
         self.uses += 1
         before = self.used.gather(1, slots)
@@ -210,7 +318,15 @@ class EpisodicMemory(nn.Module):
         )
 
 
-def _softmax_over(similarity: Tensor, chosen: Tensor) -> Tensor:
-    """Softmax of `[B, k]` similarities over the chosen ones; all zero where none is."""
-    weights = torch.softmax(similarity.masked_fill(~chosen, float("-inf")), dim=1)
-    return torch.where(chosen, weights, 0.0)
+def require_in_range(name: str, limit: float | None, kernel: str) -> None:
+    """Raise `InputError` where a limit on the similarity is one that the kernel can never give."""
+    low, high = RANGES[kernel]
+    require(
+        limit is None or low <= limit <= high,
+        f"{name} is {limit}: similarities under the {kernel} kernel lie in [{low:g}, {high:g}]",
+    )
+
+
+def _just_under(limit: float) -> float:
+    """The limit less a rounding error: the same key always passes."""
+    return limit - TIE * (1 + abs(limit))

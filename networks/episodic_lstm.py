@@ -82,7 +82,7 @@ class EpisodicLSTMCell(nn.Module):
 
     @torch.no_grad()
     def doubled(self) -> tuple[Tensor, Tensor]:
-        """Transposed weight and bias with the candidate's rows doubled, as `step_` wants them.
+        """Transposed weight and bias with the candidate's rows doubled, as `begin_` wants them.
 
         Since tanh(x) = 2 sigmoid(2x) - 1, one sigmoid then serves all gates; on a CPU it costs a fifth of a tanh.
         """
@@ -90,35 +90,36 @@ class EpisodicLSTMCell(nn.Module):
         scale[-self.hidden_size :] = 2
         return (self.weight * scale.unsqueeze(1)).T, self.bias * scale
 
-    def step_(
-        self,
-        weights: tuple[Tensor, Tensor],
-        joint: Tensor,
-        cell: Tensor,
-        squashed: Tensor | None,
-        gates: Tensor,
-        hidden: Tensor,
-        out: Tensor,
+    def begin_(
+        self, weights: tuple[Tensor, Tensor], joint: Tensor, cell: Tensor, gates: Tensor, candidate: Tensor
     ) -> None:
-        """One step without gradient, into memory that is there: the quick half of `forward`.
+        """The first half of a step without gradient: all but the recall, into memory that is there.
 
-        Shapes: weights from `doubled()`, joint `[B, I + H]` (input and hidden state), cell `[B, H]`, squashed
-        `[B, H]` (the tanh of the recalled cell state, or None) -> writes the gates, sigmoids all, into `gates`
-        `[B, G * H]`, the next hidden state into `hidden` and the next cell state into `out`, `[B, H]` each.
+        Shapes: weights from `doubled()`, joint `[B, I + H]` (input and hidden state), cell `[B, H]` -> writes the
+        gates, sigmoids all, into `gates` `[B, G * H]`, and the candidate cell state `i*g + f*c_{t-1}`, the next one
+        if nothing is reinstated, into `candidate` `[B, H]`.
         """
         torch.addmm(weights[1], joint, weights[0], out=gates).sigmoid_()
-        o, i, f, *r, g = gates.chunk(self.gates, dim=1)
-        torch.mul(f, cell, out=out).addcmul_(i, g, value=2).sub_(i)
+        _, i, f, *_, g = gates.chunk(self.gates, dim=1)
+        torch.mul(f, cell, out=candidate).addcmul_(i, g, value=2).sub_(i)
+
+    def finish_(self, gates: Tensor, squashed: Tensor | None, hidden: Tensor, cell: Tensor) -> None:
+        """The second half of a step: gates and candidate cell state from `begin_`, and what was recalled.
+
+        `squashed` `[B, H]` is the tanh of the recalled cell state, or None. Makes the candidate in `cell` the next
+        cell state, and writes the next hidden state into `hidden`, `[B, H]` each.
+        """
+        o, _, _, *r, _ = gates.chunk(self.gates, dim=1)
         if squashed is not None:
-            out.addcmul_(r[0], squashed)
-        torch.addcmul(o.neg(), o, (out + out).sigmoid_(), value=2, out=hidden)  # o * tanh(out)
+            cell.addcmul_(r[0], squashed)
+        torch.addcmul(o.neg(), o, (cell + cell).sigmoid_(), value=2, out=hidden)  # o * tanh(cell)
 
     def reinstatement_gate(self, gates: Tensor) -> Tensor | None:
-        """The r-gate `[..., H]` among the gates `[..., G * H]` that `step_` wrote; None where the cell has none."""
+        """The r-gate `[..., H]` among the gates `[..., G * H]` that `begin_` wrote; None where the cell has none."""
         return gates.chunk(self.gates, dim=-1)[3] if self.reinstatement else None
 
     def replay(self, joint: Tensor, cells: Tensor, gates: Tensor, recalled: Tensor | None) -> Tensor:
-        """Hidden states of an episode that was played by `step_` with these very weights, with their gradient.
+        """Hidden states of an episode that was played by `begin_` and `finish_` with these very weights, with their gradient.
 
         Nothing is computed again: what the episode left behind is all that backpropagation needs.
 

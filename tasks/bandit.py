@@ -1,18 +1,21 @@
 """Contextual bandits that come back: the rules that all bandit tasks share.
 
 A block has `contexts` contexts, each met `exposures` times in an order drawn without replacement from a
-bag; an episode is `pulls` pulls in one context. In each context one arm pays with probability `best`
-and all others with `rest`. Which arm is best is drawn anew for each block. The LSTM starts each episode
-from zero; the memory is cleared at the start of a block.
+bag, or as often as an urn has it; an episode is `pulls` pulls in one context. In each context one arm pays
+with probability `best` and all others with `rest`. Which arm is best is drawn anew for each block. The LSTM
+starts each episode from zero; the memory is cleared at the start of a block.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from errors import require, require_fraction, require_positive
-from tasks.blocks import BlockSpec, count_exposures, seeded, shuffled_bag
+from errors import require, require_choice, require_fraction, require_positive
+from tasks.blocks import BlockSpec, blackwell_macqueen_urn, count_exposures, seeded, shuffled_bag
+
+ORDERS = ("bag", "urn")
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,17 @@ class Bandit:
     Args:
         arms: number of arms A.
         contexts: number of contexts C in a block.
-        exposures: how many times each context is met in a block.
+        exposures: how many times each context is met in a block, with the order `urn` on average.
         pulls: pulls T in an episode.
         best: probability of a reward on a context's best arm.
         rest: probability of a reward on every other arm.
         every_arm_best: every arm is best in at least one context of a block (needs contexts >= arms).
+        order: of the contexts, `bag` (each met equally often) or `urn` (the more often met, the likelier again).
+        concentration: of the urn; the smaller, the fewer contexts make up a block.
 
     Raises:
         InputError: a number below 1, a probability outside [0, 1], `best` not above `rest`, more arms
-            than contexts while `every_arm_best` is asked for.
+            than contexts while `every_arm_best` is asked for, an unknown order, a concentration not above 0.
     """
 
     arms: int = 10
@@ -40,10 +45,15 @@ class Bandit:
     best: float = 0.9
     rest: float = 0.1
     every_arm_best: bool = True
+    order: str = "bag"
+    concentration: float = 1.0
 
     def __post_init__(self) -> None:
         require_positive(arms=self.arms, contexts=self.contexts, exposures=self.exposures, pulls=self.pulls)
         require_fraction(best=self.best, rest=self.rest)
+        require_choice("order", self.order, ORDERS)
+        require_positive(concentration=self.concentration)
+        require(math.isfinite(self.concentration), f"concentration is {self.concentration}: it has to be finite")
         require(self.best > self.rest, f"best is {self.best}: it has to be greater than rest, {self.rest}")
         require(
             not self.every_arm_best or self.arms <= self.contexts,
@@ -61,26 +71,42 @@ class Bandit:
         """Length K of a cue."""
         raise NotImplementedError
 
-    def draw_cues(self, contexts: Tensor, generator: torch.Generator) -> Tensor:
-        """Cues `[E, B, K]` for the contexts `[E, B]` of a block."""
+    @property
+    def label_count(self) -> int:
+        """Number of distinct labels; labels are below it."""
+        return self.contexts
+
+    def draw_identities(self, batch: int, generator: torch.Generator) -> Tensor:
+        """The label of each of a block's contexts, `[B, C]` long: here the context's number, with nothing drawn."""
+        return torch.arange(self.contexts).expand(batch, -1)
+
+    def draw_cues(self, contexts: Tensor, identities: Tensor, generator: torch.Generator) -> Tensor:
+        """Cues `[E, B, K]` for the contexts `[E, B]` of a block, whose labels are `identities` `[B, C]`."""
         raise NotImplementedError
 
     def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
         """The specification of a block for `batch_size` environments, on the CPU."""
         generator = seeded(seed, 0)
-        order = shuffled_bag(batch_size, self.contexts, self.exposures, generator)
+        order = self._draw_order(batch_size, generator)
         best_arm = self._best_arms(batch_size, generator)
+        identities = self.draw_identities(batch_size, generator)
         probabilities = torch.full((batch_size, self.contexts, self.arms), self.rest)
         probabilities.scatter_(2, best_arm.unsqueeze(-1), self.best)
         contexts = order.T.contiguous()
         return BlockSpec(
-            cues=self.draw_cues(contexts, generator),
-            labels=contexts,
+            cues=self.draw_cues(contexts, identities, generator),
+            labels=identities.gather(1, order).T.contiguous(),
             contexts=contexts,
             exposures=count_exposures(order).T.contiguous(),
             probabilities=probabilities,
             seed=seed,
         )
+
+    def _draw_order(self, batch: int, generator: torch.Generator) -> Tensor:
+        """The context of each episode, `[B, E]` long."""
+        if self.order == "urn":
+            return blackwell_macqueen_urn(batch, self.contexts, self.episodes, self.concentration, generator)
+        return shuffled_bag(batch, self.contexts, self.exposures, generator)
 
     def _best_arms(self, batch: int, generator: torch.Generator) -> Tensor:
         """The best arm of each context, `[B, C]` long."""

@@ -9,14 +9,14 @@ from errors import require, require_positive
 LISTED_BITS = 12
 
 
-def check_code_count(codes: int, bits: int) -> None:
+def check_code_count(codes: int, bits: int, holders: str = "contexts") -> None:
     """Raise `InputError` where `bits` cannot give so many distinct codes other than all-zero."""
     require_positive(bits=bits)
     require(bits <= 62, f"bits is {bits}: at most 62 fit a code")
     available = 2**bits - 1
     require(
         codes <= available,
-        f"bits is {bits}: that gives {available} barcodes other than all-zero, and {codes} contexts need one each",
+        f"bits is {bits}: that gives {available} barcodes other than all-zero, and {codes} {holders} need one each",
     )
 
 
@@ -36,7 +36,12 @@ def distinct_barcodes(batch: int, codes: int, bits: int, generator: torch.Genera
         while (doubles := _doubles(drawn)).any():
             again = torch.randint(1, 2**bits, (batch, codes), generator=generator)
             drawn = torch.where(doubles, again, drawn)
-    return ((drawn.unsqueeze(-1) >> torch.arange(bits)) & 1).float()
+    return to_bits(drawn, bits)
+
+
+def to_bits(numbers: Tensor, bits: int) -> Tensor:
+    """Codes as 0.0 and 1.0, the lowest bit first: `[...]` long -> `[..., bits]`."""
+    return ((numbers.unsqueeze(-1) >> torch.arange(bits, device=numbers.device)) & 1).float()
 
 
 def _doubles(drawn: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ class BlockSpec(NamedTuple):
     """
 
     cues: Tensor  # [E, B, K] what the agent perceives of each episode's context
-    labels: Tensor  # [E, B] long, the identity of each episode's context
+    labels: Tensor  # [E, B] long, the identity of each episode's context, below the task's `label_count`
     contexts: Tensor  # [E, B] long, the same as a number from 0 to C - 1 within the block
     exposures: Tensor  # [E, B] long, how many times the context has been met, from 1
     probabilities: Tensor  # [B, C, A] probability of a reward of 1 for each action in each context
@@ -48,7 +48,8 @@ def block_seed(seed: int, split: str, rank: int, index: int) -> int:
 def seeded(seed: int, stream: int, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator for one of a block's streams of random numbers, unrelated to those of its other streams.
 
-    Streams: 0 the block itself, 1 the luck of the pulls, 2 the choices of whoever plays.
+    Streams: 0 the block itself, 1 the luck of the pulls, 2 the choices of whoever plays, 3 the noise on the cues;
+    and of seeds that belong to no block, 4 the codes of a vocabulary, 5 the search for a codebook.
     """
     # torch's CPU generator looks at 32 bits of a seed only; hashing spreads all 63 over them.
     state = np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0]
@@ -60,6 +61,26 @@ def shuffled_bag(batch: int, contexts: int, copies: int, generator: torch.Genera
     bag = torch.arange(contexts).repeat(copies)
     draw = torch.rand(batch, contexts * copies, generator=generator).argsort(dim=1)
     return bag[draw]
+
+
+def blackwell_macqueen_urn(
+    batch: int, contexts: int, draws: int, concentration: float, generator: torch.Generator
+) -> Tensor:
+    """Draw contexts from a Blackwell-MacQueen urn over evenly likely contexts -> `[B, draws]` long.
+
+    Blackwell and MacQueen 1973; Ritter et al. 2018, equation 2, with a uniform base distribution over C contexts:
+    P(c at draw n + 1) = (concentration / C + n_c) / (concentration + n), n_c how often c was drawn before.
+    The concentration is finite and above 0.
+    """
+    n = torch.arange(draws, dtype=torch.float64)
+    from_base = torch.rand(batch, draws, generator=generator, dtype=torch.float64) < concentration / (concentration + n)
+    fresh = torch.randint(contexts, (batch, draws), generator=generator)
+    earlier = (torch.rand(batch, draws, generator=generator, dtype=torch.float64) * n).long()
+    # A draw comes from the base, or repeats an earlier one. Each step doubles how far back these links reach.
+    source = torch.where(from_base, torch.arange(draws), earlier)
+    for _ in range(draws.bit_length()):
+        source = source.gather(1, source)
+    return fresh.gather(1, source)
 
 
 def count_exposures(contexts: Tensor) -> Tensor:

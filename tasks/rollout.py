@@ -11,22 +11,26 @@ from networks.actor_critic import RecurrentActorCritic
 from networks.episodic_lstm import tanh
 from tasks.bandit import Bandit
 from tasks.blocks import BlockSpec, seeded
+from tasks.keys import KeySource
+
+CONTEXT = KeySource()
 
 
 class Trajectory(NamedTuple):
     """What happened in one episode, time first: T steps, B environments.
 
-    A block stacks its episodes in front: `[E, T, B, ...]`, and `[E, B, ...]` for what is given once.
+    A block stacks its episodes in front: `[E, T, B, ...]`.
     """
 
     joint: Tensor  # [T, B, I + H] input at t and hidden state before it
     cells: Tensor  # [T + 1, B, H] cell states, the one before the first step included
-    gates: Tensor  # [T, B, G * H] the LSTM's gates, see `EpisodicLSTMCell.step_`
+    gates: Tensor  # [T, B, G * H] the LSTM's gates, see `EpisodicLSTMCell.begin_`
     hidden: Tensor  # [T, B, H] hidden state after step t
     actions: Tensor  # [T, B] long
     rewards: Tensor  # [T, B]
     regrets: Tensor  # [T, B] best arm's probability of a reward less that of the chosen one
-    recall: Recall | None  # of the read at the episode's start; None without memory
+    queries: Tensor | None  # [T, B, K] what the memory was searched with; None without memory
+    recall: Recall | None  # [T, B, ...] what it gave back
 
 
 def play_episodes(
@@ -35,14 +39,15 @@ def play_episodes(
     memory: EpisodicMemory | None,
     spec: BlockSpec,
     *,
+    keys: KeySource = CONTEXT,
     greedy: bool = False,
 ) -> Iterator[Trajectory]:
-    """Play a block and yield each episode as it ends; without gradient.
+    """Play a block and yield each episode as it ends; without gradient but to a learned query projection.
 
-    The memory is cleared at the start. The key is the episode's cue; since that stays the same during an
-    episode, one read at its start serves all its steps. At the episode's end, before it is yielded, the
-    final cell state is written under that key. Weights changed between two episodes are used from the
-    next one on. With `greedy` the most probable action is taken, else one is drawn from the policy.
+    The memory is cleared at the start. It is searched at every step or, where the query stays the same, once at
+    an episode's start. At the episode's end, before it is yielded, its keys are written, see `KeySource`.
+    Weights changed between two episodes are used from the next one on. With `greedy` the most probable action
+    is taken, else one is drawn from the policy.
 
     The choices' noise is a function of the block's seed alone: the same weights play the same block the
     same way.
@@ -58,11 +63,59 @@ def play_episodes(
             shape = (task.pulls, spec.batch_size, task.arms)
             uniform = torch.rand(shape, generator=generator, device=device)
             noise = uniform.log_().neg_().log_()  # minus Gumbel noise
-        recall = memory.read(spec.cues[episode]) if memory is not None else None
-        trajectory = _play_episode(agent, spec, episode, luck[episode], noise, recall)
+        reader = _Reader(memory, keys, spec, episode, task.label_count) if memory is not None else None
+        trajectory = _play_episode(agent, spec, episode, luck[episode], noise, reader)
         if memory is not None:
-            memory.write(spec.cues[episode], trajectory.cells[-1], spec.labels[episode])
+            _store(memory, keys, trajectory, spec.labels[episode])
         yield trajectory
+
+
+class _Reader:
+    """The reads of one episode."""
+
+    def __init__(
+        self, memory: EpisodicMemory, keys: KeySource, spec: BlockSpec, episode: int, label_count: int
+    ) -> None:
+        self.memory, self.keys, self.cue = memory, keys, spec.cues[episode]
+        self.differentiable = torch.is_grad_enabled()  # playing itself is without gradient
+        self.queries: list[Tensor] = []
+        self.recalls: list[Recall] = []
+        if not keys.every_step:
+            self._search(keys.constant_query(spec, episode, label_count))
+
+    def _search(self, query: Tensor) -> None:
+        with torch.set_grad_enabled(self.differentiable):
+            self.recalls.append(self.memory.read(query))
+        self.queries.append(query)
+
+    def squashed(self) -> Tensor:
+        """The tanh of what was recalled last, `[B, H]`."""
+        return tanh(self.recalls[-1].value.detach())
+
+    def step(self, feedback: Tensor, candidate: Tensor, output_gate: Tensor) -> Tensor:
+        """Search at one step, see `KeySource.step_query`; the tanh of what is recalled, `[B, H]`."""
+        self._search(self.keys.step_query(feedback, self.cue, candidate, output_gate))
+        return self.squashed()
+
+    def all_steps(self, steps: int) -> tuple[Tensor, Recall]:
+        """Queries and recalls of all steps, `[T, B, ...]`."""
+        with torch.set_grad_enabled(self.differentiable):
+            if self.keys.every_step:
+                return torch.stack(self.queries), _stacked(self.recalls)
+            query, recall = self.queries[0], self.recalls[0]
+            return query.expand(steps, *query.shape), Recall(*(part.expand(steps, *part.shape) for part in recall))
+
+
+def _stacked(recalls: list[Recall]) -> Recall:
+    return Recall(*(torch.stack(field) for field in zip(*recalls, strict=True)))
+
+
+def _store(memory: EpisodicMemory, keys: KeySource, trajectory: Trajectory, label: Tensor) -> None:
+    """Write an episode's keys, the earlier steps' first."""
+    assert trajectory.queries is not None
+    returns, cells = trajectory.rewards.sum(dim=0), trajectory.cells
+    for step in keys.stored_steps(len(trajectory.queries)):
+        memory.write(trajectory.queries[step], cells[-1] if keys.value == "final" else cells[step + 1], label, returns)
 
 
 @torch.no_grad()
@@ -72,7 +125,7 @@ def _play_episode(
     episode: int,
     luck: Tensor,
     noise: Tensor | None,
-    recall: Recall | None,
+    reader: _Reader | None,
 ) -> Trajectory:
     steps, batch = luck.shape
     arms = spec.arms(episode)
@@ -82,15 +135,21 @@ def _play_episode(
     gates = torch.empty(steps, batch, cell.gates * agent.hidden_size, device=luck.device)
     if agent.cue_input:
         joint[:, :, actions + 1 : inputs] = spec.cues[episode]
-    squashed = tanh(recall.value) if recall is not None and cell.reinstatement else None
+    searching = reader is not None and cell.reinstatement
+    every_step = searching and reader is not None and reader.keys.every_step
+    squashed = reader.squashed() if reader is not None and searching and not every_step else None
     taken = torch.empty(steps, batch, 1, dtype=torch.long, device=luck.device)
     # Views of each step, made once: indexing inside the loop would cost as much as the arithmetic.
     pays = (luck.unsqueeze(-1) < arms).float().unbind()  # [B, A] each: what every arm would pay
     joint_at, cell_at, taken_at = joint.unbind(), cells.unbind(), taken.unbind()
     hidden_at, reward_at = joint[:, :, inputs:].unbind(), joint[:, :, actions : actions + 1].unbind()
+    feedback_at, output_at = joint[:, :, : actions + 1].unbind(), gates[:, :, : agent.hidden_size].unbind()
     gates_at, weights, heads = gates.unbind(), cell.doubled(), agent.policy_weights()
     for t in range(steps):
-        cell.step_(weights, joint_at[t], cell_at[t], squashed, gates_at[t], hidden_at[t + 1], cell_at[t + 1])
+        cell.begin_(weights, joint_at[t], cell_at[t], gates_at[t], cell_at[t + 1])
+        if every_step and reader is not None:
+            squashed = reader.step(feedback_at[t], cell_at[t + 1], output_at[t])
+        cell.finish_(gates_at[t], squashed, hidden_at[t + 1], cell_at[t + 1])
         preference = torch.addmm(heads[1], hidden_at[t + 1], heads[0])
         if noise is not None:
             preference -= noise[t]
@@ -98,6 +157,7 @@ def _play_episode(
         joint_at[t + 1].scatter_(1, action, 1.0)
         torch.gather(pays[t], 1, action, out=reward_at[t + 1])
     chosen = arms.expand(steps, -1, -1).gather(2, taken).squeeze(-1)
+    queries, recall = reader.all_steps(steps) if reader is not None else (None, None)
     return Trajectory(
         joint=joint[:-1],
         cells=cells,
@@ -106,6 +166,7 @@ def _play_episode(
         actions=taken.squeeze(-1),
         rewards=joint[1:, :, actions],
         regrets=arms.amax(dim=1) - chosen,
+        queries=queries,
         recall=recall,
     )
 
@@ -116,18 +177,24 @@ def rollout(
     memory: EpisodicMemory | None,
     spec: BlockSpec,
     *,
+    keys: KeySource = CONTEXT,
     greedy: bool = False,
 ) -> Trajectory:
     """Play a whole block, see `play_episodes`; all fields with the episodes in front, `[E, T, B, ...]`."""
-    episodes = list(play_episodes(task, agent, memory, spec, greedy=greedy))
+    episodes = list(play_episodes(task, agent, memory, spec, keys=keys, greedy=greedy))
+
+    def stacked(name: str) -> Tensor:
+        return torch.stack([getattr(episode, name) for episode in episodes])
+
     recalls = [episode.recall for episode in episodes if episode.recall is not None]
     return Trajectory(
-        joint=torch.stack([episode.joint for episode in episodes]),
-        cells=torch.stack([episode.cells for episode in episodes]),
-        gates=torch.stack([episode.gates for episode in episodes]),
-        hidden=torch.stack([episode.hidden for episode in episodes]),
-        actions=torch.stack([episode.actions for episode in episodes]),
-        rewards=torch.stack([episode.rewards for episode in episodes]),
-        regrets=torch.stack([episode.regrets for episode in episodes]),
-        recall=Recall(*(torch.stack(field) for field in zip(*recalls, strict=True))) if recalls else None,
+        joint=stacked("joint"),
+        cells=stacked("cells"),
+        gates=stacked("gates"),
+        hidden=stacked("hidden"),
+        actions=stacked("actions"),
+        rewards=stacked("rewards"),
+        regrets=stacked("regrets"),
+        queries=stacked("queries") if recalls else None,
+        recall=_stacked(recalls) if recalls else None,
     )

@@ -7,6 +7,11 @@ from torch import Tensor
 from tasks.blocks import BlockSpec
 from tasks.rollout import Trajectory
 
+#: Environments whose reads are kept one by one, for the histograms of similarity.
+SAMPLED = 32
+
+WRONG, RIGHT, NOTHING = 0, 1, 2
+
 
 class BanditStatistics(torchmetrics.Metric):
     """Sums over episodes by exposure (X rows) and pull (T columns), added up over processes.
@@ -14,6 +19,7 @@ class BanditStatistics(torchmetrics.Metric):
     Args:
         exposures: number of rows X; later exposures count into the last.
         pulls: number of columns T.
+        episodes: episodes E in a block.
     """
 
     full_state_update = False
@@ -21,35 +27,71 @@ class BanditStatistics(torchmetrics.Metric):
     reward: Tensor  # [X, T]
     regret: Tensor  # [X, T]
     gate: Tensor  # [X, T] mean r-gate
-    reads: Tensor  # [X]
-    right: Tensor  # [X] reads that returned a memory of the right context
+    recalls: Tensor  # [X, T] reads
+    right: Tensor  # [X, T] reads that returned a memory of the right context
+    missed: Tensor  # [X, T] reads that returned nothing
+    slots: Tensor  # [E] slots in use after each episode of a block
+    slot_counts: Tensor  # [E] environments they were counted in
+    similarities: list[Tensor]  # of some reads, one by one
+    kinds: list[Tensor]  # WRONG, RIGHT or NOTHING for each of them
     ideal: Tensor  # [] reward of the ideal observer on the same episodes
 
-    def __init__(self, exposures: int, pulls: int) -> None:
+    def __init__(self, exposures: int, pulls: int, episodes: int) -> None:
         super().__init__()
         self.exposures, self.pulls = exposures, pulls
-        for name in ("episodes", "reads", "right"):
-            self.add_state(name, torch.zeros(exposures, dtype=torch.float64), dist_reduce_fx="sum")
-        for name in ("reward", "regret", "gate"):
+        for name in ("reward", "regret", "gate", "recalls", "right", "missed"):
             self.add_state(name, torch.zeros(exposures, pulls, dtype=torch.float64), dist_reduce_fx="sum")
+        for name, rows in (("episodes", exposures), ("slots", episodes), ("slot_counts", episodes)):
+            self.add_state(name, torch.zeros(rows, dtype=torch.float64), dist_reduce_fx="sum")
+        for name in ("similarities", "kinds"):
+            self.add_state(name, [], dist_reduce_fx="cat")
         self.add_state("ideal", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, trajectory: Trajectory, spec: BlockSpec, episode: int, gate: Tensor | None) -> None:
-        """Add one episode; `gate` is its r-gate `[T, B, H]`, or None where the agent has none."""
+    def update(
+        self,
+        trajectory: Trajectory,
+        spec: BlockSpec,
+        episode: int,
+        gate: Tensor | None = None,
+        occupied: Tensor | None = None,
+    ) -> None:
+        """Add one episode: its r-gate `[T, B, H]` and the memory's occupied slots after it, `[B, N]` bool, or None."""
         row = spec.exposures[episode].clamp_max(self.exposures) - 1
         self.episodes.index_add_(0, row, torch.ones_like(row, dtype=torch.float64))
-        self.reward.index_add_(0, row, trajectory.rewards.T.double())
-        self.regret.index_add_(0, row, trajectory.regrets.T.double())
+        self._add(self.reward, row, trajectory.rewards)
+        self._add(self.regret, row, trajectory.regrets)
         if gate is not None:
-            self.gate.index_add_(0, row, gate.mean(dim=-1).T.double())
-        if trajectory.recall is not None:
-            right = trajectory.recall.label == spec.labels[episode]
-            self.reads.index_add_(0, row, torch.ones_like(row, dtype=torch.float64))
-            self.right.index_add_(0, row, right.double())
+            self._add(self.gate, row, gate.mean(dim=-1))
+        if occupied is not None:
+            self.slots[episode] += occupied.sum()
+            self.slot_counts[episode] += len(occupied)
+        if trajectory.recall is None:
+            return
+        label, similarity = trajectory.recall.label, trajectory.recall.similarity
+        right, missed = label == spec.labels[episode], label < 0
+        self._add(self.recalls, row, torch.ones_like(label))
+        self._add(self.right, row, right)
+        self._add(self.missed, row, missed)
+        kinds = torch.where(missed, NOTHING, right.long())
+        self.similarities.append(similarity[:, :SAMPLED].flatten())
+        self.kinds.append(kinds[:, :SAMPLED].flatten())
+
+    @staticmethod
+    def _add(state: Tensor, row: Tensor, values: Tensor) -> None:
+        """Add `[T, B]` values to the `[X, T]` state, those of environment b to row `row[b]`."""
+        state.index_add_(0, row, values.T.double())
 
     def add_ideal(self, reward: Tensor) -> None:
         """Add the ideal observer's summed reward on a block."""
         self.ideal += reward
+
+    def similarity_samples(self) -> tuple[Tensor, Tensor]:
+        """Similarity and kind (WRONG, RIGHT, NOTHING) of some reads, `[M]` each; none where the memory was empty."""
+        if not len(self.similarities):
+            return torch.empty(0), torch.empty(0, dtype=torch.long)
+        similarity, kind = torch.cat(list(self.similarities)), torch.cat(list(self.kinds))
+        found = similarity.isfinite()
+        return similarity[found], kind[found]
 
     def compute(self) -> dict[str, Tensor]:
         """The metrics of a bandit agent by name, without the split's prefix; scalars."""
@@ -58,8 +100,12 @@ class BanditStatistics(torchmetrics.Metric):
         metrics["regret"] = regret.sum() / self.episodes.sum()
         if self.ideal > 0:
             metrics["ideal_fraction"] = reward.sum() / self.ideal
-        if self.reads[1:].sum() > 0:
-            metrics["recall_accuracy"] = self.right[1:].sum() / self.reads[1:].sum()
+        if self.recalls[1:].sum() > 0:
+            metrics["recall_accuracy"] = self.right[1:].sum() / self.recalls[1:].sum()
+        if self.recalls.sum() > 0:
+            metrics["nothing_recalled"] = self.missed.sum() / self.recalls.sum()
+        if self.slot_counts[-1] > 0:
+            metrics["slots_in_use"] = self.slots[-1] / self.slot_counts[-1]
         for x in range(self.exposures):
             if self.episodes[x] > 0:
                 metrics[f"reward_exposure_{x + 1:02d}"] = reward[x] / self.episodes[x]

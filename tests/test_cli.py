@@ -99,7 +99,7 @@ def test_the_autoencoder_passes_its_embedding_on(autoencoder_run: Path) -> None:
 
 def test_the_agent_loads_by_itself(agent_run: Path) -> None:
     agent = EpisodicAgent.load_from_checkpoint(agent_run / "checkpoints" / "best.ckpt")
-    assert agent.actions == 2
+    assert agent.sizes["actions"] == 2
     assert agent.memory is not None
     assert agent.memory.capacity == 6
 
@@ -256,7 +256,7 @@ def test_every_config_parses_as_it_is(config: Path, capsys: pytest.CaptureFixtur
         (["--model.discount", "1.5"], "discount is 1.5"),
         (["--model.memory.kernel", "dot"], "kernel is 'dot': it has to be one of cosine, l2, l1"),
         (["--model.memory.threshold", "3"], "threshold is 3.0"),
-        (["--model.actions", "7"], "model.actions is 7: the data's task has 2 arms"),
+        (["--model.actions", "7"], "model.actions is 7: the data's is 2"),
         (["--data.arms", "9"], "every arm can only be best for a context where arms <= contexts"),
         (["--data.environments", "0"], "environments is 0"),
         (["--data.bits", "1"], "bits is 1"),

@@ -1,6 +1,8 @@
 """The episodic memory against lists, one environment at a time."""
 
+import itertools
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,10 +11,25 @@ from torch import Tensor, nn
 
 from errors import InputError
 from memory.episodic_memory import EpisodicMemory, Recall
+from memory.updates import UPDATES
+from memory.weights import WEIGHTINGS
 from tests.memory.memory_oracle import DEVICES, ListMemory
 
 CAPACITY, KEY, VALUE, BATCH = 5, 6, 3, 4
 THRESHOLDS = {"cosine": 0.55, "l2": -1.6, "l1": -2.6}  # between the similarities that barcodes can have
+MATCHES = {"cosine": 0.45, "l2": -1.23, "l1": -1.37}  # likewise; some keys that differ share a stack
+
+#: What the random operations are tried with: all pairs of entries of two different lines that can go together.
+AXES: dict[str, Sequence[Any]] = {
+    "rules": tuple(itertools.product(UPDATES, UPDATES)),
+    "stacks": ("append", "by label", "by key", "by key, without labels"),
+    "kernel": ("cosine", "l2", "l1"),
+    "weighting": WEIGHTINGS,
+    "temperature": (1.0, 0.25),
+    "neighbours": (1, 3),
+    "thresholded": (False, True),
+    "barcodes": (False, True),
+}
 
 
 class Keys:
@@ -40,12 +57,19 @@ def labels(source: random.Random, count: int = 8) -> Tensor:
     return torch.tensor([source.randrange(count) for _ in range(BATCH)])
 
 
-def write(memory: EpisodicMemory, lists: list[ListMemory], source: random.Random, keys: Keys) -> None:
+def returns(source: random.Random) -> Tensor:
+    return torch.tensor([source.choice([-1.0, -0.5, 0.0, 2.0]) for _ in range(BATCH)])
+
+
+def write(
+    memory: EpisodicMemory, lists: list[ListMemory], source: random.Random, keys: Keys, labelled: bool = True
+) -> None:
     device = memory.keys.device
-    key, value, label = keys.draw(), values(source), labels(source)
-    memory.write(key.to(device), value.to(device), label.to(device))
+    key, value, label, earned = keys.draw(), values(source), labels(source), returns(source)
+    memory.write(key.to(device), value.to(device), label.to(device) if labelled else None, earned.to(device))
     for row, slow in enumerate(lists):
-        slow.write(key[row].tolist(), value[row].tolist(), int(label[row]))
+        own = int(label[row]) if labelled else None
+        slow.write(key[row].tolist(), value[row].tolist(), own, float(earned[row]))
 
 
 def read(memory: EpisodicMemory, lists: list[ListMemory], query: Tensor) -> None:
@@ -53,9 +77,84 @@ def read(memory: EpisodicMemory, lists: list[ListMemory], query: Tensor) -> None
     found = [slow.read(query[row].tolist()) for row, slow in enumerate(lists)]
     assert recall.slot.tolist() == [one.slot for one in found]
     assert recall.label.tolist() == [one.label for one in found]
-    torch.testing.assert_close(recall.value, torch.tensor([one.value for one in found]), atol=1e-5, rtol=1e-5)
+    # Under cosine the last bits of a similarity of nearly 1 are a good part of the 0.001 in 1 / (d^2 + 0.001).
+    atol = 5e-4 if (memory.weighting, memory.kernel) == ("inverse_distance", "cosine") else 1e-5
+    torch.testing.assert_close(recall.value, torch.tensor([one.value for one in found]), atol=atol, rtol=1e-5)
     expected = torch.tensor([one.similarity for one in found])
     torch.testing.assert_close(recall.similarity, expected, atol=1e-5, rtol=1e-5)
+
+
+def assert_contents(memory: EpisodicMemory, lists: list[ListMemory]) -> None:
+    """Every slot of every environment holds what the lists say, and counts and returns where a rule needs them."""
+    assert memory.occupied.tolist() == [[slot in slow.slots for slot in range(CAPACITY)] for slow in lists]
+    rules = {memory.key_update, memory.value_update}
+    for row, slow in enumerate(lists):
+        for slot, stored in slow.slots.items():
+            assert memory.labels[row, slot] == stored.label
+            torch.testing.assert_close(memory.keys[row, slot].cpu(), torch.tensor(slow.key(slot)), atol=1e-5, rtol=1e-5)
+            value = torch.tensor(slow.value(slot))
+            torch.testing.assert_close(memory.values[row, slot].cpu(), value, atol=1e-5, rtol=1e-5)
+            assert "mean" not in rules or memory.counts[row, slot] == len(stored.keys)
+            assert "best_return" not in rules or memory.returns[row, slot] == max(stored.returns)
+
+
+def play(memory: EpisodicMemory, lists: list[ListMemory], seed: str, barcodes: bool, labelled: bool = True) -> None:
+    """Read, write and sometimes forget, at random, and compare all along."""
+    source = random.Random(seed)
+    keys = Keys(source, barcodes=barcodes)
+    read(memory, lists, keys.draw())
+    for _ in range(60):
+        operation = source.random()
+        if operation < 0.03:
+            memory.reset(BATCH)
+            for slow in lists:
+                slow.reset()
+        elif operation < 0.5:
+            write(memory, lists, source, keys, labelled)
+        else:
+            read(memory, lists, keys.draw())
+    assert_contents(memory, lists)
+
+
+def possible(case: dict[str, Any]) -> bool:
+    key_update, value_update = case["rules"]
+    if case["stacks"] == "append" and not key_update == value_update == "latest":
+        return False
+    return bool(key_update != "average" or case["kernel"] == "cosine")
+
+
+def covering_cases() -> list[dict[str, Any]]:
+    """So many combinations that every pair of entries of two different axes that can go together is among them."""
+    everything = [dict(zip(AXES, entries, strict=True)) for entries in itertools.product(*AXES.values())]
+    random.Random(0).shuffle(everything)
+    cases, covered = list[dict[str, Any]](), set[Any]()
+    for case in filter(possible, everything):
+        pairs = set(itertools.combinations(case.items(), 2))
+        if not pairs <= covered:
+            cases.append(case)
+            covered |= pairs
+    return cases
+
+
+def options_of(case: dict[str, Any]) -> dict[str, Any]:
+    kernel, (key_update, value_update) = case["kernel"], case["rules"]
+    by_key = case["stacks"].startswith("by key")
+    return {
+        "kernel": kernel,
+        "organisation": "append" if case["stacks"] == "append" else "stack",
+        "neighbours": case["neighbours"],
+        "threshold": THRESHOLDS[kernel] if case["thresholded"] else None,
+        "key_update": key_update,
+        "value_update": value_update,
+        "update_rate": 0.3,
+        "match_above": MATCHES[kernel] if by_key else None,
+        "weighting": case["weighting"],
+        "temperature": case["temperature"],
+    }
+
+
+def name_of(case: dict[str, Any]) -> str:
+    return "-".join(str(entry).replace("'", "").replace(" ", "") for entry in case.values())
 
 
 def build(device: str = "cpu", batch: int = BATCH, **options: Any) -> EpisodicMemory:
@@ -68,8 +167,16 @@ def fill(memory: EpisodicMemory, writes: int, seed: int = 0) -> None:
     source = random.Random(seed)
     keys = Keys(source, barcodes=False)
     for _ in range(writes):
-        memory.write(*(part.to(memory.keys.device) for part in (keys.draw(), values(source), labels(source))))
+        parts = (keys.draw(), values(source), labels(source), returns(source))
+        memory.write(*(part.to(memory.keys.device) for part in parts))
         memory.read(keys.draw().to(memory.keys.device))
+
+
+def assert_same_state(memory: EpisodicMemory, expected: EpisodicMemory) -> None:
+    assert {"keys", "values", "counts", "returns"} <= memory.state_dict().keys()
+    assert memory.state_dict().keys() == expected.state_dict().keys()
+    for name, tensor in expected.state_dict().items():
+        assert torch.equal(tensor, memory.state_dict()[name]), name
 
 
 def assert_same(one: Recall, other: Recall) -> None:
@@ -89,19 +196,15 @@ def test_random_operations_equal_lists(
     threshold = THRESHOLDS[kernel] if thresholded else None
     memory = build(device, kernel=kernel, organisation=organisation, neighbours=neighbours, threshold=threshold)
     lists = [ListMemory(CAPACITY, VALUE, kernel, organisation, neighbours, threshold) for _ in range(BATCH)]
-    source = random.Random(f"{kernel} {organisation} {neighbours} {threshold} {barcodes}")
-    keys = Keys(source, barcodes=barcodes)
-    read(memory, lists, keys.draw())
-    for _ in range(80):
-        operation = source.random()
-        if operation < 0.03:
-            memory.reset(BATCH)
-            for slow in lists:
-                slow.reset()
-        elif operation < 0.5:
-            write(memory, lists, source, keys)
-        else:
-            read(memory, lists, keys.draw())
+    play(memory, lists, f"{kernel} {organisation} {neighbours} {threshold} {barcodes}", barcodes)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("case", covering_cases(), ids=name_of)
+def test_random_operations_under_every_rule_equal_lists(case: dict[str, Any], device: str) -> None:
+    options = options_of(case)
+    memory, lists = build(device, **options), [ListMemory(CAPACITY, VALUE, **options) for _ in range(BATCH)]
+    play(memory, lists, name_of(case), case["barcodes"], labelled=case["stacks"] != "by key, without labels")
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -225,25 +328,66 @@ def test_rows_are_independent(organisation: str, device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("organisation", ["append", "stack"])
+@pytest.mark.parametrize("labelled", [True, False], ids=["labels", "no labels"])
+def test_fifty_tasks_met_five_hundred_times_leave_fifty_memories(labelled: bool, device: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    tasks = torch.stack([torch.randperm(50, generator=generator) for _ in range(2)]).to(device)
+    keys = torch.nn.functional.one_hot(tasks, 50).float()  # [2, 50, 50]
+    memory = EpisodicMemory(64, 50, 1, organisation="stack", update="mean", match_above=None if labelled else 0.9)
+    memory.to(device).reset(2)
+    for meeting in torch.randperm(500, generator=generator).tolist():
+        task = meeting % 50
+        memory.write(keys[:, task], tasks[:, task : task + 1].float() + meeting, tasks[:, task] if labelled else None)
+    assert memory.occupied.sum(dim=1).tolist() == [50, 50]
+    assert memory.counts.sum(dim=1).tolist() == [500, 500]
+    for task in range(50):
+        recall = memory.read(keys[:, task])
+        assert not labelled or recall.label.tolist() == tasks[:, task].tolist()
+        # Met at task, task + 50, ..., task + 450.
+        torch.testing.assert_close(recall.value, tasks[:, task : task + 1].float() + task + 225.0)
+
+
+def test_append_without_labels_numbers_the_slots() -> None:
+    memory = build()
+    for time in range(CAPACITY + 2):
+        memory.write(torch.eye(KEY)[time % KEY].expand(BATCH, KEY), torch.zeros(BATCH, VALUE))
+        recall = memory.read(torch.eye(KEY)[time % KEY].expand(BATCH, KEY))
+        assert recall.label.tolist() == recall.slot.tolist() == [time % CAPACITY] * BATCH
+
+
+#: Each needs another part of the state to go on as if it had not been saved.
+SAVED: dict[str, dict[str, Any]] = {
+    "append": {},
+    "stack": {"organisation": "stack"},
+    "mean": {"organisation": "stack", "update": "mean"},
+    "best return": {"organisation": "stack", "update": "best_return"},
+    "by key": {"organisation": "stack", "update": "ema", "match_above": 0.45},
+    "learned query": {"organisation": "stack", "update": "average", "neighbours": 3, "learned_query": True},
+}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("options", SAVED.values(), ids=SAVED.keys())
 @pytest.mark.parametrize("batch_before", [None, 1, BATCH])
-def test_state_dict_round_trip(organisation: str, batch_before: int | None, device: str) -> None:
-    saved = build(device, organisation=organisation)
+def test_state_dict_round_trip(options: dict[str, Any], batch_before: int | None, device: str) -> None:
+    saved = build(device, **options)
+    if saved.query_projection is not None:
+        nn.init.normal_(saved.query_projection.weight, generator=torch.Generator(device).manual_seed(0))
     fill(saved, writes=9)
-    loaded = EpisodicMemory(CAPACITY, KEY, VALUE, organisation=organisation).to(device)
+    loaded = EpisodicMemory(CAPACITY, KEY, VALUE, **options).to(device)
     if batch_before is not None:
         loaded.reset(batch_before)
     # Inside another module: the names then carry a prefix.
     nn.ModuleDict({"memory": loaded}).load_state_dict(nn.ModuleDict({"memory": saved}).state_dict())
     assert loaded.batch_size == BATCH
-    for name, buffer in saved.named_buffers():
-        assert torch.equal(buffer, loaded.get_buffer(name)), name
-    # What goes when the memory is full depends on ages and cursors, which have to come along.
+    assert_same_state(saved, loaded)
+    # What goes when the memory is full depends on ages and cursors, what a stack becomes on counts and returns.
     for seed in range(3):
         fill(saved, writes=2, seed=seed)
         fill(loaded, writes=2, seed=seed)
         query = torch.randn(BATCH, KEY, generator=torch.Generator().manual_seed(seed)).to(device)
         assert_same(saved.read(query), loaded.read(query))
+        assert_same_state(saved, loaded)
 
 
 def test_loading_copies() -> None:
@@ -258,11 +402,12 @@ def test_loading_copies() -> None:
 
 @pytest.mark.parametrize("batch", [BATCH, 2])
 def test_reset_forgets_everything(batch: int) -> None:
-    memory, fresh = build(organisation="stack"), build(organisation="stack", batch=batch)
+    options: dict[str, Any] = {"organisation": "stack", "update": "best_return"}  # uses every buffer
+    memory, fresh = build(**options), build(batch=batch, **options)
     fill(memory, writes=7)
+    assert all(buffer.ne(0).any() for buffer in memory.buffers())
     memory.reset(batch)
-    for name, buffer in fresh.named_buffers():
-        assert torch.equal(buffer, memory.get_buffer(name)), name
+    assert_same_state(memory, fresh)
 
 
 def test_reset_to_the_same_size_keeps_the_storage() -> None:
@@ -309,7 +454,29 @@ def test_several_neighbours_pass_the_gradient_on_to_the_query(kernel: str) -> No
         ("neighbours", {"neighbours": CAPACITY + 1}),
         ("kernel", {"kernel": "euclidean"}),
         ("organisation", {"organisation": "heap"}),
-        ("update", {"update": "mean"}),
+        ("update", {"update": "median"}),
+        ("update", {"update": "median", "key_update": "latest", "value_update": "latest"}),
+        ("key_update", {"organisation": "stack", "key_update": "median"}),
+        ("value_update", {"organisation": "stack", "value_update": "median"}),
+        ("key_update", {"update": "mean"}),
+        ("key_update", {"key_update": "average"}),
+        ("value_update", {"value_update": "best_return"}),
+        ("match_above", {"match_above": 0.5}),
+        ("key_update", {"organisation": "stack", "key_update": "average", "kernel": "l2"}),
+        ("key_update", {"organisation": "stack", "update": "average", "kernel": "l1"}),
+        ("update_rate", {"organisation": "stack", "update": "ema", "update_rate": -0.1}),
+        ("update_rate", {"organisation": "stack", "update": "ema", "update_rate": 1.1}),
+        ("update_rate", {"update_rate": float("nan")}),
+        ("weighting", {"weighting": "uniform"}),
+        ("temperature", {"temperature": 0.0}),
+        ("temperature", {"temperature": -1.0}),
+        ("temperature", {"temperature": float("nan")}),
+        ("learned_query", {"learned_query": True}),
+        ("match_above", {"organisation": "stack", "match_above": 1.5}),
+        ("match_above", {"organisation": "stack", "match_above": -1.5}),
+        ("match_above", {"organisation": "stack", "match_above": float("nan")}),
+        ("match_above", {"organisation": "stack", "match_above": 0.1, "kernel": "l2"}),
+        ("match_above", {"organisation": "stack", "match_above": 0.1, "kernel": "l1"}),
         ("threshold", {"threshold": 1.5}),
         ("threshold", {"threshold": -1.5}),
         ("threshold", {"threshold": float("nan")}),
@@ -324,9 +491,31 @@ def test_bad_input_is_named(name: str, arguments: dict[str, Any]) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "label"),
+    [
+        ("label", {"organisation": "stack"}, None),
+        ("returns", {"organisation": "stack", "update": "best_return"}, 0),
+        ("returns", {"organisation": "stack", "key_update": "best_return"}, 0),
+        ("returns", {"organisation": "stack", "value_update": "best_return", "match_above": 0.5}, None),
+    ],
+)
+def test_a_refused_write_names_what_is_missing_and_changes_nothing(
+    name: str, options: dict[str, Any], label: int | None
+) -> None:
+    memory, untouched = build(**options), build(**options)
+    fill(memory, writes=3)
+    fill(untouched, writes=3)
+    labelled = None if label is None else torch.full((BATCH,), label)
+    with pytest.raises(InputError, match=rf"^{name} is None: [^\n]+$"):
+        memory.write(torch.ones(BATCH, KEY), torch.ones(BATCH, VALUE), labelled)
+    assert_same_state(memory, untouched)
+
+
 @pytest.mark.parametrize(("kernel", "threshold"), [("cosine", -1.0), ("cosine", 1.0), ("l2", 0.0), ("l1", -1e6)])
 def test_thresholds_within_the_range_are_taken(kernel: str, threshold: float) -> None:
     assert build(kernel=kernel, threshold=threshold).threshold == threshold
+    assert build(kernel=kernel, organisation="stack", match_above=threshold).match_above == threshold
 
 
 def test_a_negative_batch_is_refused() -> None:

@@ -43,7 +43,7 @@ def as_torch_lstm(cell: EpisodicLSTMCell) -> nn.LSTMCell:
 
 
 class Episode(NamedTuple):
-    """What `step_` leaves behind."""
+    """What `begin_` and `finish_` leave behind."""
 
     joint: Tensor
     cells: Tensor
@@ -53,7 +53,7 @@ class Episode(NamedTuple):
 
 @torch.no_grad()
 def play(cell: EpisodicLSTMCell, inputs: Tensor, state: LSTMState, recalled: Tensor | None) -> Episode:
-    """An episode by `step_`: inputs `[T, B, I]`, recalled `[T, B, H]`."""
+    """An episode by `begin_` and `finish_`: inputs `[T, B, I]`, recalled `[T, B, H]`."""
     steps, batch, _ = inputs.shape
     joint = inputs.new_empty(steps, batch, INPUT + HIDDEN)
     cells = inputs.new_empty(steps + 1, batch, HIDDEN)
@@ -63,7 +63,8 @@ def play(cell: EpisodicLSTMCell, inputs: Tensor, state: LSTMState, recalled: Ten
     for t in range(steps):
         joint[t] = torch.cat([inputs[t], hidden[t]], dim=-1)
         squashed = torch.tanh(recalled[t]) if recalled is not None and cell.reinstatement else None
-        cell.step_(cell.doubled(), joint[t], cells[t], squashed, gates[t], hidden[t + 1], cells[t + 1])
+        cell.begin_(cell.doubled(), joint[t], cells[t], gates[t], cells[t + 1])
+        cell.finish_(gates[t], squashed, hidden[t + 1], cells[t + 1])
     return Episode(joint, cells, gates, hidden[1:])
 
 
@@ -77,7 +78,7 @@ def unroll(cell: EpisodicLSTMCell, inputs: Tensor, state: LSTMState, recalled: T
 
 
 def replay(cell: EpisodicLSTMCell, inputs: Tensor, state: LSTMState, recalled: Tensor | None) -> Tensor:
-    """The same by `replay` after `step_`; the gradient can reach `inputs` and `recalled`."""
+    """The same by `replay` after `begin_` and `finish_`; the gradient can reach `inputs` and `recalled`."""
     episode = play(cell, inputs, state, recalled)
     joint = torch.cat([inputs, episode.joint[..., INPUT:]], dim=-1)
     return cell.replay(joint, episode.cells, episode.gates, recalled)

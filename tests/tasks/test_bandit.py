@@ -19,8 +19,22 @@ class PlainBandit(Bandit):
     def cue_size(self) -> int:
         return 1
 
-    def draw_cues(self, contexts: Tensor, generator: torch.Generator) -> Tensor:
+    def draw_cues(self, contexts: Tensor, identities: Tensor, generator: torch.Generator) -> Tensor:
         return contexts.unsqueeze(-1).float()
+
+
+class NamedBandit(PlainBandit):
+    """A bandit whose contexts have names: odd numbers, in an order drawn anew for each environment."""
+
+    @property
+    def label_count(self) -> int:
+        return 2 * self.contexts
+
+    def draw_identities(self, batch: int, generator: torch.Generator) -> Tensor:
+        return 2 * torch.rand(batch, self.contexts, generator=generator).argsort(dim=1) + 1
+
+    def draw_cues(self, contexts: Tensor, identities: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.stack([contexts, identities.T[contexts, torch.arange(contexts.shape[1])]], dim=-1).float()
 
 
 def draw(batch: int = 6, seed: int = 0, **options: Any) -> BlockSpec:
@@ -44,6 +58,77 @@ def test_labels_and_cues_are_those_of_the_contexts() -> None:
     spec = draw()
     assert torch.equal(spec.labels, spec.contexts)
     assert torch.equal(spec.cues[..., 0].long(), spec.contexts)
+    assert PlainBandit(contexts=12).label_count == 12
+
+
+def test_identities_are_the_labels_and_what_cues_are_drawn_for() -> None:
+    spec = NamedBandit().draw_block(6, seed=0)
+    assert torch.equal(spec.cues[..., 0].long(), spec.contexts)
+    assert torch.equal(spec.cues[..., 1].long(), spec.labels)
+    for row in range(6):
+        names = set(zip(spec.contexts[:, row].tolist(), spec.labels[:, row].tolist(), strict=True))
+        assert len(names) == 10
+        assert {name for _, name in names} == set(range(1, 20, 2))
+
+
+def test_identities_take_nothing_from_the_order_and_the_arms() -> None:
+    plain, named = draw(), NamedBandit().draw_block(6, seed=0)
+    assert torch.equal(plain.contexts, named.contexts)
+    assert torch.equal(plain.probabilities, named.probabilities)
+
+
+def test_without_names_nothing_is_drawn_for_them() -> None:
+    generator = torch.Generator().manual_seed(3)
+    before = generator.get_state()
+    assert PlainBandit(contexts=12).draw_identities(2, generator).tolist() == [list(range(12))] * 2
+    assert torch.equal(generator.get_state(), before)
+
+
+@pytest.mark.parametrize("concentration", [0.1, 1.0, 1e6])
+def test_an_urns_block_is_as_long_as_a_bags(concentration: float) -> None:
+    spec = draw(batch=200, arms=3, contexts=4, exposures=5, order="urn", concentration=concentration)
+    assert spec.episodes == 20
+    assert spec.contexts.min() == 0
+    assert spec.contexts.max() == 3
+    assert spec.exposures.max() > 5
+    assert spec.probabilities.shape == (200, 4, 3)
+    for row in range(200):
+        met: Counter[int] = Counter()
+        for context, exposure in zip(spec.contexts[:, row].tolist(), spec.exposures[:, row].tolist(), strict=True):
+            met[context] += 1
+            assert exposure == met[context]
+
+
+def test_the_smaller_the_concentration_the_fewer_contexts_occur() -> None:
+    occurring = []
+    for concentration in (1e-6, 1.0, 1e6):
+        spec = draw(batch=500, order="urn", concentration=concentration)
+        occurring.append(sum(len(set(row)) for row in spec.contexts.T.tolist()) / 500)
+    expected = sum(1 / (1 + n) for n in range(100))  # draws from the base; ten contexts share them
+    assert occurring[0] == 1
+    assert 3 < occurring[1] < min(expected, 10)
+    assert occurring[2] > 9.9
+
+
+def test_an_urns_block_is_a_function_of_its_seed() -> None:
+    one, other = draw(order="urn", seed=1), draw(order="urn", seed=1)
+    assert torch.equal(one.contexts, other.contexts)
+    assert not torch.equal(one.contexts, draw(order="urn", seed=2).contexts)
+
+
+def test_the_order_of_a_bag_does_not_depend_on_the_concentration() -> None:
+    assert torch.equal(draw().contexts, draw(concentration=3.0).contexts)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_bad_concentration_is_named(value: float) -> None:
+    with pytest.raises(InputError, match=f"^concentration is {value}: "):
+        PlainBandit(order="urn", concentration=value)
+
+
+def test_an_unknown_order_is_named() -> None:
+    with pytest.raises(InputError, match=r"^order is 'queue': it has to be one of bag, urn$"):
+        PlainBandit(order="queue")
 
 
 @pytest.mark.parametrize("every_arm_best", [True, False])

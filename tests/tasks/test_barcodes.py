@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from errors import InputError
-from tasks.barcodes import check_code_count, distinct_barcodes
+from tasks.barcodes import check_code_count, distinct_barcodes, to_bits
 
 
 def draw(batch: int, codes: int, bits: int, seed: int = 0) -> Tensor:
@@ -66,3 +66,14 @@ def test_impossible_numbers_name_the_bits(codes: int, bits: int) -> None:
 def test_the_message_says_how_many_codes_there_are() -> None:
     with pytest.raises(InputError, match=r"gives 7 barcodes .* 8 contexts"):
         check_code_count(8, 3)
+
+
+def test_the_message_says_what_the_codes_are_for() -> None:
+    with pytest.raises(InputError, match=r"8 vocabulary entries need one each$"):
+        check_code_count(8, 3, "vocabulary entries")
+
+
+def test_bits_are_those_of_the_number_the_lowest_first() -> None:
+    numbers = torch.tensor([[0, 1, 6], [2**61, 2**62 - 1, 5]])
+    for row, found in zip(numbers.tolist(), to_bits(numbers, 62).tolist(), strict=True):
+        assert found == [[float(bit) for bit in reversed(f"{number:062b}")] for number in row]

@@ -1,6 +1,7 @@
 """Block specifications: seeds, the order of contexts, and what depends on what."""
 
 import itertools
+import random
 from collections import Counter
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tasks.barcode_bandit import BarcodeBandit
-from tasks.blocks import SPLITS, BlockSpec, block_seed, count_exposures, shuffled_bag
+from tasks.blocks import SPLITS, BlockSpec, blackwell_macqueen_urn, block_seed, count_exposures, seeded, shuffled_bag
 
 TASK = BarcodeBandit(arms=3, contexts=4, exposures=5, pulls=2, bits=5)
 
@@ -92,6 +93,72 @@ def test_every_order_of_a_bag_is_equally_likely() -> None:
     counts = Counter(map(tuple, rows))
     assert len(counts) == 6  # 4! / (2! 2!)
     assert all(abs(count - 1000) < 5 * 1000**0.5 for count in counts.values())
+
+
+def urn_law(sequence: tuple[int, ...], contexts: int, concentration: float) -> float:
+    """Probability of a sequence, from the urn's rule, draw by draw."""
+    probability = 1.0
+    for n, context in enumerate(sequence):
+        met = sequence[:n].count(context)
+        probability *= (concentration / contexts + met) / (concentration + n)
+    return probability
+
+
+def plain_urn(contexts: int, draws: int, concentration: float, source: random.Random) -> list[int]:
+    """The urn with its balls in a list."""
+    balls: list[int] = []
+    for n in range(draws):
+        new = source.random() * (concentration + n) < concentration
+        balls.append(source.randrange(contexts) if new else source.choice(balls))
+    return balls
+
+
+@pytest.mark.parametrize(("contexts", "draws", "concentration"), [(2, 4, 1.0), (3, 3, 0.3), (2, 3, 5.0), (1, 4, 1.0)])
+def test_every_order_of_an_urn_is_as_likely_as_its_law_says(contexts: int, draws: int, concentration: float) -> None:
+    rows = blackwell_macqueen_urn(20000, contexts, draws, concentration, generator()).tolist()
+    counts = Counter(map(tuple, rows))
+    for sequence in itertools.product(range(contexts), repeat=draws):
+        p = urn_law(sequence, contexts, concentration)
+        assert counts[sequence] / 20000 == pytest.approx(p, abs=5 * (p * (1 - p) / 20000) ** 0.5 + 1e-12)
+    assert sum(counts.values()) == 20000
+
+
+@pytest.mark.parametrize("concentration", [0.5, 1.0, 10.0])
+def test_an_urn_draws_as_a_list_of_balls_does(concentration: float) -> None:
+    contexts, draws, source = 6, 30, random.Random(0)
+    rows = blackwell_macqueen_urn(3000, contexts, draws, concentration, generator()).tolist()
+    plain = [plain_urn(contexts, draws, concentration, source) for _ in range(3000)]
+    for measure in (
+        lambda row: len(set(row)),  # contexts that occur
+        lambda row: max(Counter(row).values()),  # how often the commonest does
+        lambda row: sum(one == other for one, other in itertools.pairwise(row)),  # at once again
+        lambda row: row.count(row[0]),  # the first one
+        lambda row: row[20:].count(row[19]),  # a late one
+    ):
+        one, other = (torch.tensor([measure(row) for row in found]).double() for found in (rows, plain))
+        error = ((one.var() + other.var()) / 3000).sqrt()
+        assert abs(one.mean() - other.mean()) < 5 * error + 1e-12
+
+
+def test_all_contexts_of_an_urn_are_equally_likely_at_every_draw() -> None:
+    rows = blackwell_macqueen_urn(8000, 4, 12, 0.7, generator())
+    for draw_number in range(12):
+        counts = torch.bincount(rows[:, draw_number], minlength=4)
+        assert (counts - 2000).abs().max() < 5 * 1500**0.5
+
+
+def test_a_small_concentration_repeats_the_first_context_and_a_great_one_draws_each_anew() -> None:
+    rows = blackwell_macqueen_urn(50, 5, 100, 1e-300, generator())
+    assert (rows == rows[:, :1]).all()
+    rows = blackwell_macqueen_urn(2000, 5, 10, 1e300, generator())
+    again = (rows[:, 1:] == rows[:, :-1]).double().mean().item()
+    assert again == pytest.approx(0.2, abs=5 * (0.16 / 18000) ** 0.5)
+
+
+def test_the_streams_of_a_seed_are_unrelated() -> None:
+    first = [torch.rand(1000, generator=seeded(7, stream)) for stream in range(6)]
+    for one, other in itertools.combinations(first, 2):
+        assert torch.isin(one, other).float().mean() < 0.05
 
 
 def test_exposures_are_counted_as_by_a_loop() -> None:

@@ -1,15 +1,19 @@
 """The batched rollout against a replay of each environment on its own, step by step."""
 
+import re
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor
 
+from errors import InputError
 from memory.episodic_memory import EpisodicMemory
 from networks.actor_critic import RecurrentActorCritic
+from networks.episodic_lstm import LSTMState
 from tasks.barcode_bandit import BarcodeBandit
 from tasks.blocks import BlockSpec
+from tasks.keys import KeySource
 from tasks.rollout import Trajectory, play_episodes, rollout
 
 HIDDEN, BATCH = 6, 5
@@ -31,8 +35,10 @@ def build_agent(task: BarcodeBandit = TASK, **options: Any) -> RecurrentActorCri
     return agent
 
 
-def build_memory(task: BarcodeBandit = TASK, **options: Any) -> EpisodicMemory:
-    return EpisodicMemory(**{"capacity": task.episodes, **options}, key_size=task.cue_size, value_size=HIDDEN)
+def build_memory(task: BarcodeBandit = TASK, keys: KeySource = KeySource(), **options: Any) -> EpisodicMemory:  # noqa: B008
+    sizes = {"actions": task.arms, "cue_size": task.cue_size, "hidden_size": HIDDEN, "label_count": task.label_count}
+    capacity = task.episodes * len(keys.stored_steps(task.pulls))
+    return EpisodicMemory(**{"capacity": capacity, **options}, key_size=keys.size(**sizes), value_size=HIDDEN)
 
 
 def move(spec: BlockSpec, device: str) -> BlockSpec:
@@ -58,7 +64,7 @@ class ListMemory:
     def read(self, query: Tensor) -> Stored:
         if not self.by_age:
             return Stored(query, torch.zeros(HIDDEN), -1)
-        near = [torch.cosine_similarity(query, stored.key, dim=0).item() for stored in self.by_age]
+        near = [torch.cosine_similarity(query, stored.key, dim=0, eps=1e-12).item() for stored in self.by_age]
         newest = max(place for place, value in enumerate(near) if value >= max(near) - 1e-5)
         self._use(self.by_age[newest].label)
         return self.by_age[newest]
@@ -81,6 +87,17 @@ class ListMemory:
         return any(stored.label == label for stored in self.by_age)
 
 
+def slow_query(keys: KeySource, cue: Tensor, label: int, labels: int, x: Tensor, candidate: LSTMState) -> Tensor:
+    """The query of one step in one environment; `x` is action and reward before it."""
+    if keys.source == "context":
+        return cue
+    if keys.source == "label":
+        return torch.eye(labels)[label]
+    if keys.source == "input":
+        return torch.cat([x, cue])
+    return candidate.cell[0] if keys.state == "cell" else candidate.hidden[0]
+
+
 @torch.no_grad()
 def replay(
     agent: RecurrentActorCritic,
@@ -89,6 +106,7 @@ def replay(
     capacity: int = 0,
     organisation: str = "append",
     task: BarcodeBandit = TASK,
+    keys: KeySource = KeySource(),  # noqa: B008
 ) -> dict[str, Tensor]:
     """Take the recorded actions again, one environment at a time; without memory where capacity is 0."""
     luck, shape = task.luck(spec), actions.shape
@@ -98,19 +116,25 @@ def replay(
         "rewards": torch.zeros(shape),
         "regrets": torch.zeros(shape),
         "logits": torch.zeros(*shape, task.arms),
-        "labels": torch.full((shape[0], shape[2]), -1),
+        "labels": torch.full(shape, -1),
     }
     for b in range(spec.batch_size):
         memory = ListMemory(capacity, organisation)
         for e in range(spec.episodes):
             cue, pays = spec.cues[e, b], spec.probabilities[b, int(spec.contexts[e, b])]
-            recalled = memory.read(cue) if capacity else Stored(cue, torch.zeros(HIDDEN), -1)
-            found["labels"][e, b] = recalled.label
+            label = int(spec.labels[e, b])
             state = agent.cell.initial_state(1)
             before = torch.zeros(task.arms + 1)
+            queries: list[Tensor] = []
             for t in range(task.pulls):
-                x = torch.cat([before, cue]) if agent.cue_input else before
-                state, _ = agent.cell(x.unsqueeze(0), state, recalled.value.unsqueeze(0) if capacity else None)
+                x = (torch.cat([before, cue]) if agent.cue_input else before).unsqueeze(0)
+                candidate, _ = agent.cell(x, state, None)
+                queries.append(slow_query(keys, cue, label, task.label_count, before, candidate))
+                recalled = Stored(cue, torch.zeros(HIDDEN), -1)
+                if capacity:
+                    recalled = memory.read(queries[-1])
+                found["labels"][e, t, b] = recalled.label
+                state, _ = agent.cell(x, state, recalled.value.unsqueeze(0) if capacity else None)
                 action = int(actions[e, t, b])
                 reward = float(luck[e, t, b] < pays[action])
                 before = torch.zeros(task.arms + 1)
@@ -118,8 +142,11 @@ def replay(
                 found["hidden"][e, t, b], found["cells"][e, t + 1, b] = state.hidden[0], state.cell[0]
                 found["logits"][e, t, b] = agent.evaluate(state.hidden[0])[0]
                 found["rewards"][e, t, b], found["regrets"][e, t, b] = reward, pays.max() - pays[action]
-            if capacity:
-                memory.write(Stored(cue, state.cell[0], int(spec.labels[e, b])))
+            stored = {"first": [0], "last": [task.pulls - 1], "all": list(range(task.pulls))}
+            stored["after_first_quarter"] = [t for t in range(task.pulls) if t >= task.pulls // 4]
+            for t in stored[keys.stored] if capacity else []:
+                value = state.cell[0] if keys.value == "final" else found["cells"][e, t + 1, b].clone()
+                memory.write(Stored(queries[t], value, label))
     return found
 
 
@@ -164,6 +191,88 @@ def test_rollout_equals_the_slow_replay(capacity: int, organisation: str, cue_in
         assert torch.equal(trajectory.actions, expected["logits"].argmax(dim=-1))
 
 
+SOURCES = [
+    KeySource("label"),
+    KeySource("input"),
+    KeySource("input", stored="all"),
+    KeySource("hidden"),
+    KeySource("hidden", state="hidden"),
+    KeySource("hidden", stored="first"),
+    KeySource("hidden", stored="after_first_quarter"),
+    KeySource("hidden", state="hidden", stored="all", value="own"),
+    KeySource("hidden", stored="all", value="own"),
+]
+
+
+def name_of(keys: KeySource) -> str:
+    return f"{keys.source}, {keys.state}, {keys.stored}, {keys.value}"
+
+
+@pytest.mark.parametrize("organisation", ["append", "stack"])
+@pytest.mark.parametrize("keys", SOURCES, ids=name_of)
+def test_every_key_source_equals_the_slow_replay(keys: KeySource, organisation: str) -> None:
+    agent = build_agent(cue_input=True)
+    memory = build_memory(keys=keys, organisation=organisation)
+    trajectory = rollout(TASK, agent, memory, SPEC, keys=keys)
+    expected = replay(agent, SPEC, trajectory.actions, memory.capacity, organisation, keys=keys)
+    assert_replayed(trajectory, expected)
+
+
+def test_a_query_of_the_hidden_state_knows_of_the_cue_at_the_first_step() -> None:
+    agent = build_agent(cue_input=True)
+    keys = KeySource("hidden", stored="all")
+    trajectory = rollout(TASK, agent, build_memory(keys=keys), SPEC, keys=keys)
+    assert trajectory.recall is not None
+    again = SPEC.exposures > 1
+    assert torch.equal(trajectory.recall.label[:, 0][again], SPEC.labels[again])
+
+
+def test_an_encoder_may_stand_between_state_and_key() -> None:
+    def halved(state: Tensor) -> Tensor:
+        return state[:, : HIDDEN // 2]
+
+    keys = KeySource("hidden", embed=halved)
+    memory = EpisodicMemory(TASK.episodes, HIDDEN // 2, HIDDEN)
+    agent = build_agent(cue_input=True)
+    trajectory = rollout(TASK, agent, memory, SPEC, keys=keys)
+    assert trajectory.queries is not None
+    assert trajectory.queries.shape == (TASK.episodes, TASK.pulls, BATCH, HIDDEN // 2)
+    candidate = trajectory.cells[0, 1:, :, : HIDDEN // 2]  # nothing is recalled in the first episode
+    torch.testing.assert_close(trajectory.queries[0], candidate)
+    assert torch.equal(memory.keys[:, : TASK.episodes].transpose(0, 1), trajectory.queries[:, -1])
+
+
+@pytest.mark.parametrize("source", ["context", "hidden"])
+def test_a_learned_query_gets_the_gradient_of_what_was_recalled(source: str) -> None:
+    keys = KeySource(source)
+    memory = build_memory(keys=keys, neighbours=3, learned_query=True)
+    assert memory.query_projection is not None
+    for number, episode in enumerate(play_episodes(TASK, build_agent(cue_input=True), memory, SPEC, keys=keys)):
+        assert episode.recall is not None
+        assert not episode.hidden.requires_grad
+        memory.zero_grad()
+        episode.recall.value.square().sum().backward()
+        gradient = memory.query_projection.weight.grad
+        assert gradient is not None
+        assert gradient.isfinite().all()
+        assert gradient.any() == (number > 1), "there is nothing to weigh until two are stored"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"source": "cue"}, "key_source is 'cue': it has to be one of context, input, hidden, label, none"),
+        ({"source": "hidden", "state": "both"}, "key_state is 'both'"),
+        ({"source": "hidden", "stored": "best"}, "stored_states is 'best'"),
+        ({"source": "hidden", "value": "mean"}, "stored_value is 'mean'"),
+        ({"source": "context", "stored": "all"}, "stored_states is 'all': with key_source context, whose"),
+    ],
+)
+def test_bad_key_sources_are_named(options: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        KeySource(**options)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("cue_input", [False, True])
 @pytest.mark.parametrize("reinstatement", [False, True])
 def test_rollout_without_memory(cue_input: bool, reinstatement: bool) -> None:
@@ -186,7 +295,7 @@ def test_an_agent_without_the_gate_may_have_a_memory() -> None:
     agent = build_agent(reinstatement=False)
     trajectory = rollout(TASK, agent, build_memory(), SPEC)
     assert trajectory.recall is not None
-    assert_replayed(trajectory._replace(recall=None), replay(agent, SPEC, trajectory.actions))
+    assert_replayed(trajectory._replace(recall=None, queries=None), replay(agent, SPEC, trajectory.actions))
 
 
 def test_what_is_recalled_is_the_last_cell_state_of_that_episode() -> None:
@@ -195,9 +304,10 @@ def test_what_is_recalled_is_the_last_cell_state_of_that_episode() -> None:
     last: dict[tuple[int, int], Tensor] = {}
     for e in range(SPEC.episodes):
         for b in range(BATCH):
-            label = int(trajectory.recall.label[e, b])
+            label = int(trajectory.recall.label[e, 0, b])
+            assert (trajectory.recall.label[e, :, b] == label).all()
             expected = last[b, label] if label >= 0 else torch.zeros(HIDDEN)
-            assert torch.equal(trajectory.recall.value[e, b], expected)
+            assert (trajectory.recall.value[e, :, b] == expected).all()
             if SPEC.exposures[e, b] > 1:
                 assert label == SPEC.labels[e, b]
         last.update({(b, int(SPEC.labels[e, b])): trajectory.cells[e, -1, b] for b in range(BATCH)})
@@ -225,7 +335,9 @@ def test_shapes() -> None:
     for field in (trajectory.actions, trajectory.rewards, trajectory.regrets):
         assert field.shape == (episodes, steps, BATCH)
     assert trajectory.recall is not None
-    assert trajectory.recall.value.shape == (episodes, BATCH, HIDDEN)
+    assert trajectory.recall.value.shape == (episodes, steps, BATCH, HIDDEN)
+    assert trajectory.queries is not None
+    assert trajectory.queries.shape == (episodes, steps, BATCH, TASK.cue_size)
     assert not trajectory.hidden.requires_grad
 
 
@@ -249,9 +361,7 @@ def test_inputs_are_last_action_last_reward_and_cue(cue_input: bool) -> None:
 def test_the_network_replays_the_rollout(with_memory: bool) -> None:
     agent = build_agent(reinstatement=with_memory)
     for episode in play_episodes(TASK, agent, build_memory() if with_memory else None, SPEC):
-        recalled = None
-        if episode.recall is not None:
-            recalled = episode.recall.value.expand(TASK.pulls, -1, -1)
+        recalled = episode.recall.value if episode.recall is not None else None
         logits, values = agent(episode.joint, episode.cells, episode.gates, recalled)
         expected = agent.evaluate(episode.hidden)
         torch.testing.assert_close((logits, values), expected, atol=1e-5, rtol=1e-4)

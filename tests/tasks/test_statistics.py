@@ -30,7 +30,7 @@ def play(*, memory: bool = True, seed: int = 0) -> tuple[Episodes, BlockSpec]:
 
 
 def collect(*blocks: tuple[Episodes, BlockSpec], exposures: int = TASK.exposures) -> BanditStatistics:
-    statistics = BanditStatistics(exposures, TASK.pulls)
+    statistics = BanditStatistics(exposures, TASK.pulls, TASK.episodes)
     for episodes, spec in blocks:
         for number, (trajectory, gate) in enumerate(episodes):
             statistics.update(trajectory, spec, number, gate)
@@ -39,8 +39,9 @@ def collect(*blocks: tuple[Episodes, BlockSpec], exposures: int = TASK.exposures
 
 def slow_sums(*blocks: tuple[Episodes, BlockSpec], exposures: int = TASK.exposures) -> dict[str, Tensor]:
     table = (exposures, TASK.pulls)
-    sums = {name: torch.zeros(exposures, dtype=torch.float64) for name in ("episodes", "reads", "right")}
-    sums |= {name: torch.zeros(table, dtype=torch.float64) for name in ("reward", "regret", "gate")}
+    sums = {name: torch.zeros(exposures, dtype=torch.float64) for name in ("episodes",)}
+    names = ("reward", "regret", "gate", "recalls", "right", "missed")
+    sums |= {name: torch.zeros(table, dtype=torch.float64) for name in names}
     for episodes, spec in blocks:
         for e, (trajectory, gate) in enumerate(episodes):
             for b in range(BATCH):
@@ -50,9 +51,11 @@ def slow_sums(*blocks: tuple[Episodes, BlockSpec], exposures: int = TASK.exposur
                     sums["reward"][row, t] += trajectory.rewards[t, b].item()
                     sums["regret"][row, t] += trajectory.regrets[t, b].item()
                     sums["gate"][row, t] += sum(gate[t, b].tolist()) / HIDDEN if gate is not None else 0.0
-                if trajectory.recall is not None:
-                    sums["reads"][row] += 1
-                    sums["right"][row] += float(trajectory.recall.label[b] == spec.labels[e, b])
+                    if trajectory.recall is not None:
+                        label = int(trajectory.recall.label[t, b])
+                        sums["recalls"][row, t] += 1
+                        sums["right"][row, t] += label == int(spec.labels[e, b])
+                        sums["missed"][row, t] += label == -1
     return sums
 
 
@@ -76,7 +79,7 @@ def test_two_blocks_are_added_up() -> None:
     one, other = play(seed=0), play(seed=1)
     assert_sums(collect(one, other), slow_sums(one, other))
     parts = [collect(block) for block in (one, other)]
-    for name in ("episodes", "reward", "regret", "gate", "reads", "right"):
+    for name in ("episodes", "reward", "regret", "gate", "recalls", "right", "missed"):
         together = getattr(parts[0], name) + getattr(parts[1], name)
         torch.testing.assert_close(getattr(collect(one, other), name), together)
 
@@ -87,21 +90,24 @@ def test_metrics_equal_plain_means() -> None:
     statistics.add_ideal(torch.tensor(40.0))
     statistics.add_ideal(torch.tensor(10.0))
     rewards, regrets = defaultdict[int, list[float]](list), defaultdict[int, list[float]](list)
-    right = []
+    right, nothing = [], []
     for e, (trajectory, _) in enumerate(episodes):
         assert trajectory.recall is not None
         for b in range(BATCH):
             exposure = int(spec.exposures[e, b])
             rewards[exposure].append(sum(trajectory.rewards[:, b].tolist()))
             regrets[exposure].append(sum(trajectory.regrets[:, b].tolist()))
-            if exposure >= 2:
-                right.append(trajectory.recall.label[b].item() == spec.labels[e, b].item())
+            for label in trajectory.recall.label[:, b].tolist():
+                nothing.append(label == -1)
+                if exposure >= 2:
+                    right.append(label == spec.labels[e, b].item())
     every_reward, every_regret = flat(rewards), flat(regrets)
     expected = {
         "reward": sum(every_reward) / len(every_reward),
         "regret": sum(every_regret) / len(every_regret),
         "ideal_fraction": sum(every_reward) / 50.0,
         "recall_accuracy": sum(right) / len(right),
+        "nothing_recalled": sum(nothing) / len(nothing),
     }
     for x in range(1, TASK.exposures + 1):
         expected[f"reward_exposure_0{x}"] = sum(rewards[x]) / len(rewards[x])
@@ -114,9 +120,9 @@ def test_metrics_equal_plain_means() -> None:
 
 def recalling(label: int) -> Trajectory:
     """An episode of one environment that recalls `label`."""
-    empty, one = torch.zeros(TASK.pulls, 1), torch.zeros(1)
-    recall = Recall(torch.zeros(1, HIDDEN), torch.tensor([label]), one, torch.tensor([0]))
-    return Trajectory(empty, empty, empty, empty, empty.long(), empty, empty, recall)
+    empty = torch.zeros(TASK.pulls, 1)
+    recall = Recall(torch.zeros(TASK.pulls, 1, HIDDEN), torch.full_like(empty, label).long(), empty, empty.long())
+    return Trajectory(empty, empty, empty, empty, empty.long(), empty, empty, empty, recall)
 
 
 def test_recalls_at_the_first_exposure_do_not_count() -> None:
@@ -129,12 +135,42 @@ def test_recalls_at_the_first_exposure_do_not_count() -> None:
         probabilities=torch.full((1, 1, 3), 0.5),
         seed=0,
     )
-    statistics = BanditStatistics(3, TASK.pulls)
+    statistics = BanditStatistics(3, TASK.pulls, 4)
     statistics.update(recalling(7), spec, 0, None)
     assert "recall_accuracy" not in statistics.compute()
     for episode, label in enumerate((7, 3, -1), start=1):
         statistics.update(recalling(label), spec, episode, None)
     assert statistics.compute()["recall_accuracy"].item() == pytest.approx(1 / 3)
+
+
+def test_slots_in_use_are_the_mean_over_environments() -> None:
+    torch.manual_seed(0)
+    agent, store = RecurrentActorCritic(TASK.arms, TASK.cue_size, HIDDEN), EpisodicMemory(7, TASK.cue_size, HIDDEN)
+    spec = TASK.draw_block(BATCH, 0)
+    statistics = BanditStatistics(TASK.exposures, TASK.pulls, TASK.episodes)
+    for episode, trajectory in enumerate(play_episodes(TASK, agent, store, spec)):
+        statistics.update(trajectory, spec, episode, None, store.occupied)
+    expected = torch.tensor([min(episode + 1.0, 7.0) for episode in range(TASK.episodes)], dtype=torch.float64)
+    torch.testing.assert_close(statistics.slots / statistics.slot_counts, expected)
+    assert statistics.compute()["slots_in_use"] == 7
+
+
+def test_samples_are_reads_of_the_first_environments() -> None:
+    episodes, spec = play()
+    similarity, kind = collect((episodes, spec)).similarity_samples()
+    expected = []
+    for e, (trajectory, _) in enumerate(episodes):
+        assert trajectory.recall is not None
+        for t in range(TASK.pulls):
+            for b in range(BATCH):
+                label = trajectory.recall.label[t, b].item()
+                if e > 0:  # the memory is empty before
+                    found = 2 if label == -1 else int(label == spec.labels[e, b].item())
+                    expected.append((trajectory.recall.similarity[t, b].item(), found))
+    assert list(zip(similarity.tolist(), kind.tolist(), strict=True)) == expected
+    assert {0, 1} <= set(kind.tolist())
+    nothing = collect(play(memory=False)).similarity_samples()
+    assert [len(part) for part in nothing] == [0, 0]
 
 
 def test_only_what_was_seen_is_told() -> None:

@@ -1,0 +1,77 @@
+"""The figures of a grid: one row for each condition, evaluation and seed, in one tidy CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from errors import InputError, require
+from experiments.jobs import Cell
+from experiments.record import is_stale, joined_revisions, read_record, write_whole
+
+BEFORE, AFTER = ("condition", "evaluation", "seed"), ("revision", "seconds")
+
+
+class Row(NamedTuple):
+    """One test: its metrics by name, the revision(s) of the sources, the seconds that the training took."""
+
+    condition: str
+    evaluation: str
+    seed: int
+    metrics: dict[str, float]
+    revision: str
+    seconds: float
+
+
+def collect(cells: Sequence[Cell]) -> list[Row]:
+    """The rows of all cells that have been tested, whoever did it, in the order of the cells."""
+    rows = (_row(cell) for cell in cells)
+    return [row for row in rows if row is not None]
+
+
+def _row(cell: Cell) -> Row | None:
+    test, record = cell.test, read_record(cell.test)
+    if record is None or record.finished is None or record.trained is None or not test.product.is_file():
+        return None
+    if test.training is not None and is_stale(record, test.training):
+        return None
+    metrics: dict[str, float] = json.loads(test.product.read_text(encoding="utf-8"))
+    revision = joined_revisions(record.trained["revision"], record.revision)
+    return Row(cell.condition, cell.evaluation, cell.seed, metrics, revision, record.trained["seconds"])
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write the CSV anew, in one go; a metric that a row lacks is left empty."""
+    metrics = sorted({name for row in rows for name in row.metrics})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*BEFORE, *metrics, *AFTER], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        place = {"condition": row.condition, "evaluation": row.evaluation, "seed": row.seed}
+        writer.writerow({**place, **row.metrics, "revision": row.revision, "seconds": f"{row.seconds:.1f}"})
+    write_whole(path, text.getvalue())
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a CSV.
+
+    Raises:
+        InputError: there is no such file, or it is not one of a grid's results.
+    """
+    require(path.is_file(), f"results {path} do not exist: python -m experiments.run makes them")
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in (*BEFORE, *AFTER) if name not in (reader.fieldnames or [])]
+        require(not missing, f"results {path} have no column {next(iter(missing), '')}: they are not a grid's")
+        try:
+            return [_parsed(row) for row in reader]
+        except (TypeError, ValueError) as error:
+            raise InputError(f"results {path}, line {reader.line_num}: {error}") from error
+
+
+def _parsed(row: dict[str, str]) -> Row:
+    metrics = {name: float(text) for name, text in row.items() if name not in (*BEFORE, *AFTER) and text}
+    place = (row["condition"], row["evaluation"], int(row["seed"]))
+    return Row(*place, metrics, row["revision"], float(row["seconds"]))

@@ -1,0 +1,155 @@
+"""Trains and tests a grid: `python -m experiments.run GRID.yaml [--workers 2] [--shard i/n] [--only SUBSTRING]`.
+
+Interrupted, or with a grid that has grown, the same command goes on where it was.
+"""
+
+import argparse
+import signal
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from errors import InputError, require
+from experiments.display import Display
+from experiments.grid import Grid, read_grid
+from experiments.jobs import Cell, Job, grid_cells, job_order, only, parse_shard, shard
+from experiments.pool import WorkerPool
+from experiments.record import is_done, log_path
+from experiments.results import collect, write_rows
+from experiments.revision import source_revision
+from experiments.schedule import cancelled, is_training, next_job, seconds_left
+from experiments.worker import Outcome
+
+INTERRUPTED, TERMINATED = 130, 143  # as of cli.py, whose import would take seconds
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose complaints are one line each."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (--help lists the options)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a grid; returns the exit status: 0, 1 where a job failed, 2 for bad input, 130 after Ctrl-C."""
+    try:
+        options = _parser().parse_args(arguments)
+        grid, root = read_grid(options.grid), Path(options.root)
+        cells = grid_cells(grid, root)
+        jobs = chosen_jobs(cells, options.only, options.shard)
+        require(options.workers >= 0, f"--workers is {options.workers}: it has to be 0 or more")
+        with _terminable():
+            return Runner(grid, cells, jobs, Path(options.results)).run(options.workers)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(prog="python -m experiments.run", description="Train and test a grid of experiments.")
+    parser.add_argument("grid", type=Path, help="YAML file of the grid")
+    parser.add_argument("--root", default="runs/experiments", help="folder of its runs (default %(default)s)")
+    parser.add_argument("--results", default="results", help="folder of its CSV (default %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="processes (default 2); 0 only writes the CSV anew")
+    parser.add_argument("--shard", default="1/1", metavar="i/n", help="only every n-th training, with its tests")
+    parser.add_argument("--only", default="", metavar="SUBSTRING", help="only conditions whose name contains it")
+    return parser
+
+
+def chosen_jobs(cells: Sequence[Cell], substring: str = "", part: str = "1/1") -> list[Job]:
+    """The jobs that are to be done, in their order.
+
+    Raises:
+        InputError: no condition's name contains the substring, or the shard is not `i/n`.
+    """
+    return shard(job_order(only(cells, substring)), *parse_shard(part))
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Leave by an exception on SIGTERM too, so that the workers are stopped."""
+
+    def leave(*_: object) -> None:
+        sys.exit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Runner:
+    """One run of a grid.
+
+    Args:
+        grid: what it is of.
+        cells: all rows of its results.
+        jobs: what is to be done, in order; what has been done is left out.
+        results: folder of the CSV.
+    """
+
+    def __init__(self, grid: Grid, cells: Sequence[Cell], jobs: Sequence[Job], results: Path) -> None:
+        self.cells, self.csv, self.skipped = cells, results / f"{grid.name}.csv", 0
+        self.waiting = [job for job in jobs if not is_done(job)]
+        self.unfinished = {job.run.path for job in self.waiting}
+        self.failed: list[tuple[Job, Outcome]] = []
+        self.taken: defaultdict[bool, list[float]] = defaultdict(list)
+        self.revision = source_revision(results=results)
+
+    def run(self, workers: int) -> int:
+        """Do all jobs with so many processes, and write the CSV; returns the exit status."""
+        self._write()
+        if self.waiting and workers:
+            with Display(len(self.waiting)) as display, WorkerPool(workers, self.revision) as pool:
+                self._run(display, pool)
+        return self._report()
+
+    def _run(self, display: Display, pool: WorkerPool) -> None:
+        while self.waiting or pool.running:
+            while pool.free and (job := next_job(self.waiting, self.unfinished)) is not None:
+                self.waiting.remove(job)
+                pool.submit(job)
+            for job, outcome in pool.wait(timeout=0.5):
+                self._take(job, outcome, display)
+                display.ended(job, outcome, self._left(pool))
+            display.update([job for job, _ in pool.running.values()], self._left(pool))
+
+    def _take(self, job: Job, outcome: Outcome, display: Display) -> None:
+        if outcome.status:
+            self.failed.append((job, outcome))
+            for other in cancelled(self.waiting, job):
+                self.waiting.remove(other)
+                self.skipped += 1
+                display.cancelled(1)
+            return
+        self.unfinished.discard(job.run.path)
+        self.taken[is_training(job)].append(outcome.seconds)
+        if not is_training(job):
+            self._write()
+
+    def _left(self, pool: WorkerPool) -> float | None:
+        return seconds_left(self.waiting, list(pool.running.values()), self.taken, pool.size)
+
+    def _write(self) -> None:
+        self.rows = collect(self.cells)
+        write_rows(self.csv, self.rows)
+
+    def _report(self) -> int:
+        self._write()
+        for job, outcome in self.failed:
+            print(f"failed: {job.title}: {outcome.message} (see {log_path(job.run)})", file=sys.stderr)
+        if self.skipped:
+            print(f"not tested, since their training failed: {self.skipped}", file=sys.stderr)
+        print(f"{len(self.rows)} of {len(self.cells)} rows in {self.csv}")
+        return int(bool(self.failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

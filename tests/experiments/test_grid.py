@@ -1,0 +1,132 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from errors import InputError
+from experiments.grid import config_content, override_arguments, parse_grid, read_grid
+from tests.experiments.grids import CONFIG, grid, said
+
+FILE = f"""
+config: {CONFIG}
+seeds: [1, 2]
+overrides: {{trainer.max_epochs: 5}}
+conditions:
+  plain:
+  nearest: {{model.memory.threshold: -1}}
+metrics: [test/reward]
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "some.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_is_read_in_its_order(tmp_path: Path) -> None:
+    found = read_grid(written(tmp_path, FILE))
+    assert (found.name, found.seeds, found.baseline) == ("some", (1, 2), None)
+    assert found.arguments == ("--trainer.max_epochs=5",)
+    assert list(found.conditions) == ["plain", "nearest"]
+    assert found.conditions["plain"].arguments == ()
+    assert found.evaluations == {"test": ()}
+
+
+@pytest.mark.parametrize(
+    ("value", "argument"),
+    [
+        (-1, "--a.b=-1"),
+        (-1e-5, "--a.b=-1.0e-05"),
+        (0.25, "--a.b=0.25"),
+        (None, "--a.b=null"),
+        (True, "--a.b=true"),
+        ("1e-3", "--a.b=1e-3"),
+        ("two words", "--a.b=two words"),
+        ("", "--a.b="),
+    ],
+)
+def test_values_are_written_as_on_the_command_line(value: Any, argument: str) -> None:
+    assert override_arguments({"a.b": value}, "overrides") == (argument,)
+
+
+def test_a_condition_without_a_training_has_the_others_config(tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("seed_everything: 2")
+    conditions = {"a": {"config": str(other)}, "b": {"trained_as": "a", "model.discount": 0.1}, "c": {}}
+    found = grid(conditions=conditions, baseline=None).conditions
+    assert [condition.config for condition in found.values()] == [other, other, Path(CONFIG)]
+    assert found["a"].content == found["b"].content != found["c"].content
+    assert (found["b"].trained_as, found["b"].arguments) == ("a", ("--model.discount=0.1",))
+
+
+def test_a_comment_in_a_config_changes_nothing(tmp_path: Path) -> None:
+    texts = ("a: {b: 1}", "# why\na:\n  b: 1  # so\n", "a: {b: 2}")
+    first, same, other = (config_content(written(tmp_path, text)) for text in texts)
+    assert first == same != other
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"condition": {}}, "key is 'condition': it has to be one of config, seeds"),
+        ({"baseline": "nothing"}, "baseline is 'nothing': it has to be one of append, mean keys, stack"),
+        ({"conditions": {}}, "conditions is {}: it has to name at least one"),
+        ({"conditions": None}, "conditions is None"),
+        ({"conditions": ["append"]}, r"conditions is \['append'\]"),
+        ({"conditions": {"append": 3}}, "conditions, 'append' is 3: it has to be a mapping"),
+        ({"conditions": {1: {}}}, "conditions: 1 has to be text: put it in quotes"),
+        ({"conditions": {"append": {"trained_as": "stak"}}}, "trained_as is 'stak'"),
+        (
+            {"conditions": {"append": {}, "b": {"trained_as": "append"}, "c": {"trained_as": "b"}}},
+            "'c': trained_as is 'b': it has to be one of append$",
+        ),
+        ({"conditions": {"append": {}, "b": {"trained_as": "append", "config": CONFIG}}}, "with trained_as it is"),
+        ({"conditions": {"append": {"config": "none.yaml"}}}, "'append': config none.yaml does not exist"),
+        ({"config": None}, "config is None: it, or the grid, has to name a config's file"),
+        ({"seeds": []}, r"seeds is \[\]"),
+        ({"seeds": [True]}, r"seeds is \[True\]"),
+        ({"seeds": 3}, "seeds is 3"),
+        ({"seeds": [1, 1]}, "each may stand there once"),
+        ({"evaluations": {}}, "evaluations is {}"),
+        ({"evaluations": {"a": {"data.noise": [1]}}}, r"evaluations, 'a': data.noise is \[1\]: it has to be text"),
+        ({"overrides": [1]}, r"overrides is \[1\]"),
+        ({"overrides": {"run.name": "x"}}, "run.name is set by the runner"),
+        ({"overrides": {"--model.x": 1}}, "'--model.x' is no name of an option"),
+        ({"overrides": {"model.x=1": 1}}, "'model.x=1' is no name of an option"),
+        ({"metrics": []}, r"metrics is \[\]"),
+        ({"metrics": "test/reward"}, "metrics is 'test/reward'"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_named_in_one_line(changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint) as raised:
+        parse_grid(said(**changes), "small")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "it holds None"),
+        ("a: [", "it is no YAML"),
+        (FILE + "seeds: [3]\n", r"key 'seeds' stands twice \(again in line 9\)"),
+        (FILE.replace("nearest:", "plain:"), "key 'plain' stands twice"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(text: str, complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"^grid .*some.yaml: {complaint}") as raised:
+        read_grid(written(tmp_path, text))
+    assert "\n" not in str(raised.value)
+
+
+def test_parts_may_be_shared_by_anchors(tmp_path: Path) -> None:
+    text = FILE.replace("plain:", "plain: &base {model.discount: 0.5}")
+    text = text.replace("{model.memory", "{<<: *base, model.memory")
+    found = read_grid(written(tmp_path, text))
+    assert found.conditions["nearest"].arguments == ("--model.discount=0.5", "--model.memory.threshold=-1")
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        read_grid(tmp_path / "none.yaml")
