@@ -471,14 +471,11 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--threads", type=positive, default=1)
     parser.add_argument("--rounds", type=positive, default=5)
     parser.add_argument("--slots", type=positive, nargs="+", default=[100, 1000, 10_000, 100_000])
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--device", type=device, default="cpu")
     parser.add_argument("--blocks", type=positive, default=2, help="blocks of training that are measured in a round")
     parser.add_argument("--exposures", type=positive, default=10, help="of each context in a block of training")
     parser.add_argument("--seconds", type=float, default=0.1, help="least time of a variant in a round")
-    arguments = parser.parse_args()
-    if arguments.device.type == "cuda" and not torch.cuda.is_available():
-        parser.error(f"--device is {arguments.device}: there is no CUDA device, use cpu")
-    return arguments
+    return parser.parse_args()
 
 
 def positive(text: str) -> int:
@@ -486,6 +483,13 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} has to be a whole number from 1 up")
     return int(text)
+
+
+def device(text: str) -> torch.device:
+    """A device that is there."""
+    if text not in (("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)):
+        raise argparse.ArgumentTypeError(f"{text} is not here: it has to be cpu, or cuda where there is a CUDA device")
+    return torch.device(text)
 
 
 def main() -> None:

@@ -43,10 +43,11 @@ class WorkerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._workers:
-            worker.process.kill()
-        for worker in self._workers:
-            worker.process.join()
+        started = [worker.process for worker in self._workers if worker.process.pid is not None]
+        for process in started:
+            process.kill()
+        for process in started:
+            process.join()
 
     @property
     def running(self) -> Mapping[Path, tuple[Job, float]]:
@@ -87,7 +88,8 @@ class WorkerPool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=work, args=(theirs,))
+        worker = _Worker(process, ours)
+        self._workers.append(worker)  # first, so that a Ctrl-C here does not leave it behind
         process.start()
         theirs.close()
-        self._workers.append(_Worker(process, ours))
-        return self._workers[-1]
+        return worker

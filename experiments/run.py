@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cells = grid_cells(grid, root)
         jobs = chosen_jobs(cells, options.only, options.shard)
         require(options.workers >= 0, f"--workers is {options.workers}: it has to be 0 or more")
+        for name, folder in (("root", root), ("results", Path(options.results))):
+            require(folder.is_dir() or not folder.exists(), f"--{name} is {folder}: it has to be a folder")
         with _terminable():
             return Runner(grid, cells, jobs, Path(options.results)).run(options.workers)
     except InputError as error:

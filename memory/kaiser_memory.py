@@ -169,6 +169,8 @@ class KaiserMemory(nn.Module):
 
     @torch.no_grad()
     def _update(self, unit: Tensor, label: Tensor, similarity: Tensor, generator: torch.Generator | None) -> None:
+        if len(unit) == 0:
+            return
         slot, nearest = _nearest(similarity)
         right = (nearest > float("-inf")) & (self.values[slot] == label)
         self.ages += 1

@@ -20,8 +20,9 @@ def find_codebook(sizes: list[int], bits: int, spread: int, separation: int, gen
     """
     starts = max(3, min(STARTS, 50_000 // (sum(sizes) * bits)))
     for start in range(starts):
-        offsets = _offsets(bits, spread, start % 3, generator)
-        packed = start % 2 == 1  # close clusters leave room for more, scattered ones are more various
+        # Scattered codes are tried first, being the more various; dense clusters, densely packed, hold more of them.
+        packed, balls = start % 2 == 1, start // 2 % 2 == 1
+        offsets = _offsets(bits, spread, balls, generator)
         found = _search(sizes, spread, separation, _words(bits, generator), offsets, packed)
         if len(found):
             return found
@@ -40,10 +41,10 @@ def _words(bits: int, generator: torch.Generator) -> Tensor:
     return torch.randint(2, (WORDS, bits), generator=generator).float()
 
 
-def _offsets(bits: int, spread: int, order: int, generator: torch.Generator) -> Tensor:
-    """What may lead from a cluster's first word to its others, `[P, K]`: up to `spread` bits, none first.
+def _offsets(bits: int, spread: int, balls: bool, generator: torch.Generator) -> Tensor:
+    """What may lead from a cluster's first word to its others, `[P, K]`: up to `spread` bits; none is first.
 
-    Orders: 0 random, 1 near ones first (a ball), 2 as numbers (the first bits alone: a cube).
+    The order is random, where `balls` is true with few bits before many.
     """
     if bits <= LISTED_BITS:
         words = to_bits(torch.arange(2**bits), bits)
@@ -53,8 +54,7 @@ def _offsets(bits: int, spread: int, order: int, generator: torch.Generator) -> 
         words = torch.cat([torch.zeros(1, bits), words]).unique(dim=0)
     weight = words.sum(dim=1)
     words, weight = words[weight <= spread], weight[weight <= spread]
-    luck = torch.rand(len(words), generator=generator)
-    rank = (luck.double(), (weight + luck).double(), words.double() @ 2.0 ** torch.arange(bits).double())[order]
+    rank = torch.rand(len(words), generator=generator) + (weight if balls else 0)
     return words[rank.masked_fill(weight == 0, -1.0).argsort()]
 
 

@@ -159,6 +159,7 @@ def test_no_worker_writes_the_rows_that_there_are(
         (["--only", "nothing"], "--only is 'nothing'"),
         (["--workers", "-1"], "--workers is -1"),
         (["--workers", "two"], "invalid int value: 'two'"),
+        (["--results", CONFIG], "it has to be a folder"),
         (["--nosuch"], "unrecognized arguments: --nosuch"),
     ],
     ids=str,

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from errors import InputError
-from memory import fuzzy_memory
 from memory.episodic_memory import Recall
+from memory.fuzzy_c_means import fuzzy_c_means
 from memory.fuzzy_memory import FuzzyMemory
 from tests.memory import fuzzy_oracle
 from tests.memory.memory_oracle import DEVICES, similarity
@@ -17,6 +17,7 @@ from tests.memory.memory_oracle import DEVICES, similarity
 CAPACITY, KEY, VALUE, BATCH, CLUSTERS = 8, 5, 3, 4, 3
 
 Written = list[tuple[Tensor, Tensor, Tensor]]
+Held = list[tuple[list[float], list[float], int]]  # keys, values and labels of one environment
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
@@ -51,10 +52,7 @@ def unit(vector: list[float]) -> list[float]:
 
 
 def read_slowly(
-    memory: FuzzyMemory,
-    held: list[tuple[list[float], list[float], int]],
-    centres: list[list[float]],
-    query: list[float],
+    memory: FuzzyMemory, held: Held, centres: list[list[float]], query: list[float]
 ) -> tuple[list[float], int, float, int]:
     """What one environment recalls, from the definition, given the centres."""
     place = unit if memory.kernel == "cosine" else list
@@ -198,13 +196,12 @@ def test_the_order_of_reads_and_global_randomness_do_not_matter() -> None:
 
 def test_clusters_are_looked_for_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    real = fuzzy_memory.fuzzy_c_means
 
     def counted(*args: Any, **options: Any) -> Any:
         calls.append(1)
-        return real(*args, **options)
+        return fuzzy_c_means(*args, **options)
 
-    monkeypatch.setattr(fuzzy_memory, "fuzzy_c_means", counted)
+    monkeypatch.setattr("memory.fuzzy_memory.fuzzy_c_means", counted)
     memory = build()
     memory.read(draw(BATCH, KEY))
     assert len(calls) == 0

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from errors import InputError
 from tasks.barcode_bandit import BarcodeBandit, fixed_barcodes
-from tasks.barcode_noise import NOISE_KINDS
+from tasks.barcode_noise import NOISE_KINDS, flip_bits
 from tasks.blocks import BlockSpec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,6 +145,14 @@ def test_noise_changes_so_many_bits_of_the_cues_and_nothing_else(kind: str, opti
         assert ((flipped == round(10 * noise)) | put_back).all()
         assert put_back.float().mean() < 0.1
         assert noisy.cues.any(dim=-1).all()
+
+
+@pytest.mark.parametrize("kind", NOISE_KINDS)
+def test_noise_has_a_stream_of_its_own(kind: str) -> None:
+    clean, noisy = (BarcodeBandit(noise=noise, noise_kind=kind).draw_block(4, seed=6) for noise in (0.0, 0.3))
+    state = np.random.SeedSequence([6, 3]).generate_state(1, np.uint64)[0]
+    generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
+    assert torch.equal(noisy.cues, flip_bits(clean.cues, 0.3, kind, generator))
 
 
 def test_noise_below_half_a_bit_and_no_noise_are_the_same() -> None:

@@ -84,6 +84,12 @@ def test_every_pair_of_neighbours_is_equally_likely() -> None:
     assert all(abs(count - 500) < 5 * 500**0.5 for count in counts.values())
 
 
+def test_no_code_is_zero_where_chance_would_have_it_so() -> None:
+    # Inverted by any mask of 13 bits, 200 codes would meet themselves in one of 41 rows.
+    drawn = draw(2000, 200, 13, ClusterRule(1, 13, 14))
+    assert drawn.any(dim=2).all()
+
+
 @pytest.mark.parametrize("bits", [8, 13])
 def test_which_codes_share_a_cluster_is_drawn(bits: int) -> None:
     rule = ClusterRule(2, 2, 4)

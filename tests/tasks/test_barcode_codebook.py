@@ -74,6 +74,9 @@ def test_what_can_be_is_found_and_nothing_else() -> None:
         ([4] * 10, 10, 2, 4),
         ([4, 3, 3], 10, 2, 6),
         ([11, 11], 10, 2, 4),  # two whole balls of radius 1
+        ([10, 10], 10, 4, 8),  # dense clusters
+        ([1] * 10, 10, 4, 5),  # densely packed ones
+        ([8] * 5, 10, 2, 4),  # scattered ones
         ([20], 10, 3, 4),  # the largest set of diameter 3 (Kleitman 1966)
         ([2] * 5, 20, 2, 8),
         ([10] * 10, 40, 6, 10),

@@ -114,6 +114,12 @@ def test_of_a_code_of_ones_that_is_flipped_as_a_whole_any_one_comes_back() -> No
     assert (noisy.sum(dim=0) - 1000).abs().max() < 5 * 750**0.5
 
 
+def test_the_bit_that_was_drawn_last_comes_back() -> None:
+    noisy = flip_bits(torch.ones(300, 6), 1.0, "left", generator())
+    assert not noisy[:, :3].any()
+    assert (noisy[:, 3:].sum(dim=1) == 1).all()
+
+
 def test_no_noise_and_all_noise() -> None:
     codes = random_codes(30, 8)
     codes[:, 1] = 0
