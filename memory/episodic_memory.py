@@ -73,8 +73,8 @@ class EpisodicMemory(nn.Module):
     labels: Tensor  # [B, N] long, EMPTY where the slot is free
     written: Tensor  # [B, N] long, the time of the slot's last write, from 1; 0 where free
     used: Tensor  # [B, N] long, the time of the slot's last read or write, from 1; 0 where free
-    counts: Tensor  # [B, N] long, writes to the slot since it was taken; kept by stacks
-    returns: Tensor  # [B, N] highest return of the slot's episodes; kept by stacks
+    counts: Tensor  # [B, N] long, writes to the slot since it was taken; kept for the rules that are not `latest`
+    returns: Tensor  # [B, N] highest return of the slot's episodes; kept for the rule `best_return`
     clock: Tensor  # [B] long, writes made so far
     uses: Tensor  # [] long, reads and writes made so far
 
@@ -179,12 +179,16 @@ class EpisodicMemory(nn.Module):
         """
         require(batch_size >= 0, f"batch_size is {batch_size}: it has to be 0 or more")
         if batch_size != self.batch_size:
-            for name, buffer in self._empty_buffers(batch_size, self.keys.device).items():
-                setattr(self, name, buffer)
+            self._allocate(batch_size)
             return
         for buffer in self.buffers():
             buffer.zero_()
         self.labels.fill_(EMPTY)
+
+    def _allocate(self, batch: int) -> None:
+        kind = self.keys.dtype
+        for name, buffer in self._empty_buffers(batch, self.keys.device).items():
+            setattr(self, name, buffer.to(kind) if buffer.is_floating_point() else buffer)
 
     @torch.no_grad()
     def write(self, key: Tensor, value: Tensor, label: Tensor | None = None, returns: Tensor | None = None) -> None:
@@ -199,6 +203,8 @@ class EpisodicMemory(nn.Module):
         Raises:
             InputError: no label where stacks are found by label, no returns where a rule wants them.
         """
+        if returns is None and self._wants_returns:
+            raise InputError("returns is None: the update best_return has to know what each episode earned")
         if self.organisation == "append":
             slot = (self.clock % self.capacity).unsqueeze(1)
         else:
@@ -212,11 +218,15 @@ class EpisodicMemory(nn.Module):
         self.labels.scatter_(1, slot, slot if label is None else label.unsqueeze(1))
         self.written.scatter_(1, slot, self.clock.unsqueeze(1))
 
+    @property
+    def _wants_returns(self) -> bool:
+        return "best_return" in (self.key_update, self.value_update)
+
     def _stack_for(self, key: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
         """The slot `[B, 1]` of a write, and `[B, 1]` bool whether it holds this stack already."""
         if self.match_above is not None:
             match, nearest = newest_nearest(self.similarity(key), self.written, 1)
-            known = nearest >= _just_under(self.match_above)
+            known = (nearest >= _just_under(self.match_above)) & nearest.isfinite()
             return torch.where(known, match, self.used.argmin(dim=1, keepdim=True)), known
         if label is None:
             raise InputError(
@@ -238,9 +248,7 @@ class EpisodicMemory(nn.Module):
         count = self.counts.gather(1, slot) * known + 1
         self.counts.scatter_(1, slot, count)
         better = known
-        if "best_return" in (self.key_update, self.value_update):
-            if returns is None:
-                raise InputError("returns is None: the update best_return has to know what each episode earned")
+        if returns is not None and self._wants_returns:
             earned, best = returns.to(self.returns).unsqueeze(1), self.returns.gather(1, slot)
             better = earned >= best
             self.returns.scatter_(1, slot, torch.where(known & ~better, best, earned))
@@ -307,8 +315,7 @@ class EpisodicMemory(nn.Module):
         # A memory is saved with whatever batch it was reset for; take that batch over before loading.
         saved = state_dict.get(prefix + "keys")
         if isinstance(saved, Tensor) and saved.dim() == 3 and saved.shape[0] != self.batch_size:
-            for name, buffer in self._empty_buffers(saved.shape[0], self.keys.device).items():
-                setattr(self, name, buffer)
+            self._allocate(saved.shape[0])
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def extra_repr(self) -> str:

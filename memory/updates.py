@@ -38,5 +38,7 @@ def update_value(rule: str, stored: Tensor, new: Tensor, meeting: Meeting, rate:
         return new
     if rule == "best_return":
         return torch.where(meeting.known & ~meeting.better, stored, new)
-    weight: Tensor | float = {"average": 0.5, "ema": rate}[rule] if rule != "mean" else 1.0 / meeting.writes
+    weight: Tensor | float = (
+        {"average": 0.5, "ema": rate}[rule] if rule != "mean" else 1.0 / meeting.writes.to(stored.dtype)
+    )
     return torch.where(meeting.known, stored + weight * (new - stored), new)

@@ -119,7 +119,7 @@ class EpisodicLSTMCell(nn.Module):
         return gates.chunk(self.gates, dim=-1)[3] if self.reinstatement else None
 
     def replay(self, joint: Tensor, cells: Tensor, gates: Tensor, recalled: Tensor | None) -> Tensor:
-        """Hidden states of an episode that was played by `begin_` and `finish_` with these very weights, with their gradient.
+        """Hidden states, with their gradient, of an episode played by `begin_` and `finish_` with these very weights.
 
         Nothing is computed again: what the episode left behind is all that backpropagation needs.
 

@@ -3,6 +3,7 @@
 import torch
 import torchmetrics
 from torch import Tensor
+from torchmetrics.utilities import dim_zero_cat
 
 from tasks.blocks import BlockSpec
 from tasks.rollout import Trajectory
@@ -89,7 +90,7 @@ class BanditStatistics(torchmetrics.Metric):
         """Similarity and kind (WRONG, RIGHT, NOTHING) of some reads, `[M]` each; none where the memory was empty."""
         if not len(self.similarities):
             return torch.empty(0), torch.empty(0, dtype=torch.long)
-        similarity, kind = torch.cat(list(self.similarities)), torch.cat(list(self.kinds))
+        similarity, kind = dim_zero_cat(self.similarities), dim_zero_cat(self.kinds)
         found = similarity.isfinite()
         return similarity[found], kind[found]
 
