@@ -79,6 +79,8 @@ def fuzzy_c_means(
     depend on the others. A centre to which no point belongs at all goes to the mean of all points; clouds
     with fewer distinct points than clusters get centres that coincide.
 
+    Differs from the book: it is the centres, not the memberships, that have to stand still.
+
     The start is k-means++ (Arthur and Vassilvitskii 2007); the same random numbers serve every cloud, so that its
     start depends on its points alone.
 

@@ -13,9 +13,6 @@ from memory.fuzzy_c_means import check_fuzziness, fuzzy_c_means, memberships
 from memory.kernels import KERNELS
 from memory.neighbours import TIE
 
-#: Weight of a memory in a cluster to which none belongs: that cluster's value is then the mean of all.
-NEXT_TO_NOTHING = 1e-30
-
 
 class FuzzyMemory(EpisodicMemory):
     """Keeps every write like `append`, and recalls mixtures of fuzzy clusters of what it holds.
@@ -103,17 +100,16 @@ class FuzzyMemory(EpisodicMemory):
         """Bring the clusters up to date, in new tensors: a gradient may still need the former ones."""
         if not self._outdated:
             return
-        occupied = self.occupied
         found = fuzzy_c_means(
             self._placed(self.keys),
             self.clusters,
             self.fuzziness,
-            mask=occupied,
+            mask=self.occupied,
             tolerance=self.tolerance,
             max_iterations=self.max_iterations,
         )
-        weights = found.memberships.transpose(1, 2).pow(self.fuzziness) + NEXT_TO_NOTHING * occupied.unsqueeze(1)
-        total = weights.sum(dim=2, keepdim=True).clamp_min(NEXT_TO_NOTHING)
+        weights = found.memberships.transpose(1, 2).pow(self.fuzziness)
+        total = weights.sum(dim=2, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)  # where nothing is stored
         self.cluster_centres = found.centres
         self.cluster_values = weights @ self.values / total
         self.cluster_labels = _heaviest_labels(self.labels, weights)
@@ -134,8 +130,7 @@ class FuzzyMemory(EpisodicMemory):
         centres, query = self.centres, self._placed(query)
         belonging = memberships(query.unsqueeze(1), centres, self.fuzziness)  # [B, 1, C]
         with torch.no_grad():
-            most = belonging.amax(dim=2) - TIE  # the first among clusters that coincide
-            cluster = (belonging.squeeze(1) >= most).long().argmax(dim=1, keepdim=True)
+            cluster = belonging.argmax(dim=2)  # [B, 1]
             similarity = self.similarity(query).gather(1, cluster)
             missing = similarity == float("-inf")
             if self.threshold is not None:
@@ -144,13 +139,9 @@ class FuzzyMemory(EpisodicMemory):
         value = (belonging @ self.cluster_values).squeeze(1) * ~missing
         return Recall(value, label.squeeze(1), similarity.squeeze(1), cluster.masked_fill(missing, EMPTY).squeeze(1))
 
-    def _save_to_state_dict(self, *args: Any) -> None:
-        self._cluster()
-        super()._save_to_state_dict(*args)
-
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args)
-        self._outdated = True
+        self._outdated = True  # the saved clusters may have been: they come out the same, or right
 
     def extra_repr(self) -> str:
         return (

@@ -213,7 +213,7 @@ class KaiserMemory(nn.Module):
         if self.age_noise > 0:
             device = age.device if generator is None else generator.device
             noise = torch.rand(self.memory_size, dtype=age.dtype, device=device, generator=generator)
-            age = age + self.age_noise * (2 * noise.to(age.device) - 1)
+            age = age + 2 * self.age_noise * noise.to(age.device)  # less the same age_noise for all
         age = age.masked_fill(~self.occupied, float("inf")).masked_fill(improved, float("-inf"))
         return age.argsort(descending=True, stable=True)
 

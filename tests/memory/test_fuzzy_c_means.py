@@ -140,11 +140,12 @@ def test_no_iteration_raises_the_objective(fuzziness: float) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_groups_far_apart_are_found_from_any_seed(device: str) -> None:
-    points = blobs(rows=2).to(device)
+    points = torch.cat([blobs(rows=2), torch.full((2, 40, 2), 5.0)], dim=1).to(device)
+    mask = (torch.arange(80, device=device) < 40).expand(2, -1)
     for seed in range(20):
         generator = torch.Generator(device).manual_seed(seed)
-        found = fuzzy_c_means(points, 4, 1.2, generator=generator)
-        group = found.memberships.argmax(dim=2).view(2, 4, 10)
+        found = fuzzy_c_means(points, 4, 1.2, mask=mask, generator=generator)
+        group = found.memberships[:, :40].argmax(dim=2).view(2, 4, 10)
         assert (group == group[..., :1]).all()
         assert all(len(set(row)) == 4 for row in group[..., 0].tolist())
 
@@ -187,6 +188,15 @@ def test_fewer_distinct_points_than_clusters(fuzziness: float, device: str) -> N
     assert (apart.amin(dim=1) < 1e-5).all()  # each centre lies on one of the two
     assert (apart.amin(dim=2) < 1e-5).all()  # and both are taken
     assert (found.iterations == 1).all()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_as_many_points_as_clusters_are_the_centres(device: str) -> None:
+    points = draw(BATCH, POINTS, SIZE).to(device)
+    mask = (torch.arange(POINTS, device=device) % 5 == 0).expand(BATCH, -1)  # four are there
+    found = fuzzy_c_means(points, CLUSTERS, mask=mask)
+    assert (found.iterations == 1).all()
+    assert_close(torch.cdist(points[:, ::5], found.centres).amin(dim=2), torch.zeros(BATCH, CLUSTERS), atol=1e-5)
 
 
 @pytest.mark.parametrize("device", DEVICES)

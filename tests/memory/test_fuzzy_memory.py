@@ -139,8 +139,11 @@ def test_a_read_near_a_group_gives_the_groups_mean(kernel: str, device: str) -> 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("threshold", [None, -0.5])
-def test_an_empty_memory_recalls_nothing(threshold: float | None, device: str) -> None:
+@pytest.mark.parametrize("loaded", [False, True], ids=["reset", "loaded"])
+def test_an_empty_memory_recalls_nothing(loaded: bool, threshold: float | None, device: str) -> None:
     memory = build(device, kernel="l2", threshold=threshold)
+    if loaded:
+        memory.load_state_dict(build(device).state_dict())
     recall = memory.read(torch.ones(BATCH, KEY, device=device))
     assert recall.value.tolist() == [[0.0] * VALUE] * BATCH
     assert recall.label.tolist() == recall.slot.tolist() == [-1] * BATCH
@@ -161,12 +164,14 @@ def test_what_is_below_the_threshold_is_not_recalled_but_its_similarity_is_told(
 
 @pytest.mark.parametrize(("kernel", "highest"), [("cosine", 1.0), ("l2", 0.0)])
 def test_the_highest_threshold_recalls_the_very_same_key(kernel: str, highest: float) -> None:
-    codes = torch.arange(1, 2**KEY)
-    keys = ((codes.unsqueeze(1) >> torch.arange(KEY)) & 1).float()
-    memory = build(batch=len(codes), kernel=kernel, threshold=highest)
-    memory.write(keys, torch.ones(len(codes), VALUE), codes)
-    assert memory.read(keys).label.tolist() == codes.tolist()
-    assert memory.read(keys.roll(1, dims=0)).label.tolist() == [-1] * len(codes)
+    # Long enough that the lengths of some keys round.
+    keys = torch.randint(0, 2, (200, 50), generator=torch.Generator().manual_seed(0)).float()
+    labels = torch.arange(200)
+    memory = FuzzyMemory(CAPACITY, 50, VALUE, clusters=CLUSTERS, kernel=kernel, threshold=highest)
+    memory.reset(200)
+    memory.write(keys, torch.ones(200, VALUE), labels)
+    assert memory.read(keys).label.tolist() == labels.tolist()
+    assert memory.read(keys.roll(1, dims=0)).label.tolist() == [-1] * 200
 
 
 def test_rows_are_independent() -> None:
@@ -211,6 +216,10 @@ def test_clusters_are_looked_for_when_they_are_needed(monkeypatch: pytest.Monkey
     memory.read(draw(BATCH, KEY))
     assert memory.centres.abs().sum() > 0
     assert len(calls) == 1
+    fill(memory, writes=1)
+    memory.reset(BATCH)
+    memory.read(draw(BATCH, KEY))
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -224,9 +233,8 @@ def test_state_dict_round_trip(read_before: bool, batch_before: int | None, devi
         saved.read(query)
     if batch_before is not None:
         loaded.reset(batch_before)
-    state = nn.ModuleDict({"memory": saved}).state_dict()
-    nn.ModuleDict({"memory": loaded}).load_state_dict(state)
-    assert torch.equal(state["memory.cluster_centres"], saved.centres)
+    nn.ModuleDict({"memory": loaded}).load_state_dict(nn.ModuleDict({"memory": saved}).state_dict())
+    assert torch.equal(saved.centres, loaded.centres)
     for name, buffer in saved.named_buffers():
         assert torch.equal(buffer, loaded.get_buffer(name)), name
     assert_same(saved.read(query), loaded.read(query))

@@ -232,6 +232,16 @@ def test_noise_decides_between_ages_and_comes_from_the_generator(device: str) ->
     assert outcomes == [filled(50.0, seed) for seed in range(20)]
 
 
+def test_noise_spares_what_was_right_and_what_is_free_goes_first() -> None:
+    for seed in range(20):
+        memory, generator = build(size=3, age_noise=1000.0), torch.Generator().manual_seed(seed)
+        memory.update(torch.eye(KEY)[:2], torch.tensor([0, 1]), generator)
+        memory.update(torch.eye(KEY)[[2]], torch.tensor([2]), generator)
+        assert memory.values.tolist() == [0, 1, 2]
+        memory.update(torch.eye(KEY)[[0, 2, 3]], torch.tensor([0, 2, 3]), generator)
+        assert memory.values.tolist() == [0, 3, 2]
+
+
 def test_without_noise_nothing_is_drawn() -> None:
     state = torch.random.get_rng_state()
     build().update(torch.eye(KEY)[:2], torch.tensor([0, 1]))
