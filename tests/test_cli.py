@@ -14,7 +14,7 @@ import torch
 from cli import main
 from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.episodic_agent import EpisodicAgent
-from networks.pretrained import load_embedder
+from networks.pretrained import load_embedder, read_checkpoint
 from tests.tiny import CONFIGS, tiny, tiny_autoencoder, tiny_bandit
 
 
@@ -95,6 +95,42 @@ def test_the_autoencoder_passes_its_embedding_on(autoencoder_run: Path) -> None:
         assert torch.equal(embedder.embed(drawings), module.embed(drawings))  # type: ignore[operator]
     assert not any(parameter.requires_grad for parameter in embedder.parameters())
     assert rows(autoencoder_run)[-1]["train/reconstruction_mse"]
+
+
+def test_a_test_may_choose_another_memory_and_other_data(agent_run: Path, tmp_path: Path) -> None:
+    best = ["--ckpt_path", str(agent_run / "checkpoints" / "best.ckpt"), "--run.root", str(tmp_path)]
+    others = {
+        "stack": ["--model.memory.organisation", "stack", "--model.memory.key_update", "mean", "--model.capacity", "3"],
+        "fuzzy": [*FUZZY, "--model.memory.clusters", "3"],
+        "noise": ["--data.evaluation_noise", "0.4", "--model.memory.threshold", "-1"],
+        "longer": ["--data.exposures", "5", "--data.pulls", "7"],
+        "urn": ["--data.order", "urn", "--data.vocabulary", "5"],
+    }
+    found = {}
+    for name, options in others.items():
+        assert main(["test", *best, "--run.version", name, *options]) == 0
+        found[name] = json.loads((tmp_path / "barcode_bandit" / name / "metrics.json").read_text())
+    assert found["stack"]["test/slots_in_use"] == 3
+    assert found["stack"]["test/recall_accuracy"] == 1
+    assert found["noise"]["test/recall_accuracy"] < 1
+    assert found["longer"]["test/slots_in_use"] == 15
+    assert "test/reward_exposure_05" in found["longer"]
+    config = (agent_run / "config.yaml").read_text()
+    assert "episodes: null" in config, "what the data decide has to stay open"
+
+
+def test_a_learned_query_is_trained_saved_and_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--model.memory.learned_query", "true", "--model.memory.neighbours", "2"]
+    options += ["--model.memory.threshold", "-1"]  # two equal keys alone would give no gradient
+    assert main(["fit", *tiny_bandit(tmp_path), *options]) == 0
+    best = tmp_path / "barcode_bandit" / "version_0" / "checkpoints" / "best.ckpt"
+    saved = read_checkpoint(best)["state_dict"]
+    assert [name for name in saved if name.startswith("memory.")] == ["memory.query_projection.weight"]
+    assert not torch.equal(saved["memory.query_projection.weight"], torch.eye(10))
+    assert main(["test", "--ckpt_path", str(best)]) == 0
+    capsys.readouterr()
+    assert main(["test", "--ckpt_path", str(best), "--model.memory.learned_query", "false"]) == 2
+    assert "holds an unknown memory.query_projection.weight" in one_error(capsys)
 
 
 def test_the_agent_loads_by_itself(agent_run: Path) -> None:
@@ -245,6 +281,9 @@ def test_every_config_parses_as_it_is(config: Path, capsys: pytest.CaptureFixtur
     assert "class_path" in capsys.readouterr().out
 
 
+FUZZY = ["--model.memory", "FuzzyMemory"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -256,6 +295,29 @@ def test_every_config_parses_as_it_is(config: Path, capsys: pytest.CaptureFixtur
         (["--model.discount", "1.5"], "discount is 1.5"),
         (["--model.memory.kernel", "dot"], "kernel is 'dot': it has to be one of cosine, l2, l1"),
         (["--model.memory.threshold", "3"], "threshold is 3.0"),
+        (["--model.memory.update", "newest"], "update is 'newest': it has to be one of latest, average, mean"),
+        (["--model.memory.organisation", "heap"], "organisation is 'heap': it has to be one of append, stack"),
+        (
+            ["--model.memory.key_update", "mean"],
+            "key_update is 'mean': organisation append never writes to a slot again",
+        ),
+        (["--model.memory.learned_query", "true"], "learned_query is true with neighbours 1"),
+        (["--model.memory.weighting", "even"], "weighting is 'even': it has to be one of softmax, inverse_distance"),
+        (["--model.key_source", "cue"], "key_source is 'cue': it has to be one of context, input, hidden, label, none"),
+        (["--model.stored_states", "all"], "stored_states is 'all': with key_source context"),
+        (["--model.capacity", "0"], "capacity is 0"),
+        ([*FUZZY, "--model.memory.clusters", "7"], "clusters is 7: it has to be at most the capacity, 6"),
+        ([*FUZZY, "--model.memory.fuzziness", "1"], "fuzziness is 1.0"),
+        ([*FUZZY, "--model.memory.kernel", "l1"], "kernel is 'l1': it has to be one of cosine, l2"),
+        (["--data.noise", "1.5"], "noise is 1.5: it has to lie between 0 and 1"),
+        (["--data.evaluation_noise", "-1"], "evaluation_noise is -1.0: it has to lie between 0 and 1"),
+        (["--data.noise_kind", "top"], "noise_kind is 'top': it has to be one of random, left, right, center"),
+        (["--data.clusters", "2", "--data.cluster_separation", "11"], "impossible Hamming separation"),
+        (["--data.clusters", "2", "--data.cluster_spread", "4"], "it has to exceed cluster_spread, 4"),
+        (["--data.vocabulary", "2"], "vocabulary is 2: it has to be at least the number of contexts, 3"),
+        (["--data.vocabulary", "2000"], "bits is 10: that gives 1023 barcodes"),
+        (["--data.order", "queue"], "order is 'queue': it has to be one of bag, urn"),
+        (["--data.concentration", "0"], "concentration is 0.0"),
         (["--model.actions", "7"], "model.actions is 7: the data's is 2"),
         (["--data.arms", "9"], "every arm can only be best for a context where arms <= contexts"),
         (["--data.environments", "0"], "environments is 0"),

@@ -26,7 +26,8 @@ def tiny_bandit(root: Path, config: str = "barcode_bandit", epochs: int = 2) -> 
         "test_blocks": 2,
     }
     data = [part for name, number in numbers.items() for part in (f"--data.{name}", str(number))]
-    return [*_common(root, config, epochs), *data]
+    few = ["--model.memory.clusters", "3"] if config == "barcode_bandit_fuzzy" else []
+    return [*_common(root, config, epochs), *data, *few]
 
 
 def tiny_autoencoder(root: Path, drawings: Path, config: str = "autoencoder", epochs: int = 2) -> list[str]:
