@@ -130,7 +130,8 @@ class EpisodicAgent(pl.LightningModule):
         self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]
         for name, size in self.trainer.datamodule.sizes.items():  # type: ignore[attr-defined]
             require(self.sizes.get(name, size) == size, f"model.{name} is {self.sizes.get(name)}: the data's is {size}")
-        statistics = BanditStatistics(self.task.exposures, self.task.pulls, self.task.episodes)
+        task, by_pull = self.task, self.memory is not None and self.keys.every_step
+        statistics = BanditStatistics(task.exposures, task.pulls, task.episodes, by_pull=by_pull)
         self.statistics = torch.nn.ModuleDict({"val": statistics, "test": statistics.clone()})
 
     def _contents(self) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ class BanditStatistics(torchmetrics.Metric):
         exposures: number of rows X; later exposures count into the last.
         pulls: number of columns T.
         episodes: episodes E in a block.
+        by_pull: whether the metrics tell the recall accuracy of each pull, for a memory that is read at every step.
     """
 
     full_state_update = False
@@ -37,9 +38,9 @@ class BanditStatistics(torchmetrics.Metric):
     kinds: list[Tensor]  # WRONG, RIGHT or NOTHING for each of them
     ideal: Tensor  # [] reward of the ideal observer on the same episodes
 
-    def __init__(self, exposures: int, pulls: int, episodes: int) -> None:
+    def __init__(self, exposures: int, pulls: int, episodes: int, *, by_pull: bool = False) -> None:
         super().__init__()
-        self.exposures, self.pulls = exposures, pulls
+        self.exposures, self.pulls, self.by_pull = exposures, pulls, by_pull
         for name in ("reward", "regret", "gate", "recalls", "right", "missed"):
             self.add_state(name, torch.zeros(exposures, pulls, dtype=torch.float64), dist_reduce_fx="sum")
         for name, rows in (("episodes", exposures), ("slots", episodes), ("slot_counts", episodes)):
@@ -103,6 +104,8 @@ class BanditStatistics(torchmetrics.Metric):
             metrics["ideal_fraction"] = reward.sum() / self.ideal
         if self.recalls[1:].sum() > 0:
             metrics["recall_accuracy"] = self.right[1:].sum() / self.recalls[1:].sum()
+            for t in range(self.pulls) if self.by_pull else ():
+                metrics[f"recall_accuracy_pull_{t + 1:02d}"] = self.right[1:, t].sum() / self.recalls[1:, t].sum()
         if self.recalls.sum() > 0:
             metrics["nothing_recalled"] = self.missed.sum() / self.recalls.sum()
         if self.slot_counts[-1] > 0:

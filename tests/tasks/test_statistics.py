@@ -173,6 +173,29 @@ def test_samples_are_reads_of_the_first_environments() -> None:
     assert [len(part) for part in nothing] == [0, 0]
 
 
+def test_recall_accuracy_of_each_pull() -> None:
+    episodes, spec = play()
+    changing = []
+    for e, (trajectory, gate) in enumerate(episodes):  # a wrong label at one pull of each episode
+        assert trajectory.recall is not None
+        label = trajectory.recall.label.clone()
+        label[e % TASK.pulls] = 99
+        changing.append((trajectory._replace(recall=trajectory.recall._replace(label=label)), gate))
+    statistics = BanditStatistics(TASK.exposures, TASK.pulls, TASK.episodes, by_pull=True)
+    right = defaultdict[int, list[bool]](list)
+    for e, (trajectory, gate) in enumerate(changing):
+        statistics.update(trajectory, spec, e, gate)
+        assert trajectory.recall is not None
+        for t in range(TASK.pulls):
+            for b in range(BATCH):
+                if spec.exposures[e, b] > 1:
+                    right[t].append(bool(trajectory.recall.label[t, b] == spec.labels[e, b]))
+    found = statistics.compute()
+    for t in range(TASK.pulls):
+        assert found[f"recall_accuracy_pull_0{t + 1}"].item() == pytest.approx(sum(right[t]) / len(right[t]))
+    assert len({found[f"recall_accuracy_pull_0{t + 1}"].item() for t in range(TASK.pulls)}) > 1
+
+
 def test_only_what_was_seen_is_told() -> None:
     names = collect(play(memory=False), exposures=5).compute().keys()
     assert names == {"reward", "regret"} | {f"{kind}_exposure_0{x}" for kind in ("reward", "regret") for x in (1, 2, 3)}
