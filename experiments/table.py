@@ -1,10 +1,11 @@
-"""Prints the table of a grid's results: `python -m experiments.table GRID.yaml [--results results]`."""
+"""Prints the table of a grid's results: `python -m experiments.table GRID.yaml [--results results] [--plain]`."""
 
 import argparse
 import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from errors import InputError, require
@@ -25,9 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = OneLineParser(prog="python -m experiments.table", description="Print the table of a grid in Markdown.")
     parser.add_argument("grid", type=Path, help="YAML file of the grid")
     parser.add_argument("--results", default="results", help="folder of its CSV (default %(default)s)")
+    parser.add_argument("--plain", action="store_true", help="without the differences to the baseline")
     try:
         options: argparse.Namespace = parser.parse_args(arguments)
         grid = read_grid(options.grid)
+        if options.plain:
+            grid = replace(grid, baseline=None)
         print(markdown_table(grid, read_rows(Path(options.results) / f"{grid.name}.csv")))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -104,7 +108,7 @@ def _cell(metric: str, values: Sequence[float], seeds: int, signed: bool = False
 def format_estimate(metric: str, estimate: Estimate, seeds: int, signed: bool = False) -> str:
     """`8.37 [8.35, 8.39]`; where there are fewer values than `seeds`, how many."""
     mean, low, high = (format_value(metric, value, signed) for value in estimate[:3])
-    told = mean if estimate.number == 1 else f"{mean} [{low}, {high}]"
+    told = mean if estimate.number == 1 else f"{mean} [{low.removesuffix(' %')}, {high.removesuffix(' %')}]"
     return told if estimate.number == seeds else f"{told} (n = {estimate.number})"
 
 
