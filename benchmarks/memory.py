@@ -43,6 +43,7 @@ from lightning_modules.episodic_agent import EpisodicAgent
 from memory.episodic_memory import EpisodicMemory
 from memory.fuzzy_c_means import fuzzy_c_means
 from memory.fuzzy_memory import FuzzyMemory
+from memory.kernels import inverse_norms
 from tasks.barcode_noise import flip_bits
 from tasks.barcodes import distinct_barcodes
 from tasks.blocks import BlockSpec, block_seed, seeded
@@ -201,7 +202,8 @@ def full_memory(setting: Setting, slots: int, key_size: int, organisation: str) 
     memory.reset(setting.environments)
     memory.keys.normal_()
     memory.keys.div_(torch.linalg.vector_norm(memory.keys, dim=-1, keepdim=True))
-    memory.key_norms.copy_(torch.linalg.vector_norm(memory.keys, dim=-1))
+    memory.key_scales.copy_(inverse_norms(memory.keys))
+    memory.vacancy.zero_()
     memory.values.normal_()
     memory.labels.copy_(torch.arange(slots))
     memory.written.copy_(memory.labels + 1)

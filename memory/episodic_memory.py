@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from errors import InputError, require, require_choice, require_fraction, require_positive
-from memory.kernels import KERNELS, RANGES
+from memory.kernels import KERNELS, RANGES, inverse_norms
 from memory.neighbours import TIE, newest_nearest
 from memory.updates import UPDATES, Meeting, update_key, update_value
 from memory.weights import WEIGHTINGS, neighbour_weights
@@ -68,9 +68,10 @@ class EpisodicMemory(nn.Module):
     """
 
     keys: Tensor  # [B, N, K]
-    key_norms: Tensor  # [B, N]
+    key_scales: Tensor  # [B, N] inverse lengths of the keys
     values: Tensor  # [B, N, V]
     labels: Tensor  # [B, N] long, EMPTY where the slot is free
+    vacancy: Tensor  # [B, N], added to similarities: `-inf` where the slot is free, else 0
     written: Tensor  # [B, N] long, the time of the slot's last write, from 1; 0 where free
     used: Tensor  # [B, N] long, the time of the slot's last read or write, from 1; 0 where free
     counts: Tensor  # [B, N] long, writes to the slot since it was taken; kept for the rules that are not `latest`
@@ -125,6 +126,7 @@ class EpisodicMemory(nn.Module):
             nn.init.eye_(self.query_projection.weight)
         for name, buffer in self._empty_buffers(0, torch.device("cpu")).items():
             self.register_buffer(name, buffer)
+        self._first_rows = torch.empty(0, 1, dtype=torch.long)
 
     def _check_updates(self, update: str) -> None:
         require_choice("update", update, UPDATES)
@@ -148,9 +150,10 @@ class EpisodicMemory(nn.Module):
         slots = (batch, self.capacity)
         return {
             "keys": torch.zeros(*slots, self.key_size, device=device),
-            "key_norms": torch.zeros(slots, device=device),
+            "key_scales": torch.zeros(slots, device=device),
             "values": torch.zeros(*slots, self.value_size, device=device),
             "labels": torch.full(slots, EMPTY, dtype=torch.long, device=device),
+            "vacancy": torch.full(slots, float("-inf"), device=device),
             "written": torch.zeros(slots, dtype=torch.long, device=device),
             "used": torch.zeros(slots, dtype=torch.long, device=device),
             "counts": torch.zeros(slots, dtype=torch.long, device=device),
@@ -184,6 +187,7 @@ class EpisodicMemory(nn.Module):
         for buffer in self.buffers():
             buffer.zero_()
         self.labels.fill_(EMPTY)
+        self.vacancy.fill_(float("-inf"))
 
     def _allocate(self, batch: int) -> None:
         kind = self.keys.dtype
@@ -214,7 +218,8 @@ class EpisodicMemory(nn.Module):
         row = self._rows(slot).squeeze(1)
         self.keys.view(-1, self.key_size).index_copy_(0, row, key)
         self.values.view(-1, self.value_size).index_copy_(0, row, value)
-        self.key_norms.scatter_(1, slot, torch.linalg.vector_norm(key, dim=-1, keepdim=True))
+        self.key_scales.scatter_(1, slot, inverse_norms(key).unsqueeze(1))
+        self.vacancy.scatter_(1, slot, 0.0)
         self.labels.scatter_(1, slot, slot if label is None else label.unsqueeze(1))
         self.written.scatter_(1, slot, self.clock.unsqueeze(1))
 
@@ -263,13 +268,14 @@ class EpisodicMemory(nn.Module):
 
     def _rows(self, slots: Tensor) -> Tensor:
         """Slots `[B, k]` numbered through all environments, `[B, k]`: rows of the flattened buffers."""
-        first = torch.arange(0, self.labels.numel(), self.capacity, device=slots.device)
-        return slots + first.unsqueeze(1)
+        if len(self._first_rows) != len(slots) or self._first_rows.device != slots.device:
+            rows = torch.arange(0, self.labels.numel(), self.capacity, device=slots.device)
+            self._first_rows = rows.unsqueeze(1)
+        return slots + self._first_rows
 
     def similarity(self, query: Tensor) -> Tensor:
         """Similarity of query `[B, K]` to every slot -> `[B, N]`; `-inf` where the slot is free."""
-        similarity = KERNELS[self.kernel](query, self.keys, self.key_norms)
-        return similarity.masked_fill_(self.written == 0, float("-inf"))
+        return KERNELS[self.kernel](query, self.keys, self.key_scales) + self.vacancy
 
     def read(self, query: Tensor) -> Recall:
         """Search by query `[B, K]`; see the class for what is recalled.
@@ -302,8 +308,8 @@ class EpisodicMemory(nn.Module):
         if query.requires_grad and torch.is_grad_enabled():
             # Once more, for the neighbours alone, from copies: a write may come before the gradient is asked for.
             keys = self.keys.view(-1, self.key_size).index_select(0, rows).view(*nearest.shape, -1)
-            norms = self.key_norms.view(-1).index_select(0, rows).view(nearest.shape)
-            nearest = KERNELS[self.kernel](query, keys, norms)
+            scales = self.key_scales.view(-1).index_select(0, rows).view(nearest.shape)
+            nearest = KERNELS[self.kernel](query, keys, scales)
         return neighbour_weights(nearest, recalled, self.weighting, kernel=self.kernel, temperature=self.temperature)
 
     def _touch(self, slots: Tensor, recalled: Tensor) -> None:

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize, pad
 from errors import require, require_choice, require_positive
 from memory.episodic_memory import EMPTY, EpisodicMemory, Recall
 from memory.fuzzy_c_means import check_fuzziness, fuzzy_c_means, memberships
-from memory.kernels import KERNELS
+from memory.kernels import KERNELS, inverse_norms
 from memory.neighbours import TIE
 
 
@@ -122,7 +122,7 @@ class FuzzyMemory(EpisodicMemory):
     def similarity(self, query: Tensor) -> Tensor:
         """Similarity of query `[B, K]` to every cluster's centre -> `[B, C]`; `-inf` where nothing is stored."""
         centres = self.centres
-        similarity = KERNELS[self.kernel](query, centres, torch.linalg.vector_norm(centres, dim=-1))
+        similarity = KERNELS[self.kernel](query, centres, inverse_norms(centres))
         return similarity.masked_fill((self.clock == 0).unsqueeze(1), float("-inf"))
 
     def read(self, query: Tensor) -> Recall:

@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from memory.kernels import KERNELS, RANGES
+from memory.kernels import KERNELS, RANGES, inverse_norms
 from tests.memory.memory_oracle import DEVICES, similarity
 
 NAMES = ("cosine", "l2", "l1")
 
 
 def kernel(name: str, query: Tensor, keys: Tensor) -> Tensor:
-    return KERNELS[name](query, keys, torch.linalg.vector_norm(keys, dim=-1))
+    return KERNELS[name](query, keys, inverse_norms(keys))
 
 
 def pair_by_pair(name: str, query: Tensor, keys: Tensor) -> Tensor:

@@ -157,7 +157,7 @@ def test_keys_average_from_the_second_write_on() -> None:
     assert torch.equal(memory.keys[0, 0], 3 * unit(0))
     put(memory, 5 * unit(1), 2.0, label=7)
     torch.testing.assert_close(memory.keys[0, 0], (unit(0) + unit(1)) * 0.5**0.5)
-    torch.testing.assert_close(memory.key_norms[0, 0], torch.tensor(1.0))
+    torch.testing.assert_close(memory.key_scales[0, 0], torch.tensor(1.0))
     assert stored_value(memory, 7) == 1.5
 
 
@@ -168,7 +168,7 @@ def test_best_return_keeps_the_best_and_the_newer_of_equals(device: str) -> None
     for count, earned in enumerate([-3.0, -5.0, -3.0, 0.0, -1.0, 2.0, 2.0, 1.0]):
         put(memory, (count + 1.0) * unit(0), float(count), label=7, returns=earned)
         held.append(stored_value(memory, 7))
-        assert memory.key_norms[0, 0] == held[-1] + 1  # the key goes along
+        assert memory.key_scales[0, 0] == 1 / torch.tensor(held[-1] + 1)  # the key goes along
     assert held == [0, 0, 2, 3, 3, 5, 6, 6]
     assert memory.returns[0, 0] == 2.0
 
