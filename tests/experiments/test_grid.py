@@ -6,6 +6,7 @@ import pytest
 from errors import InputError
 from experiments.grid import config_content, override_arguments, parse_grid, read_grid
 from tests.experiments.grids import CONFIG, grid, said
+from tests.tiny import PROJECT
 
 FILE = f"""
 config: {CONFIG}
@@ -130,3 +131,11 @@ def test_parts_may_be_shared_by_anchors(tmp_path: Path) -> None:
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         read_grid(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "experiments").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_grid_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    grid = read_grid(path)
+    assert len(grid.seeds) >= 5, "an interval wants seeds"
+    assert grid.baseline in grid.conditions
