@@ -4,6 +4,7 @@ import sys
 
 # Imported so that a config can name them by their short names.
 from callbacks.bandit_figures import BanditFigures
+from callbacks.encoder_figures import EncoderFigures
 from callbacks.memory_monitor import MemoryMonitor
 from callbacks.reconstructions import Reconstructions
 from datamodules.barcode_bandit import BarcodeBanditDataModule
@@ -12,6 +13,7 @@ from launcher.main import run
 from launcher.stage_cli import StageCLI
 from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.episodic_agent import EpisodicAgent
+from lightning_modules.omniglot_encoder import OmniglotEncoder
 from losses.schedules import CosineSchedule, LinearSchedule, WarmupCosineSchedule
 from memory.episodic_memory import EpisodicMemory
 from memory.fuzzy_memory import FuzzyMemory
@@ -20,6 +22,7 @@ __all__ = [
     "BanditFigures",
     "BarcodeBanditDataModule",
     "CosineSchedule",
+    "EncoderFigures",
     "EpisodicAgent",
     "EpisodicMemory",
     "FuzzyMemory",
@@ -27,6 +30,7 @@ __all__ = [
     "MemoryMonitor",
     "OmniglotAutoencoder",
     "OmniglotDataModule",
+    "OmniglotEncoder",
     "Reconstructions",
     "WarmupCosineSchedule",
 ]

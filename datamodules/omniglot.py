@@ -1,8 +1,7 @@
-"""Omniglot's drawings in batches, with whole alphabets held out for validation and for the test."""
+"""Omniglot's drawings in batches: two protocols, quarter turns as classes of their own, batches by class."""
 
-import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,16 +10,30 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
+from datamodules.class_batches import ClassBatches, EpisodeBatches
 from datamodules.omniglot_files import (
     OFFICIAL,
+    Counts,
     OmniglotPart,
     find_omniglot,
+    join_parts,
+    list_classes,
     load_part,
     require_image_size,
     select_classes,
 )
+from datamodules.omniglot_protocols import (
+    PROTOCOLS,
+    ClassSplit,
+    first_classes,
+    lake_split,
+    vinyals_split,
+    within_alphabets,
+)
 from datamodules.sampling import EpochShuffle, ShardedIndices
-from errors import require, require_positive
+from errors import require, require_choice, require_positive
+
+TURNS = 4  # quarter turns of a drawing
 
 
 class DrawingBatch(NamedTuple):
@@ -31,39 +44,79 @@ class DrawingBatch(NamedTuple):
 
 
 class DrawingDataset(Dataset[DrawingBatch]):
-    """Cuts whole batches out of a part: an item is the batch of the drawings with the given indices."""
+    """Cuts whole batches out of a part: an item is the batch of the drawings with the given indices.
 
-    def __init__(self, part: OmniglotPart) -> None:
-        self.part = part
+    Args:
+        part: N drawings.
+        rotations: each drawing counts four times: index `4 * drawing + turns` is the drawing after so many quarter
+            turns against the clock, of class `4 * class + turns`.
+    """
+
+    def __init__(self, part: OmniglotPart, rotations: bool = False) -> None:
+        self.part, self.rotations = part, rotations
 
     def __len__(self) -> int:
-        return len(self.part.labels)
+        return len(self.part.labels) * (TURNS if self.rotations else 1)
+
+    @property
+    def labels(self) -> Tensor:
+        """Class of every index, `[len(self)]` long."""
+        labels = self.part.labels
+        if not self.rotations:
+            return labels
+        return (labels.unsqueeze(1) * TURNS + torch.arange(TURNS)).flatten()
 
     def __getitem__(self, indices: Tensor | Sequence[int] | int) -> DrawingBatch:
         rows = torch.as_tensor(indices).reshape(-1)  # a single index is a batch of one
-        images = self.part.images[rows].unsqueeze(1).float().div_(255)
-        return DrawingBatch(images, self.part.labels[rows])
+        if not self.rotations:
+            return DrawingBatch(_as_floats(self.part.images[rows]), self.part.labels[rows])
+        drawings, turns = rows // TURNS, rows % TURNS
+        images = turned(self.part.images[drawings], turns)
+        return DrawingBatch(_as_floats(images), self.part.labels[drawings] * TURNS + turns)
+
+
+def _as_floats(images: Tensor) -> Tensor:
+    return images.unsqueeze(1).float().div_(255)
+
+
+def turned(images: Tensor, turns: Tensor) -> Tensor:
+    """Drawings `[..., S, S]` after `turns` quarter turns each against the clock, `[...]` long from 0 to 3."""
+    result = images.clone()
+    for turn in range(1, TURNS):
+        chosen = turns == turn
+        result[chosen] = torch.rot90(images[chosen], turn, dims=(-2, -1))
+    return result
 
 
 class OmniglotDataModule(pl.LightningDataModule):
-    """Training and validation on the background alphabets, test and prediction on the evaluation alphabets.
+    """Omniglot for training, validation and test; predictions are made on the test's drawings.
 
-    Which alphabets and classes are held out depends on `split_seed` alone, never on the run's seed. After
-    `setup`, `train`, `val` and `test` are `OmniglotPart`s that share no class; labels count from 0 in each.
+    `lake` trains and validates on the background alphabets, tests on the evaluation alphabets; `vinyals` shares out
+    the characters of all alphabets. Which classes are held out depends on `split_seed` alone, never on the run's
+    seed. After `setup`, `train`, `val` and `test` are `OmniglotPart`s that share no class; labels count from 0 in
+    each.
 
     Args:
         root: folder that holds `omniglot-py/`; None looks under OMNIGLOT_ROOT, in `data`, else downloads.
         image_size: side S of the drawings in pixels, 28 to 105; smaller than 105 is an area average.
         batch_size: drawings B in a batch of one process.
-        validation_alphabets: background alphabets that are held out whole for validation.
+        validation_alphabets: background alphabets that `lake` holds out whole for validation.
         classes: train on this many of the training classes, the same first ones for each number; None
             takes all.
-        split_seed: of the choice of validation alphabets and training classes.
+        split_seed: of the choice of what is held out and of the training classes.
         cache_dir: folder of the decoded drawings; None takes the user's cache folder.
         check_counts: whether to insist on the official numbers of alphabets, classes and drawings.
+        protocol: `lake` or `vinyals`.
+        validation_classes: characters that `vinyals` holds out for validation; None takes a twelfth, 100 of 1,200.
+        alphabets: train on these alone, out of those that are not held out; None takes all.
+        rotations: train on all four quarter turns of every drawing as classes of their own: labels
+            `4 * class + turns`, and four times as many batches an epoch.
+        per_class: make training batches of `batch_size / per_class` classes with so many drawings each; None shuffles.
+        shots: make episodes of these batches: this many drawings of each class come first, the support.
 
     Raises:
-        InputError: a number out of its range; no data set, or one that is damaged or incomplete.
+        InputError: a number out of its range, an unknown protocol or alphabet; no data set, or one that is damaged
+            or incomplete.
     """
 
     train: OmniglotPart
@@ -80,21 +133,47 @@ class OmniglotDataModule(pl.LightningDataModule):
         split_seed: int = 0,
         cache_dir: str | None = None,
         check_counts: bool = True,
+        protocol: str = "lake",
+        validation_classes: int | None = None,
+        alphabets: list[str] | None = None,
+        rotations: bool = False,
+        per_class: int | None = None,
+        shots: int | None = None,
     ) -> None:
         super().__init__()
+        given = {"classes": classes, "validation_classes": validation_classes, "per_class": per_class, "shots": shots}
         require_positive(batch_size=batch_size, validation_alphabets=validation_alphabets)
+        require_positive(**{name: number for name, number in given.items() if number is not None})
         require_image_size(image_size)
-        if classes is not None:
-            require_positive(classes=classes)
-        self.save_hyperparameters()
+        require_choice("protocol", protocol, PROTOCOLS)
+        require(
+            validation_classes is None or protocol == "vinyals",
+            f"validation_classes is {validation_classes}: it has to be null, {protocol} goes by validation_alphabets",
+        )
+        _require_class_batches(batch_size, per_class, shots)
+        # Lightning refuses a model whose hyperparameter of the same name differs: models count rotated classes too.
+        self.save_hyperparameters(ignore=["classes"])
         self.root, self.image_size, self.batch_size = root, image_size, batch_size
         self.validation_alphabets, self.classes, self.split_seed = validation_alphabets, classes, split_seed
         self.cache_dir, self.check_counts = cache_dir, check_counts
+        self.protocol, self.validation_classes, self.alphabets = protocol, validation_classes, alphabets
+        self.rotations, self.per_class, self.shots = rotations, per_class, shots
 
     @property
     def sizes(self) -> dict[str, int]:
         """What a model has to know of the data: filled into its arguments of the same name."""
-        return {"image_size": self.image_size}
+        return {"image_size": self.image_size, "classes": self.train_classes}
+
+    @property
+    def train_classes(self) -> int:
+        """Number of classes in the training batches' labels; before `setup` it finds the data set and lists it."""
+        if hasattr(self, "train"):
+            characters = len(self.train.class_names)
+        else:
+            root = find_omniglot(self.root)
+            background, evaluation = (list_classes(root, part, expected=self._expected) for part in OFFICIAL)
+            characters = len(self._split(background, evaluation).train)
+        return characters * (TURNS if self.rotations else 1)
 
     def prepare_data(self) -> None:
         """Find or download the data set and decode it into the cache; Lightning lets one process do this."""
@@ -107,19 +186,44 @@ class OmniglotDataModule(pl.LightningDataModule):
         if hasattr(self, "test"):
             return
         root = find_omniglot(self.root)
-        background, evaluation = (self._load(root, part) for part in ("background", "evaluation"))
-        self.train, self.val = split_background(background, self.validation_alphabets, self.split_seed)
+        background, evaluation = (self._load(root, part) for part in OFFICIAL)
+        chosen = self._split(background.class_names, evaluation.class_names)
+        everything = join_parts(background, evaluation)
+        self.train, self.val, self.test = (select_classes(everything, classes) for classes in chosen)
+
+    def _split(self, background: Sequence[str], evaluation: Sequence[str]) -> ClassSplit:
+        """Which of the classes, those of the background first, are trained on, validated on and tested on."""
+        names = [*background, *evaluation]
+        if self.protocol == "lake":
+            split = lake_split(background, evaluation, self.validation_alphabets, self.split_seed)
+        else:
+            split = vinyals_split(names, self.validation_classes, self.split_seed)
+        train = split.train
+        if self.alphabets is not None:
+            train = within_alphabets(train, names, self.alphabets)
         if self.classes is not None:
-            self.train = first_classes(self.train, self.classes, self.split_seed)
-        self.test = evaluation
+            train = first_classes(train, names, self.classes, self.split_seed)
+        return split._replace(train=train)
+
+    @property
+    def _expected(self) -> Mapping[str, Counts]:
+        return OFFICIAL if self.check_counts else {}
 
     def _load(self, root: Path, part: str) -> OmniglotPart:
-        expected = OFFICIAL if self.check_counts else {}
-        return load_part(root, part, self.image_size, cache_dir=self.cache_dir, expected=expected)
+        return load_part(root, part, self.image_size, cache_dir=self.cache_dir, expected=self._expected)
 
     def train_dataloader(self) -> DataLoader[DrawingBatch]:
+        dataset = DrawingDataset(self.train, self.rotations)
+        return _loader(dataset, self._training_order(dataset.labels))
+
+    def _training_order(self, labels: Tensor) -> Sampler[Tensor]:
         seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
-        return _loader(self.train, EpochShuffle(len(self.train.labels), self.batch_size, seed))
+        if self.per_class is None:
+            return EpochShuffle(len(labels), self.batch_size, seed)
+        ways = self.batch_size // self.per_class
+        if self.shots is None:
+            return ClassBatches(labels, ways, self.per_class, seed)
+        return EpisodeBatches(labels, ways, self.shots, self.per_class - self.shots, seed)
 
     def val_dataloader(self) -> DataLoader[DrawingBatch]:
         return self._in_order(self.val)
@@ -132,50 +236,24 @@ class OmniglotDataModule(pl.LightningDataModule):
 
     def _in_order(self, part: OmniglotPart) -> DataLoader[DrawingBatch]:
         indices = ShardedIndices(len(part.labels))
-        return _loader(part, BatchSampler(indices, self.batch_size, drop_last=False))
+        return _loader(DrawingDataset(part), BatchSampler(indices, self.batch_size, drop_last=False))
 
 
-def split_background(
-    background: OmniglotPart, validation_alphabets: int, seed: int
-) -> tuple[OmniglotPart, OmniglotPart]:
-    """Training and validation parts: the latter gets whole alphabets, drawn by the seed.
-
-    Raises:
-        InputError: no alphabet would be left to train on.
-    """
-    names = background.alphabet_names
+def _require_class_batches(batch_size: int, per_class: int | None, shots: int | None) -> None:
+    """Raise `InputError` unless batches can be made of whole classes, and episodes of these."""
+    if per_class is None:
+        require(shots is None, f"shots is {shots}: episodes need per_class as well, the drawings of each class")
+        return
     require(
-        0 < validation_alphabets < len(names),
-        f"validation_alphabets is {validation_alphabets}: it has to lie between 1 and {len(names) - 1}: "
-        f"there are {len(names)} background alphabets",
+        batch_size % per_class == 0, f"batch_size is {batch_size}: it has to be a multiple of per_class, {per_class}"
     )
-    held_out = set(_permuted(names, seed)[:validation_alphabets])
-    owner = [names[alphabet] in held_out for alphabet in background.alphabets.tolist()]
-    train, val = ([c for c, held in enumerate(owner) if held is wanted] for wanted in (False, True))
-    return select_classes(background, train), select_classes(background, val)
-
-
-def first_classes(part: OmniglotPart, count: int, seed: int) -> OmniglotPart:
-    """The first `count` classes of a permutation by the seed: a larger number adds to a smaller one's.
-
-    Raises:
-        InputError: there are fewer.
-    """
-    names = part.class_names
     require(
-        0 < count <= len(names),
-        f"classes is {count}: it has to lie between 1 and {len(names)}, the number of training classes",
+        shots is None or shots < per_class,
+        f"shots is {shots}: it has to be smaller than per_class, {per_class}, so that queries are left",
     )
-    chosen = set(_permuted(names, seed)[:count])
-    return select_classes(part, [index for index, name in enumerate(names) if name in chosen])
 
 
-def _permuted(names: Sequence[str], seed: int) -> list[str]:
-    # By hash: random generators may change their streams from one release to the next, and a split must not.
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
-
-
-def _loader(part: OmniglotPart, sampler: Sampler[Tensor] | Sampler[list[int]]) -> DataLoader[DrawingBatch]:
+def _loader(dataset: DrawingDataset, sampler: Sampler[Tensor] | Sampler[list[int]]) -> DataLoader[DrawingBatch]:
     # The sampler yields whole batches of indices. Cutting them from memory takes less than handing them over
     # from a worker process would.
-    return DataLoader(DrawingDataset(part), batch_size=None, sampler=sampler)
+    return DataLoader(dataset, batch_size=None, sampler=sampler)

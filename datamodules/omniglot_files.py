@@ -192,13 +192,30 @@ def load_part(
     """
     require_choice("part", part, PARTS)
     require_image_size(image_size)
+    source, members = _checked(root, part, expected)
+    images = _images(source, members, image_size, _cache_folder(cache_dir))
+    return _assemble(images, members)
+
+
+def list_classes(root: Path, part: str, *, expected: Mapping[str, Counts] = OFFICIAL) -> list[str]:
+    """Names of the part's classes, sorted, without decoding a drawing.
+
+    Raises:
+        InputError: a part that is missing, damaged, or does not hold what is expected.
+    """
+    _, members = _checked(root, part, expected)
+    return list(dict.fromkeys(member.class_name for member in members))
+
+
+def _checked(root: Path, part: str, expected: Mapping[str, Counts]) -> tuple[Path, list[Member]]:
+    """Where a part lies, and its drawings."""
+    require_choice("part", part, PARTS)
     source = _source(root, part)
     if source is None:
         raise InputError(f"no images_{part}.zip in {root / FOLDER}: a root holds both parts of Omniglot")
     members = _members(source)
     _check(members, source, expected.get(part))
-    images = _images(source, members, image_size, _cache_folder(cache_dir))
-    return _assemble(images, members)
+    return source, members
 
 
 def require_image_size(image_size: int) -> None:
@@ -344,6 +361,19 @@ def select_classes(part: OmniglotPart, classes: Sequence[int]) -> OmniglotPart:
         alphabets=alphabet,
         class_names=[part.class_names[index] for index in kept.tolist()],
         alphabet_names=[part.alphabet_names[index] for index in alphabets.tolist()],
+    )
+
+
+def join_parts(one: OmniglotPart, other: OmniglotPart) -> OmniglotPart:
+    """The classes and drawings of both, those of `one` first; alphabets of the same name become one."""
+    alphabets = list(dict.fromkeys([*one.alphabet_names, *other.alphabet_names]))
+    number = torch.tensor([alphabets.index(name) for name in other.alphabet_names])
+    return OmniglotPart(
+        images=torch.cat([one.images, other.images]),
+        labels=torch.cat([one.labels, other.labels + len(one.class_names)]),
+        alphabets=torch.cat([one.alphabets, number[other.alphabets]]),
+        class_names=[*one.class_names, *other.class_names],
+        alphabet_names=alphabets,
     )
 
 

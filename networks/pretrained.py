@@ -11,12 +11,16 @@ from torch import Tensor, nn
 
 from errors import InputError, require
 from networks.autoencoder import ConvolutionalAutoencoder
+from networks.omniglot_encoder import OmniglotEmbedder
 
 #: Key under which an encoder's checkpoint says, in plain data, how its network is built.
 EMBEDDER_KEY = "embedder"
 
 #: The networks that a checkpoint may name. Nothing else is ever built from one.
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"ConvolutionalAutoencoder": ConvolutionalAutoencoder}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "ConvolutionalAutoencoder": ConvolutionalAutoencoder,
+    "OmniglotEmbedder": OmniglotEmbedder,
+}
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

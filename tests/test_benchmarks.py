@@ -75,3 +75,19 @@ def test_memory_measures_fuzzy_clustering(memory_figures: Any) -> None:
     memory = memory_figures["fuzzy_memory"]
     assert memory["microseconds"].keys() == {"append", "fuzzy_2", "fuzzy_1.2"}
     check_ratios(memory, memory["microseconds"], 2)
+
+
+def test_omniglot_input_prints_one_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMNIGLOT_ROOT", raising=False)
+    command = [sys.executable, str(PROJECT / "benchmarks" / "omniglot_input.py"), "--characters", "4"]
+    numbers = ["--batch-size", "64", "--rounds", "1", "--workers", "0"]
+    printed = subprocess.run([*command, *numbers], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    result = json.loads(printed)
+    assert (result["drawings"], result["training_drawings"]) == ("generated", 400)
+    ours = {"shuffled", "rotations", "by_class", "augmented", "rotations_augmented"}
+    speed = result["images_per_second"]
+    assert speed.keys() == ours | {"torchvision_workers_0"}
+    assert result["over_torchvision_workers_0"].keys() == ours
+    for name, figure in result["over_torchvision_workers_0"].items():
+        assert figure == pytest.approx(speed[name] / speed["torchvision_workers_0"], rel=0.01)
+    assert all(rate > 0 for rate in speed.values())

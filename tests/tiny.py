@@ -32,16 +32,34 @@ def tiny_bandit(root: Path, config: str = "barcode_bandit", epochs: int = 2) -> 
 
 def tiny_autoencoder(root: Path, drawings: Path, config: str = "autoencoder", epochs: int = 2) -> list[str]:
     """Arguments of `fit` for the autoencoder on generated drawings, after the subcommand."""
-    data = ["--data.root", str(drawings), "--data.check_counts", "false", "--data.validation_alphabets", "2"]
-    data += ["--data.batch_size", "64", "--data.cache_dir", str(root / "cache")]
-    return [*_common(root, config, epochs), *data, "--model.latent_size", "8", "--model.channels", "4"]
+    numbers = ["--data.batch_size", "64", "--model.latent_size", "8", "--model.channels", "4"]
+    return [*_common(root, config, epochs), *_generated(root, drawings), *numbers]
+
+
+def is_encoder(config: Path) -> bool:
+    """Whether a config trains the encoder of drawings."""
+    return "OmniglotEncoder" in config.read_text()
+
+
+def tiny_encoder(root: Path, drawings: Path, config: str = "omniglot_encoder", epochs: int = 2) -> list[str]:
+    """Arguments of `fit` for the encoder on a few generated drawings, after the subcommand."""
+    data = ["--data.classes", "4", "--data.batch_size", "40"]
+    model = ["--model.embedding_size", "8", "--model.channels", "4", "--model.few_shot_episodes", "10"]
+    return [*_common(root, config, epochs), *_generated(root, drawings), *data, *model]
 
 
 def tiny(config: Path, root: Path, drawings: Path, epochs: int = 2) -> list[str]:
     """Arguments of `fit` for the small twin of any shipped config."""
     if is_bandit(config):
         return tiny_bandit(root, config.stem, epochs)
+    if is_encoder(config):
+        return tiny_encoder(root, drawings, config.stem, epochs)
     return tiny_autoencoder(root, drawings, config.stem, epochs)
+
+
+def _generated(root: Path, drawings: Path) -> list[str]:
+    data = ["--data.root", str(drawings), "--data.check_counts", "false", "--data.validation_alphabets", "2"]
+    return [*data, "--data.cache_dir", str(root / "cache")]
 
 
 def _common(root: Path, config: str, epochs: int) -> list[str]:

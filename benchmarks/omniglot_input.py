@@ -1,0 +1,184 @@
+"""Input speed: Omniglot's drawings out of the data module, beside torchvision's data set in a DataLoader.
+
+    python benchmarks/omniglot_input.py [--batch-size 256] [--threads 1] [--rounds 5] [--workers 0 2] [--characters 10]
+
+Prints one JSON object: images a second over a shuffled epoch of batches at 28 x 28.
+
+- `shuffled`, `rotations`, `by_class`: the data module's batches; `augmented`, `rotations_augmented`: deformed as well.
+- `torchvision_workers_N`: `torchvision.datasets.Omniglot` decodes and resizes each drawing when it is asked for.
+
+The variants take turns, so that a machine that slows down or speeds up meanwhile does so for all of them; speeds are
+medians over the rounds, ratios medians of the ratios within a round. Drawings are Omniglot's where OMNIGLOT_ROOT names
+a folder that holds it, else generated ones.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import Omniglot
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.memory import positive, take_turns
+from benchmarks.throughput import ratio
+from datamodules.generated import generate_omniglot
+from datamodules.omniglot import OmniglotDataModule
+from datamodules.omniglot_files import FOLDER, SMALLEST, VARIABLE, holds_omniglot
+from networks.augmentation import augment
+
+ALPHABETS = 10  # generated ones
+STRENGTHS = {"degrees": 15.0, "scale": 0.2, "shear": 10.0, "translate": 0.08, "stroke": 0.3, "elastic": 0.02}
+
+
+class LocalOmniglot(Omniglot):  # type: ignore[misc]
+    """Torchvision's data set of background drawings, without its insistence on the official archive."""
+
+    def __init__(self, root: Path) -> None:
+        steps = [transforms.Resize((SMALLEST, SMALLEST)), transforms.ToTensor()]
+        super().__init__(str(root), background=True, transform=transforms.Compose(steps))
+
+    def _check_integrity(self) -> bool:
+        return True
+
+
+class Epoch:
+    """One variant; calling it goes through an epoch and returns images a second."""
+
+    def __init__(self, loader: DataLoader[Any], change: Callable[[Tensor], Tensor] | None = None) -> None:
+        self.loader, self.change = loader, change
+
+    def __call__(self) -> float:
+        begun, count = time.perf_counter(), 0
+        for images, _ in self.loader:
+            count += len(self.change(images) if self.change else images)
+        return count / (time.perf_counter() - begun)
+
+
+def find_drawings(scratch: Path, characters: int) -> tuple[Path, bool]:
+    """A root of drawings, and whether they are Omniglot's."""
+    root = Path(os.environ.get(VARIABLE, "")).expanduser()
+    if os.environ.get(VARIABLE) and holds_omniglot(root):
+        return root, True
+    names = [f"Alphabet{number}" for number in range(ALPHABETS)]
+    generate_omniglot(scratch, dict.fromkeys(names, characters), {"Evaluation": 1})
+    return scratch, False
+
+
+def unpacked(root: Path, scratch: Path) -> Path:
+    """A root whose background drawings lie in folders, which torchvision needs."""
+    folder = root / FOLDER / "images_background"
+    if folder.is_dir():
+        return root
+    with zipfile.ZipFile(folder.with_suffix(".zip")) as archive:
+        archive.extractall(scratch / "unpacked" / FOLDER)
+    return scratch / "unpacked"
+
+
+def data_module(root: Path, scratch: Path, batch_size: int, official: bool, **settings: Any) -> OmniglotDataModule:
+    """The project's drawings, ready for training."""
+    data = OmniglotDataModule(
+        str(root), SMALLEST, batch_size, cache_dir=str(scratch / "cache"), check_counts=official, **settings
+    )
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+def deform(images: Tensor) -> Tensor:
+    """The augmentation that is measured."""
+    return augment(images, None, **STRENGTHS)
+
+
+def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """The benchmark's figures."""
+    root, official = find_drawings(scratch, arguments.characters)
+    plain, decoding = timed(lambda: data_module(root, scratch, arguments.batch_size, official))
+    variants = epochs(arguments, root, scratch, official, plain)
+    take_turns(variants, 1)  # warms up: worker processes start, files come into the system's cache
+    found = take_turns(variants, arguments.rounds)
+    slow = [name for name in found if name.startswith("torchvision")]
+    return {
+        "drawings": "omniglot" if official else "generated",
+        "training_drawings": len(plain.train.labels),
+        "images_per_second": {name: round(statistics.median(rates)) for name, rates in found.items()},
+        "decoding_once_seconds": round(decoding, 3),
+        **{f"over_{other}": {one: ratio(found, one, other) for one in found if one not in slow} for other in slow},
+    }
+
+
+def epochs(
+    arguments: argparse.Namespace, root: Path, scratch: Path, official: bool, plain: OmniglotDataModule
+) -> dict[str, Callable[[], float]]:
+    """All variants by name."""
+    size = arguments.batch_size
+    rotated = data_module(root, scratch, size, official, rotations=True).train_dataloader()
+    by_class = data_module(root, scratch, size, official, per_class=4).train_dataloader()
+    variants: dict[str, Callable[[], float]] = {
+        "shuffled": Epoch(plain.train_dataloader()),
+        "rotations": Epoch(rotated),
+        "by_class": Epoch(by_class),
+        "augmented": Epoch(plain.train_dataloader(), deform),
+        "rotations_augmented": Epoch(rotated, deform),
+    }
+    decoded = LocalOmniglot(unpacked(root, scratch))
+    for workers in arguments.workers:
+        loader: DataLoader[Any] = DataLoader(
+            decoded, size, shuffle=True, num_workers=workers, persistent_workers=workers > 0
+        )
+        variants[f"torchvision_workers_{workers}"] = Epoch(loader)
+    return variants
+
+
+def timed(action: Callable[[], OmniglotDataModule]) -> tuple[OmniglotDataModule, float]:
+    """What an action gives, and its seconds."""
+    begun = time.perf_counter()
+    result = action()
+    return result, time.perf_counter() - begun
+
+
+def workers(text: str) -> int:
+    """A number from 0 up."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} has to be a whole number from 0 up")
+    return int(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--batch-size", type=positive, default=256)
+    parser.add_argument("--threads", type=positive, default=1)
+    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument("--workers", type=workers, nargs="+", default=[0, 2], help="of torchvision's DataLoader")
+    parser.add_argument("--characters", type=positive, default=10, help="of each generated alphabet")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as scratch:
+        figures = measure(arguments, Path(scratch))
+    result = {
+        "batch_size": arguments.batch_size,
+        "image_size": SMALLEST,
+        "threads": arguments.threads,
+        "torch": torch.__version__,
+        "processor": platform.processor() or platform.machine(),
+        **figures,
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

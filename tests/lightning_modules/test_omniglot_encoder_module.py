@@ -1,0 +1,296 @@
+"""The Omniglot encoder as a stage: what it trains, averages, logs and passes on."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from cli import main
+from datamodules.omniglot import DrawingBatch, OmniglotDataModule
+from errors import InputError
+from lightning_modules.encoder import EmbeddedClasses
+from lightning_modules.omniglot_encoder import OmniglotEncoder
+from losses.objectives import OBJECTIVES
+from networks.few_shot import few_shot_accuracy
+from networks.omniglot_encoder import OmniglotEmbedder
+from networks.pretrained import load_embedder, read_checkpoint
+from networks.retrieval import retrieval
+from tests.test_cli import assert_equal_runs
+from tests.tiny import tiny_encoder
+
+ALL = ["--model.objectives", '{"softmax": 1.0, "triplet": 0.5, "kaiser": 0.5}', "--model.kaiser.memory_size", "20"]
+
+
+def build(**options: Any) -> OmniglotEncoder:
+    torch.manual_seed(0)
+    return OmniglotEncoder(
+        **{"embedding_size": 6, "channels": 4, "classes": 5, "kaiser": {"memory_size": 9}, **options}
+    )
+
+
+def batch(seed: int = 0) -> DrawingBatch:
+    generator = torch.Generator().manual_seed(seed)
+    return DrawingBatch(torch.rand(15, 1, 28, 28, generator=generator), torch.arange(15) % 5)
+
+
+def gradient_sizes(module: nn.Module) -> dict[str, float]:
+    return {name: 0.0 if p.grad is None else float(p.grad.abs().max()) for name, p in module.named_parameters()}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_reaches_every_weight_of_the_network(name: str) -> None:
+    module = build(objectives={name: 1.0}).train()
+    for seed in range(3):  # the memory's first batch has nothing to be compared with
+        module.zero_grad()
+        module.training_step(batch(seed), 0).backward()
+    assert min(gradient_sizes(module.network).values()) > 0
+    assert min(gradient_sizes(module.objectives).values(), default=1.0) > 0
+
+
+def test_the_loss_is_the_weighted_sum_and_its_parts_are_kept() -> None:
+    module = build(objectives={"softmax": 0.3, "triplet": 2.0})
+    images, labels = batch()
+    loss = module.training_step(batch(), 0)
+    module.network.zero_grad()
+    embedding = module.embed(images)
+    softmax, triplet = (part(embedding, labels) for part in module.objectives.parts.values())
+    torch.testing.assert_close(loss, 0.3 * softmax + 2.0 * triplet)
+    found = {name: mean.compute() for name, mean in module._means().items()}
+    right = (module(images).argmax(dim=1) == labels).float().mean()
+    expected = {"loss": loss, "accuracy": right, "softmax": softmax, "triplet": triplet}
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value.detach())
+
+
+@pytest.mark.parametrize("averaging", [None, 0.9])
+@pytest.mark.parametrize("backbone", ["residual", "convolutional"])
+def test_it_embeds_and_classifies_while_it_trains(backbone: str, averaging: float | None) -> None:
+    module = build(backbone=backbone, averaging=averaging).train()
+    drawings = torch.rand(3, 1, 40, 40)
+    embedded = module.embed(drawings)
+    assert embedded.shape == (3, 6)
+    assert embedded.requires_grad
+    assert module.training
+    torch.testing.assert_close(embedded.norm(dim=1), torch.ones(3))
+    logits = module(drawings)
+    assert logits.shape == (3, 5)
+    assert logits.abs().max() <= 30.0 * (1 + 1e-5)
+
+
+def test_without_softmax_there_are_no_logits() -> None:
+    module = build(objectives={"triplet": 1.0}, classes=None)
+    assert module.embed(batch().images).shape == (15, 6)
+    with pytest.raises(InputError, match=r"^objectives has no softmax") as error:
+        module(batch().images)
+    assert "\n" not in str(error.value)
+
+
+def stepped(module: OmniglotEncoder, steps: int) -> list[dict[str, Tensor]]:
+    """Make optimiser steps as Lightning does; the network's state after each."""
+    optimizer = torch.optim.SGD([*module.network.parameters(), *module.objectives.parameters()], lr=0.1)
+    states = []
+    for seed in range(steps):
+
+        def closure(seed: int = seed) -> Tensor:
+            optimizer.zero_grad()
+            loss = module.training_step(batch(seed), seed)
+            loss.backward()
+            return loss
+
+        module.optimizer_step(0, seed, optimizer, closure)
+        states.append({k: v.clone() for k, v in module._averaged_parts().state_dict().items()})
+    return states
+
+
+def test_weights_and_statistics_are_averaged_by_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = build(averaging=0.6).train()
+    monkeypatch.setattr(
+        pl.LightningModule, "optimizer_step", lambda self, e, b, optimizer, closure: optimizer.step(closure)
+    )
+    states = stepped(module, 4)
+    assert module.average is not None
+    for name, value in module.average.module.state_dict().items():
+        if not value.is_floating_point():
+            continue
+        expected = states[0][name].double()
+        for state in states[1:]:
+            expected = 0.6 * expected + 0.4 * state[name].double()
+        torch.testing.assert_close(value.double(), expected, atol=1e-5, rtol=1e-4)
+    images = batch().images
+    raw = module.network.eval().embed(images)  # type: ignore[operator]
+    averaged = module.average.module.get_submodule("network").eval()
+    assert torch.equal(module.eval().embed(images), averaged.embed(images))  # type: ignore[operator]
+    assert not torch.allclose(module.embed(images), raw, atol=1e-3)
+    assert not any(parameter.requires_grad for parameter in module.average.parameters())
+
+
+def test_drawings_are_changed_in_training_alone() -> None:
+    module = build(augmentation={"degrees": 20.0, "stroke": 0.5})
+    images = batch().images
+    changed = module.augmented(images, module._randomness(0))
+    assert not torch.allclose(changed, images)
+    assert torch.equal(module.augmented(images, module._randomness(0)), changed)
+    assert not torch.allclose(module.augmented(images, module._randomness(1)), changed)
+    assert torch.equal(build().augmented(images, module._randomness(0)), images)
+    embeddings = module.eval().evaluated(*batch(), "val")["val"][0]
+    assert torch.equal(embeddings, module.embed(images))
+
+
+def test_a_test_has_quarter_turns_as_classes() -> None:
+    module, (images, labels) = build().eval(), batch()
+    found = module.evaluated(images, labels, "test")
+    embeddings, turned = found["test_rotated"]
+    for row in range(4 * len(labels)):
+        turns, drawing = divmod(row, len(labels))
+        assert int(turned[row]) == 4 * int(labels[drawing]) + turns
+        expected = module.embed(torch.rot90(images[drawing : drawing + 1], turns, dims=(2, 3)))
+        torch.testing.assert_close(embeddings[row], expected[0])
+    torch.testing.assert_close(found["test"][0], module.embed(images))
+    assert list(build(rotated_test=False).eval().evaluated(images, labels, "test")) == ["test"]
+
+
+def test_collections_join_batches() -> None:
+    collected = EmbeddedClasses()
+    for first in (0, 3):
+        collected.update(torch.arange(first, first + 3.0).unsqueeze(1), torch.arange(first, first + 3))
+    embeddings, labels = collected.compute()
+    assert embeddings.squeeze(1).tolist() == labels.tolist() == list(range(6))
+
+
+@pytest.fixture(scope="module")
+def encoder_run(tmp_path_factory: pytest.TempPathFactory, generated_omniglot: Path) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    assert main(["fit", *tiny_encoder(root, generated_omniglot), *ALL]) == 0
+    return root / "omniglot_encoder" / "version_0"
+
+
+def test_a_training_logs_each_objective(encoder_run: Path) -> None:
+    with (encoder_run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = {"loss", "accuracy", "softmax", "triplet", "kaiser", "learning_rate"}
+    assert {f"train/{name}" for name in names} | {"val/recall_at_1"} <= set(rows[0])
+    assert len(rows) == 2
+    for row in rows:
+        parts = [float(row[f"train/{name}"]) for name in ("softmax", "triplet", "kaiser")]
+        assert float(row["train/loss"]) == pytest.approx(parts[0] + 0.5 * parts[1] + 0.5 * parts[2], rel=1e-5)
+        assert 0 <= float(row["val/recall_at_1"]) <= 1
+
+
+def test_test_and_predict_say_what_the_embedding_does(encoder_run: Path, generated_omniglot: Path) -> None:
+    checkpoint = str(encoder_run / "checkpoints" / "best.ckpt")
+    for command in ("test", "validate", "predict"):
+        assert main([command, "--ckpt_path", checkpoint, "--trainer.precision", "32-true"]) == 0
+    metrics = json.loads((encoder_run / "metrics.json").read_text())
+    # The data have 12 classes to test on: 20 ways are for their quarter turns alone.
+    plain, turned = {"recall_at_1", "5way_1shot", "5way_5shot"}, {"20way_1shot_rotated", "20way_5shot_rotated"}
+    assert {f"test/{name}" for name in plain | turned | {f"{name}_rotated" for name in plain}} == set(metrics)
+    with np.load(encoder_run / "predictions.npz") as predictions:
+        embeddings, labels = torch.from_numpy(predictions["embedding"]), torch.from_numpy(predictions["label"])
+    assert embeddings.shape == (12 * 20, 8)
+    assert metrics["test/recall_at_1"] == pytest.approx(float(retrieval(embeddings, labels)["recall_at_1"]))
+    generator = torch.Generator().manual_seed(505)
+    few = few_shot_accuracy(embeddings, labels, ways=5, shots=5, episodes=10, generator=generator)
+    assert metrics["test/5way_5shot"] == pytest.approx(float(few.mean()))
+
+
+def test_the_embedder_is_the_averaged_one(encoder_run: Path) -> None:
+    path = encoder_run / "checkpoints" / "last.ckpt"
+    embedder, module = load_embedder(path), OmniglotEncoder.load_from_checkpoint(path)
+    assert isinstance(embedder, OmniglotEmbedder)
+    for size in (28, 50, 105):
+        drawings = torch.rand(3, 1, size, size)
+        assert torch.equal(embedder.embed(drawings), module.eval().embed(drawings))
+    assert not torch.allclose(embedder.embed(drawings), module.network.embed(drawings), atol=1e-4)  # type: ignore[operator]
+    assert module(drawings).shape == (3, 16)  # four characters, four turns each
+
+
+def test_a_checkpoint_without_averages_gives_the_network(tmp_path: Path, generated_omniglot: Path) -> None:
+    options = ["--model.averaging", "null", "--model.backbone", "convolutional", "--model.objectives", '{"triplet": 1}']
+    class_batches = ["--data.per_class", "4", "--model.triplet.miner", "batch_hard"]
+    assert main(["fit", *tiny_encoder(tmp_path, generated_omniglot, epochs=1), *options, *class_batches]) == 0
+    path = tmp_path / "omniglot_encoder" / "version_0" / "checkpoints" / "last.ckpt"
+    module, drawings = OmniglotEncoder.load_from_checkpoint(path).eval(), torch.rand(3, 1, 28, 28)
+    assert torch.equal(load_embedder(path).embed(drawings), module.network.embed(drawings))  # type: ignore[operator]
+    assert not [name for name in read_checkpoint(path)["state_dict"] if not name.startswith("network.")]
+
+
+class BrokenOff(Exception):
+    """Stands for whatever ends a training early."""
+
+
+def test_a_resumed_training_equals_one_left_alone(
+    tmp_path: Path, generated_omniglot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [*tiny_encoder(tmp_path, generated_omniglot), *ALL]
+    assert main(["fit", *arguments, "--run.version", "whole"]) == 0
+    step = OmniglotEncoder.training_step
+
+    def breaking(self: OmniglotEncoder, batch: DrawingBatch, batch_idx: int) -> Tensor:
+        if self.current_epoch == 1 and batch_idx == 1:
+            torch.rand(3)  # a draw that the resumed training must not feel
+            raise BrokenOff
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OmniglotEncoder, "training_step", breaking)
+        with pytest.raises(BrokenOff):
+            main(["fit", *arguments, "--run.version", "broken"])
+    whole, broken = (tmp_path / "omniglot_encoder" / version for version in ("whole", "broken"))
+    assert main(["fit", "--ckpt_path", str(broken / "checkpoints" / "last.ckpt")]) == 0
+    assert_equal_runs(whole, broken)
+
+
+def test_figures_of_validation_never_see_a_class_of_the_training(generated_omniglot: Path, tmp_path: Path) -> None:
+    data = OmniglotDataModule(str(generated_omniglot), check_counts=False, cache_dir=str(tmp_path))
+    data.setup()
+    held_out = {data.val.alphabet_names[index] for index in data.val.alphabets.tolist()}
+    assert not held_out & {data.train.alphabet_names[index] for index in data.train.alphabets.tolist()}
+
+
+@pytest.mark.parametrize(
+    ("complaint", "options"),
+    [
+        ("objectives is 'arcface': it has to be one of softmax, triplet, kaiser", {"objectives": {"arcface": 1.0}}),
+        ("objectives is empty", {"objectives": {}}),
+        ("classes is null", {"classes": None}),
+        ("backbone is 'vgg': it has to be one of residual, convolutional", {"backbone": "vgg"}),
+        ("averaging is 1.0: it has to be at least 0 and below 1", {"averaging": 1.0}),
+        ("averaging is -0.1", {"averaging": -0.1}),
+        ("degrees is -3", {"augmentation": {"degrees": -3.0}}),
+        ("few_shot_episodes is 0", {"few_shot_episodes": 0}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_bad_arguments_are_named(complaint: str, options: dict[str, Any]) -> None:
+    with pytest.raises(InputError) as error:
+        build(**options)
+    assert str(error.value).startswith(complaint)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--model.objectives.arcface", "1"], "objectives is 'arcface': it has to be one of softmax, triplet, kaiser"),
+        (["--model.softmax.margins", "0.1"], "margins"),
+        (["--model.softmax.margin", "wide"], "wide"),
+        (["--model.classes", "7"], "model.classes is 7: the data's is 16"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line(
+    arguments: list[str], complaint: str, tmp_path: Path, generated_omniglot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", *tiny_encoder(tmp_path, generated_omniglot), *arguments]) == 2
+    written = capsys.readouterr().err.strip()
+    assert written.startswith("error: ")
+    assert "\n" not in written
+    assert complaint in written
+    assert not (tmp_path / "omniglot_encoder").exists()
