@@ -1,6 +1,7 @@
 """What the encoders share: steps, objectives, averaged weights, logged figures and what their checkpoints say."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +48,7 @@ class EmbeddedClasses(Metric):
         return dim_zero_cat(self.embeddings), dim_zero_cat(self.labels)
 
 
-class Encoder(pl.LightningModule):
+class Encoder(pl.LightningModule, ABC):
     """Trains a network that embeds by weighted objectives; `embed(x)` is what later stages use.
 
     A subclass builds the network and the objectives, calls `save_hyperparameters`, and may override `augmented`,
@@ -143,6 +144,7 @@ class Encoder(pl.LightningModule):
         """Embeddings and labels that a batch of `val` or `test` adds to, by the name of the collection."""
         return {split: (self.embed(inputs), labels)}
 
+    @abstractmethod
     def figures(self, embeddings: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Figures of held-out classes, scalars by name, of embeddings `[N, D]` and labels `[N]`."""
         return {"recall_at_1": retrieval(embeddings, labels)["recall_at_1"]}

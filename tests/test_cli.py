@@ -287,7 +287,10 @@ FUZZY = ["--model.memory", "FuzzyMemory"]
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--model.class_path", "NoSuch"], "NoSuch is no known class: it may be EpisodicAgent"),
+        (
+            ["--model.class_path", "NoSuch"],
+            "NoSuch is no known class: it may be EpisodicAgent, OmniglotAutoencoder",
+        ),
         (["--model.nosuch", "3"], "'nosuch' is not accepted"),
         (["--nosuch", "3"], "unrecognized arguments: --nosuch"),
         (["--model.hidden_size", "-5"], "hidden_size is -5"),
