@@ -51,8 +51,8 @@ class EmbeddedClasses(Metric):
 class Encoder(pl.LightningModule, ABC):
     """Trains a network that embeds by weighted objectives; `embed(x)` is what later stages use.
 
-    A subclass builds the network and the objectives, calls `save_hyperparameters`, and may override `augmented`,
-    `evaluated` and `figures`.
+    A subclass builds the network and the objectives, calls `save_hyperparameters`, says its `figures`, and may
+    override `augmented` and `evaluated`.
 
     Args:
         network: has `embed(x) -> [B, D]`, is listed in `networks.pretrained.NETWORKS`.
