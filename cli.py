@@ -8,6 +8,7 @@ from callbacks.encoder_figures import EncoderFigures
 from callbacks.memory_monitor import MemoryMonitor
 from callbacks.reconstructions import Reconstructions
 from datamodules.barcode_bandit import BarcodeBanditDataModule
+from datamodules.generated_omniglot import GeneratedOmniglotDataModule
 from datamodules.omniglot import OmniglotDataModule
 from launcher.main import run
 from launcher.stage_cli import StageCLI
@@ -26,6 +27,7 @@ __all__ = [
     "EpisodicAgent",
     "EpisodicMemory",
     "FuzzyMemory",
+    "GeneratedOmniglotDataModule",
     "LinearSchedule",
     "MemoryMonitor",
     "OmniglotAutoencoder",

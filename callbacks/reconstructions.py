@@ -1,4 +1,4 @@
-"""Pictures of an autoencoder: originals above their reconstructions, and the embedding projector."""
+"""Pictures of an autoencoder: drawings with their reconstructions, and the embedding projector."""
 
 import numpy as np
 import pytorch_lightning as pl
@@ -13,6 +13,8 @@ from callbacks.figures import keeps_files, new_figure, save_figure
 class Reconstructions(pl.Callback):
     """Draws validation drawings when training ends, and validation and test drawings after `test`; after `test`
     also sends embeddings with their pictures to TensorBoard's projector.
+
+    A denoising autoencoder is shown reconstructing corrupted drawings.
 
     Args:
         pairs: drawings in a picture.
@@ -35,12 +37,14 @@ class Reconstructions(pl.Callback):
     def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
         if not keeps_files(trainer):
             return
-        images, _ = _spread(trainer, split, self.pairs)
+        originals, _ = _spread(trainer, split, self.pairs)
+        inputs = corrupted(pl_module, originals)
         was_training = pl_module.training
         pl_module.eval()
-        reconstructed = pl_module(images.to(pl_module.device)).cpu()
+        reconstructed = pl_module((originals if inputs is None else inputs).to(pl_module.device)).cpu()
         pl_module.train(was_training)
-        save_figure(trainer, pairs_figure(images, reconstructed, split), f"reconstructions_{split}")
+        figure = reconstructions_figure(originals, reconstructed, split, inputs)
+        save_figure(trainer, figure, f"reconstructions_{split}")
 
     @torch.no_grad()
     def _project(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -65,13 +69,24 @@ def _spread(trainer: pl.Trainer, split: str, count: int) -> tuple[Tensor, list[s
     return part.images[chosen].unsqueeze(1).float() / 255, names
 
 
-def pairs_figure(originals: Tensor, reconstructed: Tensor, split: str) -> Figure:
-    """Originals `[N, 1, S, S]` in the upper row, reconstructions of the same shape in the lower."""
-    columns = len(originals)
-    figure = new_figure(0.7 * columns, 1.9, 2, columns)
-    for axes, image in zip(figure.axes, torch.cat([originals, reconstructed]), strict=True):
+def corrupted(module: pl.LightningModule, originals: Tensor) -> Tensor | None:
+    """What a denoising autoencoder is given for originals `[N, 1, S, S]`, always the same; None for any other."""
+    if not getattr(module, "denoising", False):
+        return None
+    images: Tensor = module.corrupted(originals, torch.Generator().manual_seed(0))  # type: ignore[operator]
+    return images
+
+
+def reconstructions_figure(
+    originals: Tensor, reconstructed: Tensor, split: str, inputs: Tensor | None = None
+) -> Figure:
+    """Originals `[N, 1, S, S]` above reconstructions; or corrupted inputs, reconstructions and originals."""
+    rows = [originals, reconstructed] if inputs is None else [inputs, reconstructed, originals]
+    words = "originals and reconstructions" if inputs is None else "corrupted drawings, reconstructions and originals"
+    figure = new_figure(0.7 * len(originals), 0.5 + 0.7 * len(rows), len(rows), len(originals))
+    for axes, image in zip(figure.axes, torch.cat(rows), strict=True):
         axes.imshow(image.squeeze(0), cmap="gray_r", vmin=0, vmax=1)
         axes.set_axis_off()
     error = float((originals - reconstructed).square().mean())
-    figure.suptitle(f"{split}: originals and reconstructions, mean squared error {error:.4f}", fontsize=9)
+    figure.suptitle(f"{split}: {words}, mean squared error {error:.4f}", fontsize=9)
     return figure

@@ -1,21 +1,28 @@
-"""Generated drawings in Omniglot's layout, for tests and for trying things without the data set."""
+"""Generated drawings in Omniglot's layout, for tests, for training without the data set, and for more classes."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
+from rich import get_console
+from rich.progress import track
+from torch import Tensor
 
+from datamodules.characters import draw_character, draw_style
+from datamodules.handwriting import PEN, draw_drawers, draw_drawings
+from datamodules.omniglot_files import LARGEST, area_average, require_image_size
+from datamodules.pen import draw
 from errors import require, require_positive
 
-CONTROL_POINTS = 4  # of a stroke, a cubic Bezier curve
-CURVE_POINTS = 24  # straight pieces that a stroke is drawn with
-JITTER = 0.02  # standard deviation of a control point from one drawing to the next; the drawing's side is 1
-SHIFT = 0.02  # standard deviation of the place of a whole drawing
-TURN = 0.06  # standard deviation of the angle of a whole drawing, in radians
+#: Changes when the same arguments would give other drawings.
+FORMAT = "2"
+CLASSES, BACKGROUND, EVALUATION = range(3)  # what an alphabet is for; no two of them share alphabets
+ALPHABET = 30  # characters of an alphabet in `generated_classes`
 
 
 def generate_omniglot(
@@ -25,11 +32,13 @@ def generate_omniglot(
     drawings: int = 20,
     size: int = 105,
     seed: int = 0,
+    progress: bool = False,
 ) -> None:
     """Write `omniglot-py/images_background.zip` and `images_evaluation.zip` of generated characters.
 
-    A character is 2 to 4 random smooth strokes; each of its drawings moves them a little. The same arguments
-    give the same archives.
+    Characters of one alphabet share a style and some strokes (`datamodules.characters`), and the drawings with the
+    same number in one alphabet the habits of one drawer (`datamodules.handwriting`). The same arguments give the
+    same archives; an alphabet of more characters begins with those of one of fewer.
 
     Args:
         root: folder that is to hold `omniglot-py/`; made if need be.
@@ -38,75 +47,95 @@ def generate_omniglot(
         drawings: drawings of each character.
         size: side of a drawing in pixels; 105 in Omniglot.
         seed: of the characters and drawings.
+        progress: whether to show in a terminal how far it is.
 
     Raises:
-        InputError: a number that is not positive, a name of an alphabet that is no folder's name, or an
-            archive that is there already.
+        InputError: a number that is not positive, a seed that is negative, a name of an alphabet that is no folder's
+            name, or an archive that is there already.
     """
-    require_positive(drawings=drawings, size=size)
+    _require_numbers(drawings, seed)
+    require_positive(size=size)
     for name, characters in [*background.items(), *evaluation.items()]:
         require(Path(name).name == name, f"alphabet {name!r} is no name for a folder: give a single name")
         require_positive(**{f"characters of {name}": characters})
     folder = root / "omniglot-py"
     folder.mkdir(parents=True, exist_ok=True)
+    parts = ((BACKGROUND, folder / "images_background.zip"), (EVALUATION, folder / "images_evaluation.zip"))
+    quiet = not (progress and get_console().is_terminal)
     first = 1
-    for part, alphabets in (("images_background", background), ("images_evaluation", evaluation)):
-        path = folder / f"{part}.zip"
+    for (part, path), alphabets in zip(parts, (background, evaluation), strict=True):
         require(not path.exists(), f"{path} is there already: give a folder that holds no Omniglot")
-        with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED) as archive:
-            for alphabet, characters in alphabets.items():
-                for character in range(1, characters + 1):
-                    place = f"{part}/{alphabet}/character{character:02d}"
-                    _write_character(archive, place, first, drawings, size, seed)
-                    first += 1
+        # Stored as they are: PNGs are compressed already.
+        with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as archive:
+            items = track(alphabets.items(), f"generating {path.stem}", disable=quiet, transient=True)
+            for number, (alphabet, characters) in enumerate(items):
+                images = draw_alphabet(characters, drawings, size, [seed, part, number])
+                _write_alphabet(archive, f"{path.stem}/{alphabet}", images, first)
+                first += characters
 
 
-def _write_character(
-    archive: zipfile.ZipFile,
-    place: str,
-    number: int,
-    drawings: int,
-    size: int,
-    seed: int,
-) -> None:
-    """All drawings of the data set's character `number`, counted from 1 as Omniglot does."""
-    generator = np.random.default_rng([seed, number])
-    strokes = draw_character(generator)
-    for drawing in range(1, drawings + 1):
-        # A date of its own would make every archive different.
-        info = zipfile.ZipInfo(f"{place}/{number:04d}_{drawing:02d}.png", date_time=(1980, 1, 1, 0, 0, 0))
-        archive.writestr(info, encode(perturb(strokes, generator), size))
+def generated_classes(characters: int, drawings: int, size: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Drawings of generated characters in memory, as further classes to train on.
+
+    They are never those of `generate_omniglot`. A larger number of characters adds to a smaller one's.
+
+    Args:
+        characters: number of classes.
+        drawings: of each class.
+        size: side S of the drawings in pixels, 28 to 105: area averages of drawings of 105 pixels.
+        seed: of the characters and drawings.
+
+    Returns:
+        Images `[characters * drawings, S, S]` uint8, ink = 255, class after class; and their labels from 0 on, long.
+
+    Raises:
+        InputError: a number that is not positive, a seed that is negative, or a size out of its range.
+    """
+    require_positive(characters=characters)
+    _require_numbers(drawings, seed)
+    require_image_size(size)
+    images = np.empty((characters, drawings, size, size), dtype=np.uint8)
+    for first in range(0, characters, ALPHABET):
+        count = min(ALPHABET, characters - first)
+        alphabet = draw_alphabet(count, drawings, LARGEST, [seed, CLASSES, first // ALPHABET])
+        for index, drawn in enumerate(alphabet, start=first):
+            images[index] = [area_average(drawing, size) for drawing in drawn]
+    labels = torch.arange(characters).repeat_interleave(drawings)
+    return torch.from_numpy(images).flatten(0, 1), labels
 
 
-def draw_character(generator: np.random.Generator) -> NDArray[np.float64]:
-    """Control points of 2 to 4 strokes in the unit square, `[strokes, CONTROL_POINTS, 2]`."""
-    strokes = int(generator.integers(2, 5))
-    return generator.uniform(0.1, 0.9, size=(strokes, CONTROL_POINTS, 2))
+def _require_numbers(drawings: int, seed: int) -> None:
+    require_positive(drawings=drawings)
+    require(seed >= 0, f"seed is {seed}: it has to be at least 0")
 
 
-def perturb(strokes: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-    """One drawing of a character: its points jittered, the whole turned about the middle and shifted."""
-    angle = generator.normal(0.0, TURN)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    jittered = strokes + generator.normal(0.0, JITTER, size=strokes.shape)
-    moved: NDArray[np.float64] = (jittered - 0.5) @ turn + 0.5 + generator.normal(0.0, SHIFT, size=2)
-    return moved
+def draw_alphabet(characters: int, drawings: int, size: int, seed: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+    """Each character's drawings, `[drawings, size, size]`, ink = 255; three numbers are the seed of an alphabet."""
+    generator = np.random.default_rng(seed)
+    style, drawers = draw_style(generator), draw_drawers(drawings, generator)
+    for character in range(1, characters + 1):
+        generator = np.random.default_rng([*seed, character])
+        yield draw_drawings(draw_character(style, generator), style, drawers, size, generator)
 
 
-def encode(strokes: NDArray[np.float64], size: int) -> bytes:
-    """The strokes as a PNG of `size` x `size` pixels of 1 bit, ink = 0."""
-    image = Image.new("1", (size, size), color=1)
-    pen = ImageDraw.Draw(image)
-    for curve in _bezier(strokes) * size:
-        pen.line([(x, y) for x, y in curve.tolist()], fill=0, width=max(1, round(size / 35)))
+def _write_alphabet(archive: zipfile.ZipFile, place: str, characters: Iterator[NDArray[np.uint8]], first: int) -> None:
+    """All drawings of an alphabet, whose first character is the data set's number `first`."""
+    for character, images in enumerate(characters):
+        for drawing, ink in enumerate(images, start=1):
+            name = f"{place}/character{character + 1:02d}/{first + character:04d}_{drawing:02d}.png"
+            # A date of its own would make every archive different.
+            archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), to_png(ink))
+
+
+def to_png(ink: NDArray[np.uint8]) -> bytes:
+    """A drawing `[S, S]` with ink = 255 and paper = 0 as a PNG of 1 bit, ink = 0."""
+    image = Image.frombytes("1", ink.shape, np.packbits(ink == 0, axis=1).tobytes())
     buffer = BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()
 
 
-def _bezier(strokes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points along each stroke, `[strokes, CURVE_POINTS, 2]`: sum of C(3, k) t^k (1 - t)^(3 - k) p_k."""
-    t = np.linspace(0.0, 1.0, CURVE_POINTS)[:, None]
-    weights = np.concatenate([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], axis=1)
-    points: NDArray[np.float64] = weights @ strokes
-    return points
+def encode(strokes: NDArray[np.float64], size: int) -> bytes:
+    """Cubic Bezier curves in the unit square, `[R, 4, 2]`, as a PNG of `size` x `size` pixels of 1 bit, ink = 0."""
+    widths = np.array([max(1, round(size / PEN))])
+    return to_png(draw(strokes, np.zeros(len(strokes), dtype=np.intp), size, widths)[0])

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from datamodules.class_batches import ClassBatches, EpisodeBatches
+from datamodules.generated import generated_classes as draw_generated
 from datamodules.omniglot_files import (
     OFFICIAL,
     Counts,
@@ -23,6 +24,7 @@ from datamodules.omniglot_files import (
     select_classes,
 )
 from datamodules.omniglot_protocols import (
+    HELD_OUT_BY,
     PROTOCOLS,
     ClassSplit,
     first_classes,
@@ -34,6 +36,7 @@ from datamodules.sampling import EpochShuffle, ShardedIndices
 from errors import require, require_choice, require_positive
 
 TURNS = 4  # quarter turns of a drawing
+DRAWINGS = 20  # of a generated class, as of Omniglot's
 
 
 class DrawingBatch(NamedTuple):
@@ -100,7 +103,7 @@ class OmniglotDataModule(pl.LightningDataModule):
         root: folder that holds `omniglot-py/`; None looks under OMNIGLOT_ROOT, in `data`, else downloads.
         image_size: side S of the drawings in pixels, 28 to 105; smaller than 105 is an area average.
         batch_size: drawings B in a batch of one process.
-        validation_alphabets: background alphabets that `lake` holds out whole for validation.
+        validation_alphabets: background alphabets that `lake` holds out whole for validation; None takes 5.
         classes: train on this many of the training classes, the same first ones for each number; None
             takes all.
         split_seed: of the choice of what is held out and of the training classes.
@@ -113,6 +116,7 @@ class OmniglotDataModule(pl.LightningDataModule):
             `4 * class + turns`, and four times as many batches an epoch.
         per_class: make training batches of `batch_size / per_class` classes with so many drawings each; None shuffles.
         shots: make episodes of these batches: this many drawings of each class come first, the support.
+        generated_classes: train on so many generated characters besides; see `datamodules.generated`.
 
     Raises:
         InputError: a number out of its range, an unknown protocol or alphabet; no data set, or one that is damaged
@@ -122,13 +126,15 @@ class OmniglotDataModule(pl.LightningDataModule):
     train: OmniglotPart
     val: OmniglotPart
     test: OmniglotPart
+    #: Of `sizes`, those that a trained model keeps whatever data it is tested on.
+    training_sizes = ("classes",)
 
     def __init__(
         self,
         root: str | None = None,
         image_size: int = 28,
         batch_size: int = 256,
-        validation_alphabets: int = 5,
+        validation_alphabets: int | None = None,
         classes: int | None = None,
         split_seed: int = 0,
         cache_dir: str | None = None,
@@ -139,17 +145,18 @@ class OmniglotDataModule(pl.LightningDataModule):
         rotations: bool = False,
         per_class: int | None = None,
         shots: int | None = None,
+        generated_classes: int = 0,
     ) -> None:
         super().__init__()
-        given = {"classes": classes, "validation_classes": validation_classes, "per_class": per_class, "shots": shots}
-        require_positive(batch_size=batch_size, validation_alphabets=validation_alphabets)
+        require(generated_classes >= 0, f"generated_classes is {generated_classes}: it has to be 0 or more")
+        held_out = {"validation_alphabets": validation_alphabets, "validation_classes": validation_classes}
+        given = {"batch_size": batch_size, "classes": classes, "per_class": per_class, "shots": shots, **held_out}
         require_positive(**{name: number for name, number in given.items() if number is not None})
         require_image_size(image_size)
         require_choice("protocol", protocol, PROTOCOLS)
-        require(
-            validation_classes is None or protocol == "vinyals",
-            f"validation_classes is {validation_classes}: it has to be null, {protocol} goes by validation_alphabets",
-        )
+        for name, number in held_out.items():
+            own = HELD_OUT_BY[protocol]
+            require(number is None or name == own, f"{name} is {number}: it has to be null, {protocol} goes by {own}")
         _require_class_batches(batch_size, per_class, shots)
         # Lightning refuses a model whose hyperparameter of the same name differs: models count rotated classes too.
         self.save_hyperparameters(ignore=["classes"])
@@ -158,6 +165,7 @@ class OmniglotDataModule(pl.LightningDataModule):
         self.cache_dir, self.check_counts = cache_dir, check_counts
         self.protocol, self.validation_classes, self.alphabets = protocol, validation_classes, alphabets
         self.rotations, self.per_class, self.shots = rotations, per_class, shots
+        self.generated_classes = generated_classes
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -172,7 +180,7 @@ class OmniglotDataModule(pl.LightningDataModule):
         else:
             root = find_omniglot(self.root)
             background, evaluation = (list_classes(root, part, expected=self._expected) for part in OFFICIAL)
-            characters = len(self._split(background, evaluation).train)
+            characters = len(self._split(background, evaluation).train) + self.generated_classes
         return characters * (TURNS if self.rotations else 1)
 
     def prepare_data(self) -> None:
@@ -189,7 +197,8 @@ class OmniglotDataModule(pl.LightningDataModule):
         background, evaluation = (self._load(root, part) for part in OFFICIAL)
         chosen = self._split(background.class_names, evaluation.class_names)
         everything = join_parts(background, evaluation)
-        self.train, self.val, self.test = (select_classes(everything, classes) for classes in chosen)
+        train, self.val, self.test = (select_classes(everything, classes) for classes in chosen)
+        self.train = join_parts(train, self._generated()) if self.generated_classes else train
 
     def _split(self, background: Sequence[str], evaluation: Sequence[str]) -> ClassSplit:
         """Which of the classes, those of the background first, are trained on, validated on and tested on."""
@@ -204,6 +213,11 @@ class OmniglotDataModule(pl.LightningDataModule):
         if self.classes is not None:
             train = first_classes(train, names, self.classes, self.split_seed)
         return split._replace(train=train)
+
+    def _generated(self) -> OmniglotPart:
+        images, labels = draw_generated(self.generated_classes, DRAWINGS, self.image_size, self.split_seed)
+        names = [f"generated/character{number + 1:05d}" for number in range(self.generated_classes)]
+        return OmniglotPart(images, labels, torch.zeros(len(names), dtype=torch.long), names, ["generated"])
 
     @property
     def _expected(self) -> Mapping[str, Counts]:

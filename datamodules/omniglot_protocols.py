@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 from errors import require
 
-PROTOCOLS = ("lake", "vinyals")
+#: What says how much of the data validates.
+HELD_OUT_BY = {"lake": "validation_alphabets", "vinyals": "validation_classes"}
+PROTOCOLS = tuple(HELD_OUT_BY)
+VALIDATION_ALPHABETS = 5
 #: Vinyals et al. 2016: 1,200 of the 1,623 characters to learn from. Of these the last 100 validate here.
 ALL, LEARNT, VALIDATED = 1623, 1200, 100
 
@@ -30,23 +33,24 @@ def alphabet_of(name: str) -> str:
 
 
 def lake_split(
-    background: Sequence[str], evaluation: Sequence[str], validation_alphabets: int, seed: int
+    background: Sequence[str], evaluation: Sequence[str], validation_alphabets: int | None, seed: int
 ) -> ClassSplit:
     """Train on the background characters but for some whole alphabets, test on the evaluation characters.
 
     Lake, Salakhutdinov & Tenenbaum 2015 (Science 350). Differs from the paper: background alphabets, drawn by the
-    seed, are held out for validation.
+    seed, are held out for validation; None takes 5.
 
     Raises:
         InputError: no alphabet would be left to train on.
     """
     alphabets = list(dict.fromkeys(map(alphabet_of, background)))
+    count = VALIDATION_ALPHABETS if validation_alphabets is None else validation_alphabets
     require(
-        0 < validation_alphabets < len(alphabets),
-        f"validation_alphabets is {validation_alphabets}: it has to lie between 1 and {len(alphabets) - 1}: "
+        0 < count < len(alphabets),
+        f"validation_alphabets is {count}: it has to lie between 1 and {len(alphabets) - 1}: "
         f"there are {len(alphabets)} background alphabets",
     )
-    held_out = {alphabets[index] for index in permuted(alphabets, seed)[:validation_alphabets]}
+    held_out = {alphabets[index] for index in permuted(alphabets, seed)[:count]}
     owner = [alphabet_of(name) in held_out for name in background]
     train, val = ([index for index, held in enumerate(owner) if held is wanted] for wanted in (False, True))
     first = len(background)

@@ -189,7 +189,8 @@ class StageCLI(LightningCLI):
         for name, size in getattr(datamodule, "sizes", {}).items():
             if name in model.init_args and model.init_args[name] is None:
                 model.init_args[name] = size
-                self.filled_in.append(name)
+                if name not in getattr(datamodule, "training_sizes", ()):
+                    self.filled_in.append(name)  # left open in config.yaml: a test on other data takes it from those
         # Lightning keeps the first dump of the configuration for the hyperparameters: it has to be the filled-in one.
         self.__dict__.pop("config_dump", None)
 

@@ -1,11 +1,9 @@
 """What the encoders share: steps, objectives, averaged weights, logged figures and what their checkpoints say."""
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.trainer.states import TrainerFn
@@ -17,6 +15,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from errors import require
 from lightning_modules.optimisation import ConfiguredOptimizer
+from lightning_modules.randomness import step_generator
 from losses.objectives import WeightedObjectives
 from memory.kaiser_memory import KaiserMemory
 from networks.pretrained import EMBEDDER_KEY, describe_embedder
@@ -134,24 +133,24 @@ class Encoder(pl.LightningModule, ABC):
         """The inputs of a training step, changed at random by the generator, which is on the CPU."""
         return inputs
 
-    def _randomness(self, batch_idx: int) -> torch.Generator:
-        """A generator for a training step: of (seed, epoch, batch, rank), as a resume needs it."""
-        seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
-        sequence = np.random.SeedSequence([seed, self.current_epoch, batch_idx, self.global_rank])
-        return torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
-
     def evaluated(self, inputs: Tensor, labels: Tensor, split: str) -> dict[str, tuple[Tensor, Tensor]]:
         """Embeddings and labels that a batch of `val` or `test` adds to, by the name of the collection."""
         return {split: (self.embed(inputs), labels)}
 
     @abstractmethod
-    def figures(self, embeddings: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Figures of held-out classes, scalars by name, of embeddings `[N, D]` and labels `[N]`."""
-        return {"recall_at_1": retrieval(embeddings, labels)["recall_at_1"]}
+    def figures(self, embeddings: Tensor, labels: Tensor, collection: str) -> dict[str, Tensor]:
+        """Figures of held-out classes, scalars by name: Recall@1 and MAP@R.
+
+        Args:
+            embeddings: `[N, D]`, in the order of the data where each item is there once.
+            labels: `[N]` long.
+            collection: which of `evaluated` they come from.
+        """
+        return retrieval(embeddings, labels)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         inputs, labels = batch
-        embedding = self.embed(self.augmented(inputs, self._randomness(batch_idx)))
+        embedding = self.embed(self.augmented(inputs, step_generator(self, batch_idx)))
         losses = self.objectives.losses(embedding, labels)
         loss = self.objectives.total(losses)
         self._note({"loss": loss, **losses})
@@ -213,7 +212,8 @@ class Encoder(pl.LightningModule, ABC):
             assert isinstance(collected, EmbeddedClasses)
             if name.startswith(split) and collected.update_called:
                 suffix = name.removeprefix(split)
-                found = self.figures(*collected.compute())
+                embeddings, labels = (in_order(part, self.trainer.world_size) for part in collected.compute())
+                found = self.figures(embeddings, labels, name)
                 metrics |= {f"{split}/{figure}{suffix}": value for figure, value in found.items()}
         self._forget_collected()
         return metrics
@@ -225,6 +225,13 @@ class Encoder(pl.LightningModule, ABC):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         prefix = "network." if self.average is None else "average.module.network."
         checkpoint[EMBEDDER_KEY] = describe_embedder(self.network, self._arguments, prefix)
+
+
+def in_order(rows: Tensor, world: int) -> Tensor:
+    """Rows `[N, ...]` process after process, each of which met every `world`-th, as a single process meets them."""
+    places = torch.arange(len(rows), device=rows.device)
+    met = torch.cat([places[rank::world] for rank in range(world)])
+    return rows[met.argsort()]
 
 
 def _memory_names(module: nn.Module) -> list[str]:

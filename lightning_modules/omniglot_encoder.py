@@ -1,41 +1,35 @@
 """Stage 1: the Omniglot encoder."""
 
-from typing import TypedDict
-
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 
 from errors import require, require_positive
 from lightning_modules.encoder import Encoder
+from lightning_modules.few_shot_figures import FEW_SHOT, few_shot_figures
 from lightning_modules.optimisation import ConfiguredOptimizer
 from losses.objectives import KaiserSettings, SoftmaxSettings, TripletSettings, build_objectives
 from losses.schedules import Schedule
-from networks.augmentation import augment, require_strengths
+from memory.kaiser_memory import KaiserMemory
+from networks.augmentation import Augmentation, augment, require_strengths
 from networks.class_rows import class_rows, classes_with
-from networks.few_shot import few_shot_accuracy, with_rotations
+from networks.few_shot import with_rotations
 from networks.omniglot_encoder import OmniglotEmbedder
+from networks.sequential import sequential_accuracy
+from networks.within_alphabet import within_alphabet_error
 
-#: Ways and shots of the few-shot figures of each split.
-FEW_SHOT = {"val": ((20, 1),), "test": ((5, 1), (5, 5), (20, 1), (20, 5))}
-
-
-class Augmentation(TypedDict, total=False):
-    """Strengths of `networks.augmentation.augment`; those that are left out are 0."""
-
-    degrees: float
-    scale: float
-    shear: float
-    translate: float
-    stroke: float
-    elastic: float
+#: Classes of a stream, and of those times that a class is met in it that have a figure: after 1, 2, 5 and 10 examples.
+STREAM_WAYS, TIMES = (5, 20), (2, 3, 6, 11)
+#: Characters of a run within an alphabet, and how many runs each alphabet gets.
+CHARACTERS, RUNS = 20, {"val": 20, "test": 100}
 
 
 class OmniglotEncoder(Encoder):
     """An encoder of drawings, trained on classes; `embed(drawing)` is what later stages use.
 
-    Every figure of validation and test is of classes that it was not trained on: Recall@1 and few-shot accuracy,
-    the latter where there are classes enough. `forward` gives the logits of the training classes.
+    Every figure of validation and test is of classes that it was not trained on: Recall@1, MAP@R, few-shot accuracy,
+    error within alphabets and, in a test, accuracy in a stream; the last three where there are classes enough.
+    `forward` gives the logits of the training classes.
 
     Args:
         embedding_size: length D of the embedding.
@@ -50,7 +44,7 @@ class OmniglotEncoder(Encoder):
         augmentation: how strongly the training drawings are changed at random; None leaves them as they are.
         averaging: decay of the moving average of the weights that validation, test and later stages use; None goes
             without.
-        few_shot_episodes: episodes that a few-shot accuracy is the mean of, always the same ones.
+        few_shot_episodes: episodes, or streams, that an accuracy is the mean of, always the same ones.
         rotated_test: also test with the classes' quarter turns as classes of their own.
         optimizer: builds the optimiser.
         learning_rate_schedule: factor of the learning rate over the course of training; None keeps it.
@@ -113,15 +107,62 @@ class OmniglotEncoder(Encoder):
         embeddings, turned = with_rotations(self.embed, inputs, labels)
         return {split: (embeddings[: len(labels)], labels), f"{split}_rotated": (embeddings, turned)}
 
-    def figures(self, embeddings: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Recall@1 and few-shot accuracies; see `networks.few_shot.few_shot_accuracy`."""
+    def figures(self, embeddings: Tensor, labels: Tensor, collection: str) -> dict[str, Tensor]:
+        """Everything that the class's docstring names; the alphabets are those of the data as they are."""
         split = "test" if self.trainer.testing else "val"
-        found, table = super().figures(embeddings, labels), class_rows(labels)
-        for ways, shots in FEW_SHOT[split]:
-            if ways <= len(classes_with(table, shots + 1).labels):
-                generator = torch.Generator().manual_seed(ways * 100 + shots)
-                accuracy = few_shot_accuracy(
-                    embeddings, labels, ways=ways, shots=shots, episodes=self.few_shot_episodes, generator=generator
-                )
-                found[f"{ways}way_{shots}shot"] = accuracy.mean()
+        found = super().figures(embeddings, labels, collection)
+        found |= few_shot_figures(embeddings, labels, FEW_SHOT[split], self.few_shot_episodes)
+        if collection == split:
+            part = getattr(self.trainer.datamodule, split)  # type: ignore[attr-defined]
+            found |= alphabet_figures(embeddings, labels, part.alphabets, RUNS[split])
+        if split == "test":
+            found |= stream_figures(embeddings, labels, self.few_shot_episodes)
         return found
+
+
+def alphabet_figures(embeddings: Tensor, labels: Tensor, alphabets: Tensor, runs: int) -> dict[str, Tensor]:
+    """`within_alphabet_error`, the mean over alphabets and runs; see `networks.within_alphabet.within_alphabet_error`.
+
+    The runs are always the same ones. Left out where no alphabet has characters enough, or not all drawings are there.
+
+    Args:
+        embeddings: `[N, D]`, those of a character in the order of their drawers.
+        labels: `[N]` long.
+        alphabets: `[C]` long, of each label.
+        runs: how many each alphabet gets.
+    """
+    drawings = labels.bincount(minlength=len(alphabets))
+    fewest, most = (int(count) for count in drawings.aminmax())
+    if not fewest == most >= 2 or int(alphabets.bincount().max()) < CHARACTERS:
+        return {}
+    generator = torch.Generator().manual_seed(CHARACTERS)
+    found = within_alphabet_error(embeddings, labels, alphabets, ways=CHARACTERS, runs=runs, generator=generator)
+    return {"within_alphabet_error": found.errors.mean()}
+
+
+def stream_figures(embeddings: Tensor, labels: Tensor, episodes: int) -> dict[str, Tensor]:
+    """Accuracies the k-th time that a class is met, by names such as `20way_presentation_02`.
+
+    See `networks.sequential.sequential_accuracy`; the memory has room for everything. The streams are always the same
+    ones. Left out where there are too few classes with so many drawings.
+
+    Args:
+        embeddings: `[N, D]`.
+        labels: `[N]` long.
+        episodes: streams that a figure is the mean of.
+    """
+    most = max(TIMES)
+    found: dict[str, Tensor] = {}
+    available = len(classes_with(class_rows(labels), most).labels)
+    for ways in (ways for ways in STREAM_WAYS if ways <= available):
+        accuracy = sequential_accuracy(
+            KaiserMemory(ways * most, embeddings.shape[1]),
+            embeddings,
+            labels,
+            ways=ways,
+            presentations=most,
+            episodes=episodes,
+            generator=torch.Generator().manual_seed(100 * ways + most),
+        ).mean(dim=0)
+        found |= {f"{ways}way_presentation_{time:02d}": accuracy[time - 1] for time in TIMES}
+    return found

@@ -1,7 +1,7 @@
 """Drawings deformed at random, each in its own way, a whole batch at once on its device."""
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
@@ -12,6 +12,17 @@ from errors import require
 KNOTS = 5  # of the elastic displacement, along each side
 #: The random numbers that a drawing takes for its affine map.
 ANGLE, SCALE_X, SCALE_Y, SHEAR, SHIFT_X, SHIFT_Y, NUMBERS = range(7)
+
+
+class Augmentation(TypedDict, total=False):
+    """Strengths of `augment`; those that are left out are 0."""
+
+    degrees: float
+    scale: float
+    shear: float
+    translate: float
+    stroke: float
+    elastic: float
 
 
 class Affine(NamedTuple):

@@ -12,14 +12,19 @@ from torch import Tensor, nn
 from errors import InputError, require
 from networks.autoencoder import ConvolutionalAutoencoder
 from networks.omniglot_encoder import OmniglotEmbedder
+from networks.two_layer_autoencoder import TwoLayerAutoencoder
 
 #: Key under which an encoder's checkpoint says, in plain data, how its network is built.
 EMBEDDER_KEY = "embedder"
+
+#: Folder of the encoders that `load_embedder` also knows by name.
+SHIPPED = Path(__file__).resolve().parent.parent / "pretrained"
 
 #: The networks that a checkpoint may name. Nothing else is ever built from one.
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "ConvolutionalAutoencoder": ConvolutionalAutoencoder,
     "OmniglotEmbedder": OmniglotEmbedder,
+    "TwoLayerAutoencoder": TwoLayerAutoencoder,
 }
 
 
@@ -66,12 +71,39 @@ def describe_embedder(network: nn.Module, arguments: Mapping[str, Any], prefix: 
     return {"network": name, "arguments": dict(arguments), "prefix": prefix}
 
 
+def shipped_encoders() -> dict[str, Path]:
+    """The checkpoints in `pretrained/`, by their names."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.ckpt"))}
+
+
+def find_checkpoint(path: str | Path) -> str | Path:
+    """A checkpoint's path: as given or, where no such file exists, that of the shipped encoder of this name.
+
+    Raises:
+        InputError: there is neither.
+    """
+    if "://" in str(path) or Path(path).is_file():
+        return path
+    shipped = shipped_encoders()
+    names = ", ".join(shipped) or "none"
+    require(
+        str(path) in shipped, f"checkpoint {path} does not exist, nor a shipped encoder of this name: there are {names}"
+    )
+    return shipped[str(path)]
+
+
 def load_embedder(path: str | Path) -> nn.Module:
     """The encoder of any stage's checkpoint: frozen, in evaluation mode, with `embed(x) -> [B, D]`.
 
+    Args:
+        path: of the checkpoint, or the bare name of an encoder that lies in `pretrained/`. Weights in half precision
+            become single.
+
     Raises:
-        InputError: see `read_checkpoint`; a checkpoint without an encoder, or whose weights do not fit.
+        InputError: see `read_checkpoint`; neither a file nor a shipped encoder; a checkpoint without an encoder, or
+            whose weights do not fit.
     """
+    path = find_checkpoint(path)
     checkpoint = read_checkpoint(path)
     description = checkpoint.get(EMBEDDER_KEY)
     require(

@@ -5,17 +5,19 @@ import hashlib
 import json
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from cli import main
 from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.episodic_agent import EpisodicAgent
 from networks.pretrained import load_embedder, read_checkpoint
-from tests.tiny import CONFIGS, tiny, tiny_autoencoder, tiny_bandit
+from tests.tiny import CONFIGS, tiny, tiny_autoencoder, tiny_bandit, tiny_encoder
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -44,6 +46,13 @@ def autoencoder_run(tmp_path_factory: pytest.TempPathFactory, generated_omniglot
     root = tmp_path_factory.mktemp("runs")
     assert main(["fit", *tiny_autoencoder(root, generated_omniglot)]) == 0
     return root / "autoencoder" / "version_0"
+
+
+@pytest.fixture(scope="module")
+def encoder_run(tmp_path_factory: pytest.TempPathFactory, generated_omniglot: Path) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    assert main(["fit", *tiny_encoder(root, generated_omniglot, epochs=1)]) == 0
+    return root / "omniglot_encoder" / "version_0"
 
 
 def test_a_training_leaves_its_files(agent_run: Path) -> None:
@@ -396,6 +405,77 @@ def test_bad_checkpoints_are_one_line(
         assert complaint in one_error(capsys)
     assert not trap.exists(), "a checkpoint's code was run"
     assert files(agent_run) == before
+
+
+@pytest.mark.parametrize("stage", ["encoder", "autoencoder"])
+@pytest.mark.parametrize("other", ["agent", "encoder", "autoencoder"])
+def test_checkpoints_of_another_kind_are_one_line(
+    stage: str,
+    other: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    generated_omniglot: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if stage == other:
+        pytest.skip("of the same kind")
+    run: Path = request.getfixturevalue(f"{other}_run")
+    before = files(run)
+    arguments, kind = {
+        "encoder": (tiny_encoder(tmp_path, generated_omniglot), "OmniglotEncoder"),
+        "autoencoder": (tiny_autoencoder(tmp_path, generated_omniglot), "OmniglotAutoencoder"),
+    }[stage]
+    for command in ("fit", "test", "predict"):
+        assert main([command, *arguments, "--ckpt_path", str(run / "checkpoints" / "last.ckpt")]) == 2
+        assert f"is not one of this {kind}" in one_error(capsys)
+    assert files(run) == before
+    assert not files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--data.per_class", "40"], "40 items of each class are wanted in a batch: the smallest class has 20"),
+        (["--data.per_class", "2"], "20 classes of 2 items are wanted in a batch: there are 16 classes"),
+        (["--data.per_class", "7"], "batch_size is 40: it has to be a multiple of per_class, 7"),
+        (["--data.per_class", "8", "--data.shots", "8"], "shots is 8: it has to be smaller than per_class, 8"),
+        (["--data.shots", "1"], "shots is 1: episodes need per_class"),
+        (["--data.alphabets", "[Klingon]"], "alphabets holds 'Klingon': the training alphabets are "),
+        (["--data.classes", "17"], "classes is 17: it has to lie between 1 and 16"),
+        (["--data.protocol", "vinyals"], "validation_alphabets is 2: it has to be null, vinyals goes by"),
+        (["--data.validation_classes", "2"], "validation_classes is 2: it has to be null, lake goes by"),
+        (["--model.kaiser.memory_size", "0", "--model.objectives", "{kaiser: 1}"], "memory_size is 0"),
+        (["--model.kaiser.pieces", "0", "--model.objectives", "{kaiser: 1}"], "pieces is 0"),
+        (
+            ["--model.triplet.miner", "best", "--model.objectives", "{triplet: 1}"],
+            "miner is 'best': it has to be one of",
+        ),
+        (["--model.augmentation.stroke", "2"], "stroke is 2.0: it has to lie between 0 and 1"),
+        (["--model.augmentation.blur", "2"], "blur"),
+        (["--model.image_size", "40"], "model.image_size is 40: the data's is 28"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_to_the_encoder_is_one_line(
+    arguments: list[str], complaint: str, tmp_path: Path, generated_omniglot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", *tiny_encoder(tmp_path, generated_omniglot), *arguments]) == 2
+    assert complaint in one_error(capsys)
+    assert not (tmp_path / "omniglot_encoder").exists(), "a failed command left a run"
+
+
+def test_a_drawing_that_is_not_square_is_one_line(
+    tmp_path: Path, generated_omniglot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "root" / "omniglot-py"
+    for part in ("background", "evaluation"):
+        with zipfile.ZipFile(generated_omniglot / "omniglot-py" / f"images_{part}.zip") as archive:
+            archive.extractall(folder)
+    drawing = next(folder.rglob("*.png"))
+    Image.new("1", (105, 90), 1).save(drawing)
+    assert main(["fit", *tiny_encoder(tmp_path / "runs", tmp_path / "root")]) == 2
+    assert f"{drawing.name} is 105 x 90: a square of 28 to 256 pixels is needed" in one_error(capsys)
+    assert not (tmp_path / "runs" / "omniglot_encoder").exists()
 
 
 def test_a_missing_data_set_is_one_line(

@@ -13,10 +13,23 @@ import pytest
 import torch
 
 from tests.test_cli import assert_equal_runs
-from tests.tiny import PROJECT, tiny_autoencoder, tiny_bandit
+from tests.tiny import PROJECT, tiny_autoencoder, tiny_bandit, tiny_encoder
 
 #: How often each training is killed; three for the figures in the docs.
 KILLS = int(os.environ.get("KILLS", "1"))
+STAGES = ("agent", "autoencoder", "encoder")
+#: Epochs that leave time to be killed in.
+EPOCHS = {"agent": 60, "autoencoder": 40, "encoder": 20}
+WITH_MEMORY = ["--model.objectives", '{"softmax": 1.0, "kaiser": 0.5}', "--model.kaiser.memory_size", "20"]
+
+
+def tiny_stage(stage: str, root: Path, drawings: Path, epochs: int = 2) -> list[str]:
+    """Arguments of `fit` for a stage's small twin; that of the encoder has a memory that outlives its batches."""
+    if stage == "agent":
+        return tiny_bandit(root, epochs=epochs)
+    if stage == "autoencoder":
+        return tiny_autoencoder(root, drawings, epochs=epochs)
+    return [*tiny_encoder(root, drawings, epochs=epochs), *WITH_MEMORY]
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -48,12 +61,10 @@ def kill_after_first_checkpoint(process: subprocess.Popen[str], last: Path, with
     process.communicate()
 
 
-@pytest.mark.parametrize("stage", ["agent", "autoencoder"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_training_resumes_to_the_same_end(stage: str, tmp_path: Path, generated_omniglot: Path) -> None:
-    if stage == "agent":
-        arguments = [*tiny_bandit(tmp_path, epochs=60), "--data.environments", "8"]
-    else:
-        arguments = tiny_autoencoder(tmp_path, generated_omniglot, epochs=40)
+    arguments = tiny_stage(stage, tmp_path, generated_omniglot, EPOCHS[stage])
+    arguments += ["--data.environments", "8"] if stage == "agent" else []
     finish(start("fit", *arguments, "--run.version", "whole"))
     whole = next(tmp_path.glob("*/whole"))
     broken = whole.with_name("broken")
@@ -62,15 +73,15 @@ def test_a_killed_training_resumes_to_the_same_end(stage: str, tmp_path: Path, g
     for _ in range(KILLS):
         kill_after_first_checkpoint(process, last, within=0.3)
         reached = torch.load(last, weights_only=True)["epoch"]
-        assert reached < (59 if stage == "agent" else 39), "killed too late to show anything"
+        assert reached < EPOCHS[stage] - 1, "killed too late to show anything"
         process = start("fit", "--ckpt_path", str(last))
     finish(process)
     assert_equal_runs(whole, broken)
 
 
-@pytest.mark.parametrize("stage", ["agent", "autoencoder"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_two_processes_share_weights_and_not_data(stage: str, tmp_path: Path, generated_omniglot: Path) -> None:
-    arguments = tiny_bandit(tmp_path) if stage == "agent" else tiny_autoencoder(tmp_path, generated_omniglot)
+    arguments = tiny_stage(stage, tmp_path, generated_omniglot)
     more = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.callbacks+=tests.rank_probe.RankProbe"]
     finish(start("fit", *arguments, *more))
     run = next(tmp_path.glob("*/version_0"))

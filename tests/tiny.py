@@ -33,7 +33,10 @@ def tiny_bandit(root: Path, config: str = "barcode_bandit", epochs: int = 2) -> 
 def tiny_autoencoder(root: Path, drawings: Path, config: str = "autoencoder", epochs: int = 2) -> list[str]:
     """Arguments of `fit` for the autoencoder on generated drawings, after the subcommand."""
     numbers = ["--data.batch_size", "64", "--model.latent_size", "8", "--model.channels", "4"]
-    return [*_common(root, config, epochs), *_generated(root, drawings), *numbers]
+    few = ["--model.few_shot_episodes", "10"]
+    # The generated drawings have too few classes for the 20 ways that this config goes by.
+    monitor = ["--checkpoint.monitor", "val/recall_at_1"] if config == "autoencoder_denoising" else []
+    return [*_common(root, config, epochs), *_generated(root, drawings), *numbers, *few, *monitor]
 
 
 def is_encoder(config: Path) -> bool:

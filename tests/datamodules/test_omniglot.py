@@ -45,13 +45,18 @@ def arguments(generated_omniglot: Path, tmp_path_factory: pytest.TempPathFactory
         "root": str(generated_omniglot),
         "cache_dir": str(cache),
         "check_counts": False,
-        "validation_alphabets": 2,
         "batch_size": 64,
     }
 
 
+def built(arguments: dict[str, Any], **changes: Any) -> OmniglotDataModule:
+    """A data module that holds out two alphabets where it holds out alphabets at all."""
+    few = {} if changes.get("protocol") == "vinyals" else {"validation_alphabets": 2}
+    return OmniglotDataModule(**{**arguments, **few, **changes})
+
+
 def ready(arguments: dict[str, Any], **changes: Any) -> OmniglotDataModule:
-    data = OmniglotDataModule(**{**arguments, **changes})
+    data = built(arguments, **changes)
     data.prepare_data()
     data.setup("fit")
     return data
@@ -217,6 +222,13 @@ def test_lake_is_the_protocol_by_default(arguments: dict[str, Any]) -> None:
     assert ready(arguments).test.alphabet_names == ["Gaulic", "Hunnic", "Istrian"]
 
 
+def test_lake_holds_out_five_alphabets_where_nothing_is_said(arguments: dict[str, Any]) -> None:
+    open_, five = (ready(arguments, validation_alphabets=count) for count in (None, 5))
+    assert len(open_.val.alphabet_names) == 5
+    assert open_.val.class_names == five.val.class_names
+    assert open_.hparams["validation_alphabets"] is None
+
+
 def test_vinyals_shares_out_all_characters(arguments: dict[str, Any]) -> None:
     data = ready(arguments, protocol="vinyals")
     parts = (data.train, data.val, data.test)
@@ -287,6 +299,10 @@ def test_training_on_some_alphabets_changes_nothing_else(arguments: dict[str, An
         ({"protocol": "vinyals", "validation_classes": 0}, "validation_classes is 0"),
         ({"protocol": "vinyals", "classes": 25}, "classes is 25: it has to lie between 1 and 24"),
         ({"validation_classes": 3}, "validation_classes is 3: it has to be null, lake goes by validation_alphabets"),
+        (
+            {"protocol": "vinyals", "validation_alphabets": 2},
+            "validation_alphabets is 2: it has to be null, vinyals goes by validation_classes",
+        ),
         ({"per_class": 5}, "batch_size is 64: it has to be a multiple of per_class, 5"),
         ({"per_class": 0}, "per_class is 0"),
         ({"shots": 1}, "shots is 1: episodes need per_class"),
@@ -316,6 +332,21 @@ def test_rotations_are_classes_of_their_own(arguments: dict[str, Any]) -> None:
             assert character == label // 4
             seen.add((index, label % 4))
     assert len(seen) == 4 * 320  # everything, once
+
+
+def test_generated_classes_follow_the_real_ones(arguments: dict[str, Any]) -> None:
+    without, more = ready(arguments), built(arguments, generated_classes=3, rotations=True)
+    classes = len(without.train.class_names)
+    assert more.sizes["classes"] == 4 * (classes + 3)  # known before anything is decoded
+    more.prepare_data()
+    more.setup()
+    assert more.sizes["classes"] == 4 * (classes + 3)
+    assert more.train.labels.bincount().tolist()[classes:] == [20, 20, 20]
+    assert torch.equal(more.train.images[: len(without.train.images)], without.train.images)
+    assert more.train.images[-1].max() == 255
+    assert more.train.alphabet_names[int(more.train.alphabets[-1])] == "generated"
+    assert torch.equal(more.val.images, without.val.images)
+    assert torch.equal(more.test.images, without.test.images)
 
 
 def test_only_training_is_rotated(arguments: dict[str, Any]) -> None:
@@ -353,7 +384,7 @@ def test_turning_is_rot90_of_each() -> None:
 def test_the_number_of_classes_is_known_before_anything_is_decoded(
     arguments: dict[str, Any], tmp_path: Path, changes: dict[str, Any], classes: int
 ) -> None:
-    before = OmniglotDataModule(**{**arguments, **changes, "cache_dir": str(tmp_path / "cache")})
+    before = built(arguments, **changes, cache_dir=str(tmp_path / "cache"))
     assert before.sizes == {"image_size": 28, "classes": classes}
     assert not (tmp_path / "cache").exists()
     after = ready(arguments, **changes)

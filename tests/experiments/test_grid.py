@@ -137,5 +137,5 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 def test_every_shipped_grid_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PROJECT)
     grid = read_grid(path)
-    assert len(grid.seeds) >= 5, "an interval wants seeds"
+    assert len(grid.seeds) >= 3, "an interval wants seeds"
     assert grid.baseline in grid.conditions

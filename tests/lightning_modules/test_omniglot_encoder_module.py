@@ -12,15 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from cli import main
+from datamodules import sampling
+from datamodules.generated import generate_omniglot
 from datamodules.omniglot import DrawingBatch, OmniglotDataModule
+from datamodules.omniglot_files import load_part
+from datamodules.sampling import ShardedIndices
 from errors import InputError
-from lightning_modules.encoder import EmbeddedClasses
-from lightning_modules.omniglot_encoder import OmniglotEncoder
+from lightning_modules.encoder import EmbeddedClasses, in_order
+from lightning_modules.omniglot_encoder import OmniglotEncoder, alphabet_figures, stream_figures
+from lightning_modules.randomness import step_generator
 from losses.objectives import OBJECTIVES
+from memory.kaiser_memory import KaiserMemory
+from networks.class_rows import class_rows
 from networks.few_shot import few_shot_accuracy
 from networks.omniglot_encoder import OmniglotEmbedder
 from networks.pretrained import load_embedder, read_checkpoint
 from networks.retrieval import retrieval
+from networks.sequential import draw_streams
+from networks.within_alphabet import within_alphabet_error
 from tests.test_cli import assert_equal_runs
 from tests.tiny import tiny_encoder
 
@@ -134,11 +143,11 @@ def test_weights_and_statistics_are_averaged_by_the_rule(monkeypatch: pytest.Mon
 def test_drawings_are_changed_in_training_alone() -> None:
     module = build(augmentation={"degrees": 20.0, "stroke": 0.5})
     images = batch().images
-    changed = module.augmented(images, module._randomness(0))
+    changed = module.augmented(images, step_generator(module, 0))
     assert not torch.allclose(changed, images)
-    assert torch.equal(module.augmented(images, module._randomness(0)), changed)
-    assert not torch.allclose(module.augmented(images, module._randomness(1)), changed)
-    assert torch.equal(build().augmented(images, module._randomness(0)), images)
+    assert torch.equal(module.augmented(images, step_generator(module, 0)), changed)
+    assert not torch.allclose(module.augmented(images, step_generator(module, 1)), changed)
+    assert torch.equal(build().augmented(images, step_generator(module, 0)), images)
     embeddings = module.eval().evaluated(*batch(), "val")["val"][0]
     assert torch.equal(embeddings, module.embed(images))
 
@@ -162,6 +171,72 @@ def test_collections_join_batches() -> None:
         collected.update(torch.arange(first, first + 3.0).unsqueeze(1), torch.arange(first, first + 3))
     embeddings, labels = collected.compute()
     assert embeddings.squeeze(1).tolist() == labels.tolist() == list(range(6))
+
+
+@pytest.mark.parametrize(("items", "world"), [(7, 1), (7, 2), (60, 3), (2, 4)])
+def test_what_processes_met_is_put_in_order(items: int, world: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[int] = []
+    for rank in range(world):
+        monkeypatch.setattr(sampling, "rank_and_world", lambda rank=rank: (rank, world))
+        met += ShardedIndices(items)
+    assert in_order(torch.tensor(met), world).tolist() == list(range(items))
+
+
+# Figures
+
+
+def test_streams_are_answered_by_kaisers_memory() -> None:
+    labels = torch.arange(7).repeat(11)
+    points = torch.randn(7, 4, generator=torch.Generator().manual_seed(0))[labels]
+    points = points + 0.5 * torch.randn(77, 4, generator=torch.Generator().manual_seed(1))
+    found = stream_figures(points, labels, 6)
+    assert list(found) == [f"5way_presentation_{time}" for time in ("02", "03", "06", "11")]
+    rows, _ = draw_streams(class_rows(labels), 5, 11, 6, torch.Generator().manual_seed(511))
+    right: dict[int, list[bool]] = {time: [] for time in range(1, 12)}
+    for stream in rows.tolist():
+        memory, met = KaiserMemory(55, 4), [0] * 7
+        for row in stream:
+            query, label = points[row : row + 1], labels[row : row + 1]
+            met[int(label)] += 1
+            right[met[int(label)]].append(bool(memory(query).label == label))
+            memory.update(query, label)
+    for time in (2, 3, 6, 11):
+        assert len(right[time]) == 30
+        assert found[f"5way_presentation_{time:02d}"].item() == pytest.approx(sum(right[time]) / 30)
+    assert 0.3 < found["5way_presentation_02"] < 0.95
+
+
+def test_streams_need_classes_with_drawings_enough() -> None:
+    labels = torch.arange(20).repeat(11)
+    found = stream_figures(torch.eye(20)[labels], labels, 3)
+    assert {name.split("_")[0] for name in found} == {"5way", "20way"}
+    assert {float(value) for value in found.values()} == {1.0}
+    assert stream_figures(torch.eye(20)[labels][20:], labels[20:], 3) == {}
+    assert list(stream_figures(torch.eye(20)[labels][1:], labels[1:], 3))[-1] == "5way_presentation_11"
+
+
+def within(alphabets: list[int], drawers: int = 3) -> tuple[Tensor, Tensor, Tensor]:
+    """One-hot embeddings, labels and alphabets of characters drawn by each of some drawers."""
+    labels = torch.arange(len(alphabets)).repeat(drawers)
+    return torch.eye(len(alphabets))[labels], labels, torch.tensor(alphabets)
+
+
+def test_errors_within_alphabets_are_the_mean_over_alphabets() -> None:
+    points, labels, alphabets = within([0] * 20 + [1] * 19 + [2] * 20)
+    assert alphabet_figures(points, labels, alphabets, 3) == {"within_alphabet_error": 0.0}
+    of_the_last = alphabets[labels] == 2
+    points[of_the_last] = torch.eye(59)[:3].repeat_interleave(20, dim=0)  # tell who drew them, not what
+    found = alphabet_figures(points, labels, alphabets, 3)["within_alphabet_error"]
+    assert found.item() == pytest.approx((0.0 + 0.95) / 2)
+
+
+def test_errors_within_alphabets_need_whole_alphabets() -> None:
+    points, labels, alphabets = within([0] * 20)
+    assert alphabet_figures(points, labels, alphabets, 1)
+    assert alphabet_figures(points[:-1], labels[:-1], alphabets, 1) == {}  # as a trial run sees them
+    assert alphabet_figures(points[:20], labels[:20], alphabets, 1) == {}
+    assert alphabet_figures(points[:0], labels[:0], alphabets, 1) == {}
+    assert alphabet_figures(*within([0] * 19 + [1]), 1) == {}
 
 
 @pytest.fixture(scope="module")
@@ -188,16 +263,59 @@ def test_test_and_predict_say_what_the_embedding_does(encoder_run: Path, generat
     for command in ("test", "validate", "predict"):
         assert main([command, "--ckpt_path", checkpoint, "--trainer.precision", "32-true"]) == 0
     metrics = json.loads((encoder_run / "metrics.json").read_text())
-    # The data have 12 classes to test on: 20 ways are for their quarter turns alone.
-    plain, turned = {"recall_at_1", "5way_1shot", "5way_5shot"}, {"20way_1shot_rotated", "20way_5shot_rotated"}
-    assert {f"test/{name}" for name in plain | turned | {f"{name}_rotated" for name in plain}} == set(metrics)
+    # The data have 12 classes to test on, in alphabets of 4: 20 ways are for their quarter turns alone.
+    few = {f"way_{kind}" for kind in ("1shot", "5shot", *(f"presentation_{time}" for time in ("02", "03", "06", "11")))}
+    turned = {"recall_at_1", "map_at_r"} | {f"{ways}{name}" for ways in (5, 20) for name in few}
+    plain = {name for name in turned if not name.startswith("20")}
+    assert {f"test/{name}" for name in plain} | {f"test/{name}_rotated" for name in turned} == set(metrics)
     with np.load(encoder_run / "predictions.npz") as predictions:
         embeddings, labels = torch.from_numpy(predictions["embedding"]), torch.from_numpy(predictions["label"])
     assert embeddings.shape == (12 * 20, 8)
-    assert metrics["test/recall_at_1"] == pytest.approx(float(retrieval(embeddings, labels)["recall_at_1"]))
+    found = {name: float(value) for name, value in retrieval(embeddings, labels).items()}
+    found |= {name: float(value) for name, value in stream_figures(embeddings, labels, 10).items()}
+    for name, value in found.items():
+        assert metrics[f"test/{name}"] == pytest.approx(value), name
     generator = torch.Generator().manual_seed(505)
-    few = few_shot_accuracy(embeddings, labels, ways=5, shots=5, episodes=10, generator=generator)
-    assert metrics["test/5way_5shot"] == pytest.approx(float(few.mean()))
+    accuracy = few_shot_accuracy(embeddings, labels, ways=5, shots=5, episodes=10, generator=generator)
+    assert metrics["test/5way_5shot"] == pytest.approx(float(accuracy.mean()))
+
+
+@pytest.fixture(scope="module")
+def large_alphabets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root whose alphabets have 20 characters each, of four drawings."""
+    root = tmp_path_factory.mktemp("alphabets")
+    generate_omniglot(root, {"Anglic": 20, "Borean": 20, "Cimric": 20}, {"Doric": 20, "Elamic": 3}, drawings=4)
+    return root
+
+
+def test_errors_within_alphabets_are_of_the_drawings_as_they_are(tmp_path: Path, large_alphabets: Path) -> None:
+    arguments = tiny_encoder(tmp_path, large_alphabets, epochs=1)
+    assert main(["fit", *arguments, "--data.validation_alphabets", "1"]) == 0
+    run = tmp_path / "omniglot_encoder" / "version_0"
+    with (run / "metrics.csv").open(newline="") as file:
+        assert 0 < float(next(csv.DictReader(file))["val/within_alphabet_error"]) < 1
+    for command in ("test", "predict"):
+        options = ["--ckpt_path", str(run / "checkpoints" / "last.ckpt"), "--trainer.precision", "32-true"]
+        assert main([command, *options]) == 0
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert "test/within_alphabet_error_rotated" not in metrics
+    with np.load(run / "predictions.npz") as predictions:
+        embeddings, labels = torch.from_numpy(predictions["embedding"]), torch.from_numpy(predictions["label"])
+    alphabets = load_part(large_alphabets, "evaluation", cache_dir=str(tmp_path / "cache"), expected={}).alphabets
+    generator = torch.Generator().manual_seed(20)
+    expected = within_alphabet_error(embeddings, labels, alphabets, runs=100, generator=generator)
+    assert expected.alphabets.tolist() == [0]
+    assert metrics["test/within_alphabet_error"] == pytest.approx(float(expected.errors.mean()), abs=1e-6)
+
+
+def test_a_test_on_other_data_keeps_the_classes_of_the_training(encoder_run: Path, tmp_path: Path) -> None:
+    best = ["--ckpt_path", str(encoder_run / "checkpoints" / "best.ckpt"), "--run.root", str(tmp_path)]
+    others = {"more": "--data.classes=7", "all": "--data.classes=null", "plain": "--data.rotations=false"}
+    found = []
+    for name, option in others.items():
+        assert main(["test", *best, "--run.version", name, option]) == 0
+        found.append(json.loads((tmp_path / "omniglot_encoder" / name / "metrics.json").read_text()))
+    assert found[0] == found[1] == found[2]
 
 
 def test_the_embedder_is_the_averaged_one(encoder_run: Path) -> None:
@@ -252,6 +370,15 @@ def test_figures_of_validation_never_see_a_class_of_the_training(generated_omnig
     data.setup()
     held_out = {data.val.alphabet_names[index] for index in data.val.alphabets.tolist()}
     assert not held_out & {data.train.alphabet_names[index] for index in data.train.alphabets.tolist()}
+
+
+def test_drawings_that_are_not_square_are_refused() -> None:
+    module = build(augmentation={"degrees": 5.0}).train()
+    wide = DrawingBatch(torch.rand(2, 1, 28, 40), torch.arange(2))
+    for command in (module.embed, module, lambda _: module.training_step(wide, 0)):
+        with pytest.raises(InputError, match=r"^images have shape \(2, 1, 28, 40\): square drawings") as error:
+            command(wide.images)
+        assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_every_weight_takes_part(backbone: str) -> None:
         assert parameter.grad.abs().max() > 0, name
 
 
-def test_the_residual_network_is_small_and_has_twelve_layers() -> None:
+def test_the_residual_network_is_small_and_has_ten_layers() -> None:
     network = OmniglotEmbedder()
     weights = sum(value.numel() for value in network.state_dict().values())
     assert 2 * weights < 3e6  # bytes in half precision
@@ -70,7 +70,7 @@ def test_the_residual_network_is_small_and_has_twelve_layers() -> None:
         for name, part in network.named_modules()
         if isinstance(part, nn.Conv2d | nn.Linear) and "shortcut" not in name
     ]
-    assert len(main) == 12
+    assert len(main) == 10
 
 
 def test_the_convolutional_network_is_the_fields() -> None:

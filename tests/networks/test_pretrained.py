@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from errors import InputError
+from networks import pretrained
 from networks.autoencoder import ConvolutionalAutoencoder
 from networks.pretrained import EMBEDDER_KEY, describe_embedder, load_embedder, read_checkpoint, with_prefix
 
@@ -102,6 +103,56 @@ def test_a_network_that_is_not_listed_cannot_be_described() -> None:
 def test_missing_file(tmp_path: Path) -> None:
     assert "does not exist" in one_line(tmp_path / "none.ckpt")
     assert "does not exist" in one_line(tmp_path)
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of shipped encoders, and an empty working directory beside it."""
+    folder = tmp_path / "pretrained"
+    for place in (folder, tmp_path / "work"):
+        place.mkdir()
+    monkeypatch.setattr(pretrained, "SHIPPED", folder)
+    monkeypatch.chdir(tmp_path / "work")
+    return folder
+
+
+def test_a_shipped_encoder_has_a_name(shipped: Path) -> None:
+    network = train_a_little()
+    save(checkpoint(network), shipped / "small_one.ckpt")
+    drawings = torch.rand(3, 1, 28, 28)
+    for name in ("small_one", Path("small_one"), shipped / "small_one.ckpt"):
+        loaded = load_embedder(name)
+        assert isinstance(loaded, ConvolutionalAutoencoder)
+        torch.testing.assert_close(loaded.embed(drawings), network.eval().embed(drawings))
+
+
+def test_a_file_goes_before_a_name(shipped: Path) -> None:
+    save("no checkpoint", shipped / "small_one.ckpt")
+    save(checkpoint(train_a_little()), Path("small_one"))
+    assert isinstance(load_embedder("small_one"), ConvolutionalAutoencoder)
+
+
+@pytest.mark.parametrize("name", ["small", "small_one.ckpt", "pretrained/small_one", "../pretrained/small_one", ""])
+def test_other_names_hear_which_are_shipped(name: str, shipped: Path) -> None:
+    assert one_line(name).endswith("does not exist, nor a shipped encoder of this name: there are none")
+    for known in ("small_one", "large_one"):
+        save(checkpoint(train_a_little()), shipped / f"{known}.ckpt")
+    assert one_line(name).endswith("there are large_one, small_one")
+
+
+def test_the_shipped_encoders_lie_in_the_project() -> None:
+    project = Path(__file__).resolve().parents[2]
+    assert project / "pretrained" == pretrained.SHIPPED
+    assert pretrained.SHIPPED.is_dir()
+
+
+def test_half_precision_becomes_single(tmp_path: Path) -> None:
+    content = checkpoint(train_a_little())
+    halved = {k: v.half() if v.is_floating_point() else v for k, v in content["state_dict"].items()}
+    loaded = load_embedder(save({**content, "state_dict": halved}, tmp_path / "half.ckpt"))
+    for name, value in loaded.state_dict().items():
+        assert value.dtype == content["state_dict"][PREFIX + name].dtype
+        assert torch.equal(value, halved[PREFIX + name].to(value.dtype))
 
 
 @pytest.mark.parametrize("address", ["http://example.org/stage.ckpt", "s3://bucket/stage.ckpt"])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from errors import InputError
 from networks import retrieval as module
-from networks.retrieval import nearest_neighbours, retrieval
+from networks.retrieval import largest, nearest_neighbours, retrieval
 from tests.memory.memory_oracle import DEVICES
 
 #: Classes of 1, 2, 3, 5, 9 and 20, the first of them alone.
@@ -76,6 +76,19 @@ def test_retrieval_equals_pytorch_metric_learning() -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("count", [1, 3, 12, 13, 200])
+def test_the_largest_are_those_of_a_sort(count: int, device: str) -> None:
+    # Few different values: many are equal, and groups hold several of the largest.
+    values = torch.randint(-5, 90, (40, 13 * module.GROUP), generator=torch.Generator().manual_seed(0)).double()
+    values[3], values[4, 5:] = -math.inf, -math.inf  # what is not there
+    found, places = largest(values.to(device), count)
+    for row, (numbers, where) in enumerate(zip(found.tolist(), places.tolist(), strict=True)):
+        assert numbers == sorted(values[row].tolist(), reverse=True)[:count]
+        assert len(set(where)) == count
+        assert values[row, where].tolist() == numbers
+
+
+@pytest.mark.parametrize("device", DEVICES)
 def test_neighbours_equal_those_of_scikit_learn(device: str) -> None:
     points, _ = clusters()
     distances, rows = NearestNeighbors(n_neighbors=6, metric="cosine").fit(points).kneighbors()
@@ -85,6 +98,16 @@ def test_neighbours_equal_those_of_scikit_learn(device: str) -> None:
     some = torch.tensor([7, 0, 7, 31])
     few = nearest_neighbours(points.to(device), 6, some)
     np.testing.assert_array_equal(few.rows.cpu(), rows[some])
+
+
+@pytest.mark.parametrize("held", [3000, 2**23])
+def test_neighbours_among_many_equal_those_of_scikit_learn(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HELD", held)
+    points = torch.randn(1001, 5, generator=torch.Generator().manual_seed(0)).double()
+    distances, rows = NearestNeighbors(n_neighbors=7, metric="cosine").fit(points).kneighbors()
+    found = nearest_neighbours(points, 7)
+    np.testing.assert_array_equal(found.rows, rows)
+    np.testing.assert_allclose(found.similarity, 1 - distances, atol=1e-9)
 
 
 def test_a_query_is_left_out_even_where_another_is_equal() -> None:

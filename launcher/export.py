@@ -1,0 +1,152 @@
+"""Makes a small file of a run's encoder, to be shipped: `python -m launcher.export RUN_FOLDER pretrained/NAME.ckpt`.
+
+`networks.pretrained.load_embedder("NAME")` reads it. Beside it NAME.md is its model card, and NAME.yaml the
+configuration that trains it again.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from errors import InputError, require
+from launcher.main import run
+from launcher.model_card import machine, model_card
+from launcher.provenance import read_provenance
+from launcher.run_folder import RunFolder
+from launcher.stage_cli import OneLineParser
+from networks.images import SMALLEST
+from networks.pretrained import EMBEDDER_KEY, load_embedder, read_checkpoint
+
+#: Bytes that a shipped encoder may have.
+LARGEST = 3_000_000
+PRECISIONS = {16: torch.float16, 32: torch.float32}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Export an encoder; returns the exit status: 0, or 2 after one line on what is wrong with the input."""
+    return run(_command, sys.argv[1:] if arguments is None else arguments)
+
+
+def _command(arguments: list[str]) -> None:
+    parser = OneLineParser(prog="python -m launcher.export", description="Make a small file of a run's encoder.")
+    parser.add_argument("run", help="folder of a run that was trained and tested")
+    parser.add_argument("target", help="the file to write, pretrained/NAME.ckpt")
+    parser.add_argument("--precision", type=int, choices=sorted(PRECISIONS), default=16, help="bits of a weight")
+    parser.add_argument("--no-card", action="store_true", help="without NAME.md and NAME.yaml beside it")
+    parser.add_argument("--overwrite", action="store_true", help="put it in place of what is there")
+    given = parser.parse_args(arguments)
+    files = export(Path(given.run), Path(given.target), given.precision, not given.no_card, given.overwrite)
+    for path, size in files.items():
+        print(f"{path}: {size:,} bytes")
+
+
+def export(
+    run_path: Path, target: Path, precision: int = 16, card: bool = True, overwrite: bool = False
+) -> dict[Path, int]:
+    """Write the encoder of a run's best checkpoint to `target`; returns the sizes in bytes of the files written.
+
+    Of the checkpoint stay the encoder's weights (of their average, where there is one) and what says how to build it;
+    under `provenance` the run's configuration, its figures and where in the training it was. The same run gives the
+    same bytes.
+
+    Raises:
+        InputError: no such run, or one that has no encoder or was not tested; a target that is there already, is no
+            `.ckpt`, or would be larger than `LARGEST`. Nothing is written then.
+    """
+    home = _tested_run(run_path)
+    paths = _targets(target, card, overwrite)
+    network, checkpoint = load_embedder(home.best), read_checkpoint(home.best)
+    description = checkpoint[EMBEDDER_KEY]
+    provenance = read_provenance(home, checkpoint) | {
+        "precision": precision,
+        "embedding_size": network.embed(torch.zeros(1, 1, SMALLEST, SMALLEST)).shape[1],  # type: ignore[operator]
+    }
+    weights = rounded(network, description["prefix"], PRECISIONS[precision])
+    content = _serialised({"state_dict": weights, EMBEDDER_KEY: description, "provenance": provenance})
+    require(
+        len(content) <= LARGEST,
+        f"{target} would have {len(content):,} bytes: at most {LARGEST:,} are allowed, so train a smaller network"
+        + (", or leave out --precision 32" if precision == 32 else ""),
+    )
+    text = model_card(target.stem, description, provenance, len(content), machine())
+    contents = dict(zip(paths, (content, text.encode(), provenance["config"].encode()), strict=False))
+    _write(contents)
+    return {path: len(content) for path, content in contents.items()}
+
+
+def _tested_run(path: Path) -> RunFolder:
+    """The run in a folder."""
+    home = RunFolder.of_checkpoint(path.resolve() / "checkpoints" / "best.ckpt")
+    require(path.is_dir() and home is not None, f"there is no run folder {path}: runs/NAME/VERSION is expected")
+    assert home is not None
+    require(home.best.is_file(), f"run {path} has no checkpoints/best.ckpt: `python cli.py fit` makes one")
+    require(home.config.is_file(), f"run {path} has no config.yaml: it is no whole run")
+    return home
+
+
+def _targets(target: Path, card: bool, overwrite: bool) -> list[Path]:
+    """The files to write."""
+    require(target.suffix == ".ckpt", f"target {target} has to end in .ckpt")
+    beside = [target.with_suffix(".md"), target.with_suffix(".yaml")]
+    for path in beside if not card else []:
+        require(not path.exists(), f"{path} would not be true any more: delete it, or leave out --no-card")
+    paths = [target, *beside] if card else [target]
+    for path in paths:
+        require(not path.is_dir(), f"{path} is a folder: name another target")
+        require(overwrite or not path.exists(), f"{path} is there already: --overwrite puts this one in its place")
+    return paths
+
+
+def rounded(network: nn.Module, prefix: str, precision: torch.dtype) -> dict[str, Tensor]:
+    """The network's state under `prefix`, floating point rounded to `precision`, integers as they are.
+
+    Raises:
+        InputError: a number that is not finite, or would not be after the rounding.
+    """
+    state = {}
+    for name, value in network.state_dict().items():
+        floating = value.is_floating_point()
+        # Contiguous whatever the layout of the network, and of memory of its own: nothing else goes into the file.
+        state[prefix + name] = value.to(precision if floating else value.dtype, copy=True).contiguous()
+        require(bool(value.isfinite().all()), f"the encoder's {name} holds NaN or infinity: the training went wrong")
+        require(
+            bool(state[prefix + name].isfinite().all()),
+            f"the encoder's {name} goes up to {float(value.abs().max()):.3g}: half precision ends at 65504, "
+            f"use --precision 32",
+        )
+    return state
+
+
+def _serialised(content: Mapping[str, Any]) -> bytes:
+    """A checkpoint's bytes; not by way of a path, whose name torch would write into them."""
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    return buffer.getvalue()
+
+
+def _write(contents: Mapping[Path, bytes]) -> None:
+    """Write all files, each in one go; where one of them cannot be written, none is."""
+    staged = {path: path.with_name(f"{path.name}.{os.getpid()}.tmp") for path in contents}
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            staged[path].write_bytes(content)
+        for path, replacement in staged.items():
+            os.replace(replacement, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        for replacement in staged.values():
+            with suppress(OSError):
+                replacement.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
