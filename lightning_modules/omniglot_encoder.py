@@ -1,5 +1,7 @@
 """Stage 1: the Omniglot encoder."""
 
+from typing import Any
+
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
@@ -35,6 +37,8 @@ class OmniglotEncoder(Encoder):
         embedding_size: length D of the embedding.
         backbone: `residual` or `convolutional`.
         channels: of the backbone.
+        views: whether the embedding outside training is a mean over slight deformations of the drawing, for five
+            times the work; see `networks.omniglot_encoder.OmniglotEmbedder`.
         image_size: side of the drawings that the network works at; None takes the data's.
         classes: number of training classes; None takes the data's.
         objectives: weight by name, of `softmax`, `triplet` and `kaiser`; None is softmax alone.
@@ -58,6 +62,7 @@ class OmniglotEncoder(Encoder):
         embedding_size: int = 128,
         backbone: str = "residual",
         channels: int = 64,
+        views: bool = False,
         image_size: int | None = None,
         classes: int | None = None,
         objectives: dict[str, float] | None = None,
@@ -75,9 +80,16 @@ class OmniglotEncoder(Encoder):
         require_strengths(**(augmentation or {}))
         size = image_size or 28
         weights = {"softmax": 1.0} if objectives is None else objectives
+        network: dict[str, Any] = {
+            "embedding_size": embedding_size,
+            "backbone": backbone,
+            "image_size": size,
+            "channels": channels,
+            "views": views,
+        }
         super().__init__(
-            OmniglotEmbedder(embedding_size, backbone, size, channels),
-            {"embedding_size": embedding_size, "backbone": backbone, "image_size": size, "channels": channels},
+            OmniglotEmbedder(**network),
+            network,
             build_objectives(weights, embedding_size, classes, softmax=softmax, triplet=triplet, kaiser=kaiser),
             ConfiguredOptimizer(optimizer, learning_rate_schedule),
             averaging,

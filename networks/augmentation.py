@@ -85,6 +85,29 @@ def _uniform(images: Tensor, shape: tuple[int, ...], generator: torch.Generator 
     return (torch.rand(shape, generator=generator, device=device, dtype=torch.float32) * 2 - 1).to(images.device)
 
 
+def deform(
+    images: Tensor, degrees: float, width: float, height: float, slant: float, right: float, down: float
+) -> Tensor:
+    """All drawings `[B, 1, S, S]` deformed in the same way.
+
+    Args:
+        images: drawings in [0, 1], ink = 1.
+        degrees: turned from x towards y, which points down.
+        width: factor that they are stretched by.
+        height: likewise.
+        slant: of vertical lines, in degrees.
+        right: moved by so much of the side.
+        down: likewise.
+    """
+    count = len(images)
+
+    def each(*numbers: float) -> Tensor:
+        return torch.tensor(numbers, device=images.device, dtype=torch.float32).expand(count, len(numbers))
+
+    angle, tilt = each(math.radians(degrees)).squeeze(1), each(math.radians(slant)).squeeze(1)
+    return warp(images, inverse_affine(angle, each(width, height), tilt, each(2 * right, 2 * down)))
+
+
 def draw_affine(
     images: Tensor, generator: torch.Generator | None, degrees: float, scale: float, shear: float, translate: float
 ) -> Affine:

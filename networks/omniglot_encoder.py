@@ -5,7 +5,17 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from errors import require, require_choice, require_positive
+from networks.augmentation import deform
 from networks.images import SMALLEST, to_size
+
+#: The deformations that `views` averages over besides the drawing as it is: degrees, factors of width and height,
+#: slant in degrees, shifts along x and y as parts of the side. Each changes three things a little, so that four do.
+VIEWS = (
+    (8.0, 1.12, 1.0, 0.0, 0.03, 0.0),
+    (-8.0, 1.0, 1.12, 0.0, 0.0, 0.03),
+    (0.0, 1 / 1.12, 1.0, 8.0, -0.03, 0.0),
+    (0.0, 1.0, 1 / 1.12, -8.0, 0.0, -0.03),
+)
 
 BACKBONES = ("residual", "convolutional")
 
@@ -25,20 +35,27 @@ class OmniglotEmbedder(nn.Module):
         backbone: `residual` or `convolutional`.
         image_size: side of the drawings that it works at, at least 28. Any square drawing is brought to this size.
         channels: of each convolutional block; of the first two sizes of the residual network, then twice as many.
+        views: in evaluation mode, whether a drawing's embedding is the mean, normalised again, of its own and those
+            of four slight deformations (`VIEWS`): fewer mistakes for five times the work.
 
     Raises:
         InputError: a number out of its range, an unknown backbone.
     """
 
     def __init__(
-        self, embedding_size: int = 128, backbone: str = "residual", image_size: int = 28, channels: int = 64
+        self,
+        embedding_size: int = 128,
+        backbone: str = "residual",
+        image_size: int = 28,
+        channels: int = 64,
+        views: bool = False,
     ) -> None:
         super().__init__()
         require_positive(embedding_size=embedding_size)
         require(channels >= 2, f"channels is {channels}: it has to be 2 or more")
         require(image_size >= SMALLEST, f"image_size is {image_size}: it has to be at least {SMALLEST}")
         require_choice("backbone", backbone, BACKBONES)
-        self.embedding_size, self.image_size = embedding_size, image_size
+        self.embedding_size, self.image_size, self.views = embedding_size, image_size, views
         build = residual_backbone if backbone == "residual" else convolutional_backbone
         self.backbone, features = build(channels, image_size)
         self.head = nn.Linear(features, embedding_size)
@@ -49,7 +66,14 @@ class OmniglotEmbedder(nn.Module):
         Raises:
             InputError: images of another shape, not square, or smaller than 28 x 28.
         """
-        embedding = self.head(self.backbone(to_size(x, self.image_size)))
+        drawings = to_size(x, self.image_size)
+        if self.training or not self.views:
+            return self._embed(drawings)
+        views = [drawings, *(deform(drawings, *view) for view in VIEWS)]
+        return normalize(torch.stack([self._embed(view) for view in views]).sum(dim=0), dim=1)
+
+    def _embed(self, drawings: Tensor) -> Tensor:
+        embedding = self.head(self.backbone(drawings))
         # In half precision the length would be 1 to three digits only.
         return normalize(embedding.to(torch.promote_types(embedding.dtype, torch.float32)), dim=1)
 

@@ -15,6 +15,7 @@ from networks.augmentation import (
     Affine,
     augment,
     change_stroke,
+    deform,
     draw_affine,
     draw_displacement,
     inverse_affine,
@@ -65,6 +66,21 @@ def test_warp_is_bilinear_sampling() -> None:
     for index in range(4):
         expected = by_scipy(images[index, 0], affine.matrix[index], affine.shift[index], displacement[index])
         assert torch.allclose(warped[index, 0], expected.float(), atol=1e-5)
+
+
+def test_a_deformation_is_that_of_the_whole_batch() -> None:
+    images = drawings(3, 9)
+    deformed = deform(images, 30.0, 1.2, 0.9, 10.0, 0.1, -0.05)
+    # Forwards, as said: stretched, slanted, turned, moved. SciPy wants to know where a pixel's ink comes from.
+    angle, slant = math.radians(30.0), math.tan(math.radians(10.0))
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    forwards = turn @ np.array([[1.0, slant], [0.0, 1.0]]) @ np.diag([1.2, 0.9])
+    backwards = torch.from_numpy(np.linalg.inv(forwards))
+    shift = -backwards @ torch.tensor([0.2, -0.1], dtype=torch.float64)
+    for index in range(3):
+        expected = by_scipy(images[index, 0], backwards, shift, torch.zeros(2, 9, 9))
+        assert torch.allclose(deformed[index, 0], expected.float(), atol=1e-5)
+    assert torch.allclose(deform(images, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0), images, atol=1e-6)
 
 
 @pytest.mark.parametrize("turn", [1, 2, 3])

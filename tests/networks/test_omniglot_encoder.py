@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from errors import InputError
-from networks.omniglot_encoder import BACKBONES, OmniglotEmbedder, ResidualBlock
+from networks.augmentation import deform
+from networks.omniglot_encoder import BACKBONES, VIEWS, OmniglotEmbedder, ResidualBlock
 from networks.pretrained import EMBEDDER_KEY, describe_embedder, load_embedder
 from tests.memory.memory_oracle import DEVICES
 
@@ -42,6 +43,23 @@ def test_drawings_are_embedded_one_by_one_in_evaluation(backbone: str) -> None:
     assert not torch.allclose(together[0], together[1])
     torch.testing.assert_close(together, torch.cat([network.embed(image.unsqueeze(0)) for image in images]))
     assert torch.equal(network(images), together)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_views_are_averaged_in_evaluation_alone(backbone: str) -> None:
+    plain, images = build(backbone), drawings(40)
+    averaging = OmniglotEmbedder(6, backbone, 28, channels=4, views=True)
+    averaging.load_state_dict(plain.state_dict())
+    assert torch.equal(averaging.train().embed(images), plain.train().embed(images))
+    plain.eval(), averaging.eval()
+    averaging.load_state_dict(plain.state_dict())
+    small = torch.nn.functional.adaptive_avg_pool2d(images, 28)
+    total = plain.embed(small)
+    for view in VIEWS:
+        assert not torch.allclose(plain.embed(deform(small, *view)), plain.embed(small), atol=1e-4)
+        total = total + plain.embed(deform(small, *view))
+    expected = total / total.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(averaging.embed(images), expected)
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
