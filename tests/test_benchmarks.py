@@ -4,10 +4,15 @@ import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
+from benchmarks.encoders import BareLoop, Setting, Stage, ThroughLightning, build, main
+from launcher.main import quieten
 from tests.tiny import PROJECT
 
 
@@ -91,3 +96,125 @@ def test_omniglot_input_prints_one_json_object(monkeypatch: pytest.MonkeyPatch) 
     for name, figure in result["over_torchvision_workers_0"].items():
         assert figure == pytest.approx(speed[name] / speed["torchvision_workers_0"], rel=0.01)
     assert all(rate > 0 for rate in speed.values())
+
+
+@pytest.fixture(scope="module")
+def encoder_figures() -> Any:
+    command = [sys.executable, str(PROJECT / "benchmarks" / "encoders.py"), "--channels", "2", "--characters", "1"]
+    numbers = ["--batch-size", "8", "--rounds", "1", "--steps", "1", "--threads", "1", "--device", "cpu"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("OMNIGLOT_ROOT", raising=False)
+        printed = subprocess.run([*command, *numbers], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return json.loads(printed)
+
+
+def test_encoders_measures_every_way_of_training(encoder_figures: Any) -> None:
+    stages = ("residual", "convolutional", "autoencoder")
+    bare = {f"{stage}_{precision}" for stage in stages for precision in ("bf16", "32")}
+    speed = encoder_figures["images_per_second"]
+    assert speed.keys() == bare | {"residual_bf16_lightning", "input", "autoencoder_input"}
+    assert all(rate > 0 for rate in speed.values())
+    assert encoder_figures["bf16_over_32"].keys() == set(stages)
+    for stage, figure in encoder_figures["bf16_over_32"].items():
+        assert figure == pytest.approx(speed[f"{stage}_bf16"] / speed[f"{stage}_32"], rel=0.01)
+    through_lightning = speed["residual_bf16_lightning"] / speed["residual_bf16"]
+    assert encoder_figures["lightning_over_bare_loop"] == pytest.approx(through_lightning, rel=0.01)
+    assert encoder_figures["input_share"].keys() == bare | {"residual_bf16_lightning"}
+    for name, share in encoder_figures["input_share"].items():
+        data = "autoencoder_input" if name.startswith("autoencoder") else "input"
+        assert share == pytest.approx(speed[name] / speed[data], rel=0.01, abs=0.001)
+
+
+def test_encoders_says_on_what_it_measured(encoder_figures: Any) -> None:
+    measured = {"images_per_second", "bf16_over_32", "lightning_over_bare_loop", "input_share"}
+    said = {name: figure for name, figure in encoder_figures.items() if name not in measured}
+    assert said.pop("cpu")
+    assert said == {
+        "batch_size": 8,
+        "steps": 1,
+        "channels": 2,
+        "device": "cpu",
+        "threads": 1,
+        "torch": torch.__version__,
+        "drawings": "generated",
+        # Of ten alphabets of one character the encoders' data hold out one and the autoencoder's five; the
+        # encoders' have four quarter turns.
+        "training_classes": {"residual": 36, "convolutional": 36, "autoencoder": 5},
+    }
+
+
+def small_stage(config: str, drawings: Path, scratch: Path) -> Stage:
+    """A shipped config's model with few channels, and generated drawings of 24 characters."""
+    quieten()
+    data = ["--data.root", str(drawings), "--data.check_counts", "false", "--data.cache_dir", str(scratch / "cache")]
+    return build(config, [*data, "--data.batch_size", "16", "--model.channels", "2", "--run.root", str(scratch)])
+
+
+@pytest.mark.parametrize(("config", "precision"), [("omniglot_encoder", "bf16"), ("autoencoder", "32")])
+def test_the_bare_loop_over_an_encoder_trains_as_lightning_does(
+    config: str, precision: str, generated_omniglot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PL_GLOBAL_SEED", "1")
+    stage, setting = small_stage(config, generated_omniglot, tmp_path), Setting(2, torch.device("cpu"))
+    first = copied(stage)
+    assert BareLoop(stage, setting, precision)().rate > 0
+    bare = copied(stage)
+    stage.model.load_state_dict(first)
+    assert ThroughLightning(stage, setting, precision)().rate > 0
+    torch.testing.assert_close(copied(stage), bare)
+    learned = {name for name, parameter in stage.model.named_parameters() if parameter.requires_grad}
+    assert learned
+    assert all(not bare[name].equal(first[name]) for name in learned)
+
+
+def copied(stage: Stage) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in stage.model.state_dict().items()}
+
+
+@pytest.mark.parametrize("config", ["omniglot_encoder", "autoencoder"])
+def test_the_input_of_an_encoder_is_what_training_embeds(
+    config: str, generated_omniglot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PL_GLOBAL_SEED", "1")
+    stage = small_stage(config, generated_omniglot, tmp_path)
+    embedded, embed = [], stage.model.embed
+
+    def noted(images: Tensor) -> Tensor:
+        embedded.append(images)
+        return embed(images)
+
+    monkeypatch.setattr(stage.model, "embed", noted)
+    (batch,) = stage.batches(1)
+    stage.model.training_step(batch, 3)
+    assert torch.equal(embedded[0], stage.inputs(batch, 3))
+    assert not torch.equal(embedded[0], batch.images)
+
+
+def test_an_encoders_batches_begin_again_after_an_epoch(
+    generated_omniglot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PL_GLOBAL_SEED", "1")
+    stage = small_stage("autoencoder", generated_omniglot, tmp_path)
+    epoch = len(stage.data.train_dataloader())
+    batches = list(stage.batches(epoch + 1))
+    assert len(batches) == epoch + 1
+    assert torch.equal(batches[0].images, batches[epoch].images)
+
+
+@pytest.mark.parametrize(
+    ("given", "telling"),
+    [
+        (["--device", "tpu"], "argument --device: tpu is not here"),
+        (["--steps", "0"], "argument --steps: 0 has to be a whole number from 1 up"),
+        (["--channels", "1", "--characters", "1"], "channels is 1: it has to be 2 or more"),
+    ],
+)
+def test_encoders_turns_away_what_it_cannot_measure(
+    given: list[str], telling: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMNIGLOT_ROOT", raising=False)
+    monkeypatch.setenv("PL_GLOBAL_SEED", "1")
+    assert main(["--threads", str(torch.get_num_threads()), *given]) == 2
+    complaint = capsys.readouterr().err.splitlines()[-1]
+    assert "error: " in complaint
+    assert telling in complaint
