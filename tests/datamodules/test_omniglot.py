@@ -306,6 +306,7 @@ def test_training_on_some_alphabets_changes_nothing_else(arguments: dict[str, An
         ({"per_class": 5}, "batch_size is 64: it has to be a multiple of per_class, 5"),
         ({"per_class": 0}, "per_class is 0"),
         ({"shots": 1}, "shots is 1: episodes need per_class"),
+        ({"generated_classes": -1}, "generated_classes is -1: it has to be 0 or more"),
         ({"per_class": 4, "shots": 4}, "shots is 4: it has to be smaller than per_class, 4"),
         ({"per_class": 2}, "32 classes of 2 items are wanted in a batch: there are 16 classes"),
         ({"per_class": 32}, "32 items of each class are wanted in a batch: the smallest class has 20"),
