@@ -54,6 +54,7 @@ class GeneratedOmniglotDataModule(OmniglotDataModule):
         rotations: bool = False,
         per_class: int | None = None,
         shots: int | None = None,
+        composite_classes: int = 0,
     ) -> None:
         super().__init__(
             image_size=image_size,
@@ -69,6 +70,7 @@ class GeneratedOmniglotDataModule(OmniglotDataModule):
             rotations=rotations,
             per_class=per_class,
             shots=shots,
+            composite_classes=composite_classes,
         )
         require_positive(drawings=drawings)
         require(drawing_seed >= 0, f"drawing_seed is {drawing_seed}: it has to be at least 0")

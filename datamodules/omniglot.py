@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from datamodules.class_batches import ClassBatches, EpisodeBatches
+from datamodules.composites import composite_part
 from datamodules.generated import generated_classes as draw_generated
 from datamodules.omniglot_files import (
     OFFICIAL,
@@ -117,6 +118,8 @@ class OmniglotDataModule(pl.LightningDataModule):
         per_class: make training batches of `batch_size / per_class` classes with so many drawings each; None shuffles.
         shots: make episodes of these batches: this many drawings of each class come first, the support.
         generated_classes: train on so many generated characters besides; see `datamodules.generated`.
+        composite_classes: train on so many characters besides that are put together from two of the training
+            characters each; see `datamodules.composites`.
 
     Raises:
         InputError: a number out of its range, an unknown protocol or alphabet; no data set, or one that is damaged
@@ -146,9 +149,11 @@ class OmniglotDataModule(pl.LightningDataModule):
         per_class: int | None = None,
         shots: int | None = None,
         generated_classes: int = 0,
+        composite_classes: int = 0,
     ) -> None:
         super().__init__()
-        require(generated_classes >= 0, f"generated_classes is {generated_classes}: it has to be 0 or more")
+        for name, number in {"generated_classes": generated_classes, "composite_classes": composite_classes}.items():
+            require(number >= 0, f"{name} is {number}: it has to be 0 or more")
         held_out = {"validation_alphabets": validation_alphabets, "validation_classes": validation_classes}
         given = {"batch_size": batch_size, "classes": classes, "per_class": per_class, "shots": shots, **held_out}
         require_positive(**{name: number for name, number in given.items() if number is not None})
@@ -165,7 +170,7 @@ class OmniglotDataModule(pl.LightningDataModule):
         self.cache_dir, self.check_counts = cache_dir, check_counts
         self.protocol, self.validation_classes, self.alphabets = protocol, validation_classes, alphabets
         self.rotations, self.per_class, self.shots = rotations, per_class, shots
-        self.generated_classes = generated_classes
+        self.generated_classes, self.composite_classes = generated_classes, composite_classes
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -180,7 +185,9 @@ class OmniglotDataModule(pl.LightningDataModule):
         else:
             root = find_omniglot(self.root)
             background, evaluation = (list_classes(root, part, expected=self._expected) for part in OFFICIAL)
-            characters = len(self._split(background, evaluation).train) + self.generated_classes
+            characters = (
+                len(self._split(background, evaluation).train) + self.generated_classes + self.composite_classes
+            )
         return characters * (TURNS if self.rotations else 1)
 
     def prepare_data(self) -> None:
@@ -199,6 +206,9 @@ class OmniglotDataModule(pl.LightningDataModule):
         everything = join_parts(background, evaluation)
         train, self.val, self.test = (select_classes(everything, classes) for classes in chosen)
         self.train = join_parts(train, self._generated()) if self.generated_classes else train
+        if self.composite_classes:
+            composites = composite_part(train, self.composite_classes, self.split_seed)
+            self.train = join_parts(self.train, composites)
 
     def _split(self, background: Sequence[str], evaluation: Sequence[str]) -> ClassSplit:
         """Which of the classes, those of the background first, are trained on, validated on and tested on."""

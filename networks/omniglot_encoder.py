@@ -6,6 +6,7 @@ from torch.nn.functional import normalize
 
 from errors import require, require_choice, require_positive
 from networks.augmentation import deform
+from networks.feature_norm import FeatureNorm
 from networks.images import SMALLEST, to_size
 
 #: The deformations that `views` averages over besides the drawing as it is: degrees, factors of width and height,
@@ -28,7 +29,7 @@ class OmniglotEmbedder(nn.Module):
     convolutions in a row and a linear layer (He et al. 2016, "Deep Residual Learning", arXiv 1512.03385).
 
     Differs from the papers: a linear layer brings the features to the embedding's length, and the embedding is
-    normalised.
+    normalised, each of its numbers over the batch first, and then its length.
 
     Args:
         embedding_size: length D of the embedding.
@@ -58,7 +59,8 @@ class OmniglotEmbedder(nn.Module):
         self.embedding_size, self.image_size, self.views = embedding_size, image_size, views
         build = residual_backbone if backbone == "residual" else convolutional_backbone
         self.backbone, features = build(channels, image_size)
-        self.head = nn.Linear(features, embedding_size)
+        self.head = nn.Linear(features, embedding_size, bias=False)
+        self.norm = FeatureNorm(embedding_size)
 
     def embed(self, x: Tensor) -> Tensor:
         """Unit embeddings `[B, D]` of drawings `[B, 1, H, H]`, floats in [0, 1] with ink = 1, any H >= 28.
@@ -75,7 +77,7 @@ class OmniglotEmbedder(nn.Module):
     def _embed(self, drawings: Tensor) -> Tensor:
         embedding = self.head(self.backbone(drawings))
         # In half precision the length would be 1 to three digits only.
-        return normalize(embedding.to(torch.promote_types(embedding.dtype, torch.float32)), dim=1)
+        return normalize(self.norm(embedding.to(torch.promote_types(embedding.dtype, torch.float32))), dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """The embeddings: the classifier belongs to the objective that trains the network."""
