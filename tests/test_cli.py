@@ -436,7 +436,7 @@ def test_checkpoints_of_another_kind_are_one_line(
     ("arguments", "complaint"),
     [
         (["--data.per_class", "40"], "40 items of each class are wanted in a batch: the smallest class has 20"),
-        (["--data.per_class", "1"], "40 classes of 1 items are wanted in a batch: there are 24 classes"),
+        (["--data.per_class", "2"], "20 classes of 2 items are wanted in a batch: there are 16 classes"),
         (["--data.per_class", "7"], "batch_size is 40: it has to be a multiple of per_class, 7"),
         (["--data.per_class", "8", "--data.shots", "8"], "shots is 8: it has to be smaller than per_class, 8"),
         (["--data.shots", "1"], "shots is 1: episodes need per_class"),

@@ -326,7 +326,7 @@ def test_the_embedder_is_the_averaged_one(encoder_run: Path) -> None:
         drawings = torch.rand(3, 1, size, size)
         assert torch.equal(embedder.embed(drawings), module.eval().embed(drawings))
     assert not torch.allclose(embedder.embed(drawings), module.network.embed(drawings), atol=1e-4)  # type: ignore[operator]
-    assert module(drawings).shape == (3, 24)  # four characters and two composites, four turns each
+    assert module(drawings).shape == (3, 16)  # four characters, four turns each
 
 
 def test_a_checkpoint_without_averages_gives_the_network(tmp_path: Path, generated_omniglot: Path) -> None:
@@ -408,7 +408,7 @@ def test_bad_arguments_are_named(complaint: str, options: dict[str, Any]) -> Non
         (["--model.objectives.arcface", "1"], "objectives is 'arcface': it has to be one of softmax, triplet, kaiser"),
         (["--model.softmax.margins", "0.1"], "margins"),
         (["--model.softmax.margin", "wide"], "wide"),
-        (["--model.classes", "7"], "model.classes is 7: the data's is 24"),
+        (["--model.classes", "7"], "model.classes is 7: the data's is 16"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
