@@ -88,5 +88,5 @@ def reconstructions_figure(
         axes.imshow(image.squeeze(0), cmap="gray_r", vmin=0, vmax=1)
         axes.set_axis_off()
     error = float((originals - reconstructed).square().mean())
-    figure.suptitle(f"{split}: {words}, mean squared error {error:.4f}", fontsize=9)
+    figure.suptitle(f"{split}: {words}, mean squared error of these {error:.4f}", fontsize=9)
     return figure

@@ -38,7 +38,7 @@ def tiny_bandit(root: Path, config: str = "barcode_bandit", epochs: int = 2) -> 
 def tiny_autoencoder(root: Path, drawings: Path, config: str = "autoencoder", epochs: int = 2) -> list[str]:
     """Arguments of `fit` for the autoencoder on generated drawings, after the subcommand."""
     numbers = ["--data.batch_size", "64", "--model.latent_size", "8", "--model.channels", "4"]
-    few = ["--model.few_shot_episodes", "10"]
+    few = ["--model.few_shot_episodes", "10", *_composites(config)]
     # The generated drawings have too few classes for the 20 ways that this config goes by.
     monitor = ["--checkpoint.monitor", "val/recall_at_1"] if config == "autoencoder_denoising" else []
     return [*_common(root, config, epochs), *_generated(root, drawings), *numbers, *few, *monitor]
@@ -53,7 +53,7 @@ def tiny_encoder(root: Path, drawings: Path, config: str = "omniglot_encoder", e
     """Arguments of `fit` for the encoder on a few generated drawings, after the subcommand."""
     data = ["--data.classes", "4", "--data.batch_size", "40"]
     model = ["--model.embedding_size", "8", "--model.channels", "4", "--model.few_shot_episodes", "10"]
-    return [*_common(root, config, epochs), *_generated(root, drawings), *data, *model]
+    return [*_common(root, config, epochs), *_generated(root, drawings), *data, *model, *_composites(config)]
 
 
 def is_hidden_state_encoder(config: Path) -> bool:
@@ -87,6 +87,12 @@ def tiny(config: Path, root: Path, drawings: Path, epochs: int = 2) -> list[str]
 def _generated(root: Path, drawings: Path) -> list[str]:
     data = ["--data.root", str(drawings), "--data.check_counts", "false", "--data.validation_alphabets", "2"]
     return [*data, "--data.cache_dir", str(root / "cache")]
+
+
+def _composites(config: str) -> list[str]:
+    """As few composites as can be, for a config that trains on some."""
+    text = (PROJECT / "configs" / f"{config}.yaml").read_text()
+    return ["--data.composite_classes", "2"] if "composite_classes" in text else []
 
 
 def _common(root: Path, config: str, epochs: int) -> list[str]:

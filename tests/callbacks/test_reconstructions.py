@@ -26,7 +26,7 @@ def test_originals_are_above_their_reconstructions() -> None:
     figure = reconstructions_figure(originals, reconstructed, "val")
     assert torch.equal(shown(figure), torch.cat([originals, reconstructed]))
     error = np.mean([(a - b) ** 2 for a, b in zip(originals.flatten(), reconstructed.flatten(), strict=True)])
-    assert figure.get_suptitle() == f"val: originals and reconstructions, mean squared error {error:.4f}"
+    assert figure.get_suptitle() == f"val: originals and reconstructions, mean squared error of these {error:.4f}"
 
 
 def test_corrupted_drawings_are_above_their_reconstructions_and_those_above_the_originals() -> None:

@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 
 from datamodules import sampling
+from datamodules.composites import composite_part
 from datamodules.omniglot import DrawingBatch, DrawingDataset, OmniglotDataModule, turned
 from datamodules.omniglot_files import holds_omniglot, join_parts, list_classes
 from datamodules.omniglot_protocols import vinyals_split
@@ -307,6 +308,7 @@ def test_training_on_some_alphabets_changes_nothing_else(arguments: dict[str, An
         ({"per_class": 0}, "per_class is 0"),
         ({"shots": 1}, "shots is 1: episodes need per_class"),
         ({"generated_classes": -1}, "generated_classes is -1: it has to be 0 or more"),
+        ({"composite_classes": -1}, "composite_classes is -1: it has to be 0 or more"),
         ({"per_class": 4, "shots": 4}, "shots is 4: it has to be smaller than per_class, 4"),
         ({"per_class": 2}, "32 classes of 2 items are wanted in a batch: there are 16 classes"),
         ({"per_class": 32}, "32 items of each class are wanted in a batch: the smallest class has 20"),
@@ -346,6 +348,23 @@ def test_generated_classes_follow_the_real_ones(arguments: dict[str, Any]) -> No
     assert torch.equal(more.train.images[: len(without.train.images)], without.train.images)
     assert more.train.images[-1].max() == 255
     assert more.train.alphabet_names[int(more.train.alphabets[-1])] == "generated"
+    assert torch.equal(more.val.images, without.val.images)
+    assert torch.equal(more.test.images, without.test.images)
+
+
+def test_composites_come_last_and_are_of_the_real_training_classes(arguments: dict[str, Any]) -> None:
+    without = ready(arguments, generated_classes=2)
+    more = built(arguments, generated_classes=2, composite_classes=3, rotations=True)
+    classes = len(without.train.class_names)
+    assert more.sizes["classes"] == 4 * (classes + 3)  # known before anything is decoded
+    more.prepare_data()
+    more.setup()
+    assert more.sizes["classes"] == 4 * (classes + 3)
+    assert torch.equal(more.train.images[: len(without.train.images)], without.train.images)
+    real = ready(arguments).train
+    composites = composite_part(real, 3, more.split_seed)
+    assert torch.equal(more.train.images[len(without.train.images) :], composites.images)
+    assert more.train.alphabet_names[int(more.train.alphabets[-1])] == "composites"
     assert torch.equal(more.val.images, without.val.images)
     assert torch.equal(more.test.images, without.test.images)
 
