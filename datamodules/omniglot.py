@@ -152,8 +152,9 @@ class OmniglotDataModule(pl.LightningDataModule):
         composite_classes: int = 0,
     ) -> None:
         super().__init__()
-        for name, number in {"generated_classes": generated_classes, "composite_classes": composite_classes}.items():
-            require(number >= 0, f"{name} is {number}: it has to be 0 or more")
+        more = {"generated_classes": generated_classes, "composite_classes": composite_classes}
+        for name, count in more.items():
+            require(count >= 0, f"{name} is {count}: it has to be 0 or more")
         held_out = {"validation_alphabets": validation_alphabets, "validation_classes": validation_classes}
         given = {"batch_size": batch_size, "classes": classes, "per_class": per_class, "shots": shots, **held_out}
         require_positive(**{name: number for name, number in given.items() if number is not None})
