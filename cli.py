@@ -5,16 +5,21 @@ import sys
 # Imported so that a config can name them by their short names.
 from callbacks.bandit_figures import BanditFigures
 from callbacks.encoder_figures import EncoderFigures
+from callbacks.hidden_state_figures import HiddenStateFigures
 from callbacks.memory_monitor import MemoryMonitor
 from callbacks.reconstructions import Reconstructions
 from datamodules.barcode_bandit import BarcodeBanditDataModule
 from datamodules.generated_omniglot import GeneratedOmniglotDataModule
+from datamodules.hidden_states import HiddenStateDataModule
 from datamodules.omniglot import OmniglotDataModule
 from launcher.main import run
 from launcher.stage_cli import StageCLI
 from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.episodic_agent import EpisodicAgent
+from lightning_modules.hidden_state_encoder import HiddenStateEncoder
+from lightning_modules.key_encoder import KeyEncoder
 from lightning_modules.omniglot_encoder import OmniglotEncoder
+from lightning_modules.online_learning import OnlineLearning
 from losses.schedules import CosineSchedule, LinearSchedule, WarmupCosineSchedule
 from memory.episodic_memory import EpisodicMemory
 from memory.fuzzy_memory import FuzzyMemory
@@ -28,11 +33,16 @@ __all__ = [
     "EpisodicMemory",
     "FuzzyMemory",
     "GeneratedOmniglotDataModule",
+    "HiddenStateDataModule",
+    "HiddenStateEncoder",
+    "HiddenStateFigures",
+    "KeyEncoder",
     "LinearSchedule",
     "MemoryMonitor",
     "OmniglotAutoencoder",
     "OmniglotDataModule",
     "OmniglotEncoder",
+    "OnlineLearning",
     "Reconstructions",
     "WarmupCosineSchedule",
 ]

@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 
 from callbacks.axes import say
 from callbacks.figures import new_figure
+from networks.similarity_pairs import partners
 
 #: Of pairs of embeddings that are compared.
 KINDS = {
@@ -72,30 +73,28 @@ def similarity_samples(
     pairs = zip(KINDS, (labels, alphabet, None), (None, labels, alphabet), strict=True)
     samples = {}
     for kind, shared, different in pairs:
-        second = _partners(first, shared, generator)
+        second = partners(first, shared, generator)
         allowed = first != second if different is None else different[first] != different[second]
         samples[kind] = (unit[first[allowed]] * unit[second[allowed]]).sum(dim=1)
     return samples
 
 
-def _partners(first: Tensor, groups: Tensor | None, generator: torch.Generator) -> Tensor:
-    """A random row for each of `first` `[P]`, out of its own group where there are groups `[N]`."""
-    if groups is None:
-        return first[torch.randperm(len(first), generator=generator)]
-    order = groups.argsort(stable=True)
-    _, number, counts = groups.unique(return_inverse=True, return_counts=True)
-    starts, own = counts.cumsum(0) - counts, number[first]
-    step = (torch.rand(len(first), generator=generator, dtype=torch.float64) * counts[own]).long()
-    return order[starts[own] + step]
+def histogram_figure(
+    samples: Mapping[str, Tensor], split: str, items: str = "drawings", colours: Mapping[str, str] = KINDS
+) -> Figure:
+    """Histograms of the similarities of pairs of each kind, as shares of the kind, and their means.
 
-
-def histogram_figure(samples: Mapping[str, Tensor], split: str) -> Figure:
-    """Histograms of the similarities of pairs of each kind, as shares of the kind, and their means."""
+    Args:
+        samples: cosines `[P]` by the kind of the pairs.
+        split: named in the heading.
+        items: what is compared.
+        colours: of the kinds.
+    """
     figure = new_figure(7.4, 4.6)
     axes = figure.axes[0]
     values = torch.cat(list(samples.values()))
     if len(values) == 0:
-        say(axes, "no two drawings to compare")
+        say(axes, f"no two {items} to compare")
         return figure
     margin = 1e-3
     bins = np.linspace(float(values.min()) - margin, float(values.max()) + margin, 61).tolist()
@@ -103,8 +102,10 @@ def histogram_figure(samples: Mapping[str, Tensor], split: str) -> Figure:
         if len(similarity):
             name = f"{kind} ({len(similarity):,} pairs, mean {similarity.mean():.2f})"
             weights = np.full(len(similarity), 1 / len(similarity))
-            axes.hist(similarity.numpy(), bins, weights=weights, histtype="step", lw=1.8, color=KINDS[kind], label=name)
-    axes.set_xlabel("cosine similarity of two drawings")
+            axes.hist(
+                similarity.numpy(), bins, weights=weights, histtype="step", lw=1.8, color=colours[kind], label=name
+            )
+    axes.set_xlabel(f"cosine similarity of two {items}")
     axes.set_ylabel("share of the pairs of its kind")
     axes.set_title(f"{split}: similarities within and between classes", fontsize=10)
     axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15))

@@ -1,15 +1,15 @@
 """`predictions.npz`: what `predict` gave, in one file."""
 
-import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
+
+from callbacks.npz import Array, joined_shape, write_npz
 
 
 class PredictionWriter(BasePredictionWriter):
@@ -17,12 +17,15 @@ class PredictionWriter(BasePredictionWriter):
     the run's `predictions.npz` (one array a name; `np.load` reads it without pickles).
     """
 
+    file_name = "predictions"
+    compressed = True
+
     def __init__(self) -> None:
         super().__init__(write_interval="batch")
-        self._parts: dict[str, list[np.ndarray[Any, Any]]] = defaultdict(list)
+        self._pieces: dict[str, list[Array]] = defaultdict(list)
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._parts.clear()
+        self._pieces.clear()
 
     def write_on_batch_end(
         self,
@@ -36,7 +39,11 @@ class PredictionWriter(BasePredictionWriter):
     ) -> None:
         for name, value in prediction.items():
             if isinstance(value, Tensor):
-                self._parts[name].append(value.cpu().numpy())
+                self._pieces[name].append(value.cpu().numpy())
+
+    def arrays(self, pl_module: pl.LightningModule) -> Mapping[str, Sequence[Array]]:
+        """What is written: by name, the pieces of each array."""
+        return self._pieces
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if getattr(trainer, "fast_dev_run", False):
@@ -44,12 +51,10 @@ class PredictionWriter(BasePredictionWriter):
         folder = Path(trainer.default_root_dir)
         folder.mkdir(parents=True, exist_ok=True)
         suffix = f"_rank_{trainer.global_rank}" if trainer.world_size > 1 else ""
-        path = folder / f"predictions{suffix}.npz"
-        arrays = {name: np.concatenate(parts) for name, parts in self._parts.items()}
-        self._parts.clear()
-        with path.with_suffix(".tmp").open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        os.replace(path.with_suffix(".tmp"), path)
+        path = folder / f"{self.file_name}{suffix}.npz"
+        arrays = self.arrays(pl_module)
+        write_npz(path, arrays, compressed=self.compressed)
         if trainer.is_global_zero:
-            shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
-            print(f"wrote {path}: {shapes}")
+            shapes = [f"{name} {list(joined_shape(pieces))}" for name, pieces in arrays.items() if pieces[0].ndim]
+            print(f"wrote {path}: {', '.join(shapes)}")
+        self._pieces.clear()

@@ -22,8 +22,8 @@ SHOWN = ("train/reward", "val/reward", "train/reconstruction_mse", "val/reconstr
 class TrainingProgress(ProgressBar):
     """One bar over the whole training on a terminal; a line every few seconds where there is none.
 
-    Shows batches done, items a second (episodes of a bandit, drawings of an image data set), the newest
-    training and validation figures, time gone and time left.
+    Shows batches done, items a second (episodes of a bandit, hidden states, drawings), the newest training
+    and validation figures, time gone and time left.
 
     Args:
         seconds_between_lines: pause between two lines where the output is no terminal.
@@ -99,8 +99,7 @@ class TrainingProgress(ProgressBar):
 
     def _figures(self, trainer: pl.Trainer, batch: Any) -> str:
         rate = self._items / max(time.monotonic() - self._begun, 1e-9)
-        name = "episodes" if hasattr(batch, "episodes") else "drawings"
-        shown = [f"{rate:,.0f} {name}/s"]
+        shown = [f"{rate:,.0f} {_name(batch)}/s"]
         metrics = trainer.callback_metrics
         shown += [f"{key} {float(metrics[key]):.4g}" for key in SHOWN if key in metrics]
         return "  ".join(shown)
@@ -114,8 +113,17 @@ class TrainingProgress(ProgressBar):
         )
 
 
+def _name(batch: Any) -> str:
+    """What a batch holds."""
+    if hasattr(batch, "episodes"):
+        return "episodes"
+    return "states" if hasattr(batch, "pulls") else "drawings"
+
+
 def _items(batch: Any) -> int:
-    """Episodes in a block specification, else drawings in a batch."""
+    """Episodes in a block specification, else states or drawings in a batch."""
     if hasattr(batch, "episodes"):
         return int(batch.episodes * batch.batch_size)
+    if hasattr(batch, "pulls"):
+        return int(batch.inputs[..., 0].numel())
     return len(batch[0])

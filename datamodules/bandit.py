@@ -1,4 +1,4 @@
-"""Blocks of bandit tasks: new ones for every training batch, fixed ones for validation and test."""
+"""Blocks of bandit tasks: new ones for every training batch, fixed ones for validation, test and prediction."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
 
 from datamodules.sampling import EpochBlocks, ShardedIndices, rank_and_world
-from errors import require_positive
+from errors import require, require_positive
 from tasks.bandit import Bandit
 from tasks.blocks import BlockSpec, block_seed
 
@@ -25,8 +25,9 @@ class BlockDataset(Dataset[BlockSpec]):
 class BanditDataModule(pl.LightningDataModule):
     """Yields block specifications of a task; subclasses say which.
 
-    Training blocks depend on the run's seed, the process's rank and how many came before; validation and
-    test blocks on `evaluation_seed` alone, so that all runs are judged on the same ones.
+    Training blocks depend on the run's seed, the process's rank and how many came before; validation, test and
+    predict blocks on `evaluation_seed` alone, so that all runs are judged on the same ones. No two of these
+    splits share a block.
 
     Args:
         task: the rules.
@@ -36,9 +37,11 @@ class BanditDataModule(pl.LightningDataModule):
         val_blocks: validation blocks.
         test_environments: environments in a test block.
         test_blocks: test blocks.
-        evaluation_seed: of the validation and test blocks.
+        evaluation_seed: of the validation, test and predict blocks.
         evaluation_task: the rules of the validation, test and predict blocks, which may differ in their cues; None
             takes `task`.
+        predict_environments: environments in a predict block.
+        predict_blocks: predict blocks, each played by one process.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class BanditDataModule(pl.LightningDataModule):
         test_blocks: int,
         evaluation_seed: int,
         evaluation_task: Bandit | None = None,
+        predict_environments: int = 256,
+        predict_blocks: int = 2,
     ) -> None:
         super().__init__()
         require_positive(
@@ -61,9 +66,15 @@ class BanditDataModule(pl.LightningDataModule):
             val_blocks=val_blocks,
             test_environments=test_environments,
             test_blocks=test_blocks,
+            predict_environments=predict_environments,
+            predict_blocks=predict_blocks,
         )
         self.task, self.environments, self.blocks_per_epoch = task, environments, blocks_per_epoch
-        self.evaluation = {"val": (val_environments, val_blocks), "test": (test_environments, test_blocks)}
+        self.evaluation = {
+            "val": (val_environments, val_blocks),
+            "test": (test_environments, test_blocks),
+            "predict": (predict_environments, predict_blocks),
+        }
         self.evaluation_seed = evaluation_seed
         self.evaluation_task = task if evaluation_task is None else evaluation_task
 
@@ -85,7 +96,7 @@ class BanditDataModule(pl.LightningDataModule):
         return _loader(dataset, EpochBlocks(self.blocks_per_epoch))
 
     def evaluation_blocks(self, split: str) -> Iterator[BlockSpec]:
-        """The fixed blocks of `val` or `test`, all of them, on the CPU."""
+        """The fixed blocks of `val`, `test` or `predict`, all of them, on the CPU."""
         dataset = self._evaluation_dataset(split)
         return (dataset[index] for index in range(self.evaluation[split][1]))
 
@@ -107,7 +118,11 @@ class BanditDataModule(pl.LightningDataModule):
         return self._evaluation_loader("test")
 
     def predict_dataloader(self) -> DataLoader[BlockSpec]:
-        return self._evaluation_loader("test")
+        blocks, processes = self.evaluation["predict"][1], rank_and_world()[1]
+        require(
+            blocks >= processes, f"predict_blocks is {blocks}: {processes} processes need at least one block for each"
+        )
+        return self._evaluation_loader("predict")
 
 
 def _loader(dataset: BlockDataset, sampler: Sampler[int]) -> DataLoader[BlockSpec]:

@@ -29,6 +29,7 @@ class BarcodeBanditDataModule(BanditDataModule):
         cluster_separation: bits in which two barcodes of different clusters differ at least.
         vocabulary: number of fixed barcodes that all blocks take theirs from; null draws new ones for each block.
         vocabulary_seed: decides which barcodes are fixed.
+        best_arms: only the first so many arms are ever a context's best; null: all.
         evaluation_noise: noise of the validation, test and predict blocks; null takes that of the training.
         evaluation_noise_kind: kind of that noise; null takes that of the training.
         environments: independent environments in a training batch.
@@ -37,7 +38,9 @@ class BarcodeBanditDataModule(BanditDataModule):
         val_blocks: validation blocks.
         test_environments: environments in a test block.
         test_blocks: test blocks.
-        evaluation_seed: of the validation and test blocks.
+        evaluation_seed: of the validation, test and predict blocks.
+        predict_environments: environments in a predict block; each is a block of its own in a harvest.
+        predict_blocks: predict blocks.
 
     Raises:
         InputError: numbers that make no task, see `tasks.barcode_bandit.BarcodeBandit`.
@@ -62,6 +65,7 @@ class BarcodeBanditDataModule(BanditDataModule):
         cluster_separation: int = 4,
         vocabulary: int | None = None,
         vocabulary_seed: int = 0,
+        best_arms: int | None = None,
         evaluation_noise: float | None = None,
         evaluation_noise_kind: str | None = None,
         environments: int = 64,
@@ -71,6 +75,8 @@ class BarcodeBanditDataModule(BanditDataModule):
         test_environments: int = 1024,
         test_blocks: int = 2,
         evaluation_seed: int = 0,
+        predict_environments: int = 256,
+        predict_blocks: int = 2,
     ) -> None:
         task = BarcodeBandit(
             arms=arms,
@@ -90,6 +96,7 @@ class BarcodeBanditDataModule(BanditDataModule):
             cluster_separation=cluster_separation,
             vocabulary=vocabulary,
             vocabulary_seed=vocabulary_seed,
+            best_arms=best_arms,
         )
         super().__init__(
             task,
@@ -101,6 +108,8 @@ class BarcodeBanditDataModule(BanditDataModule):
             test_blocks,
             evaluation_seed,
             _with_noise(task, evaluation_noise, evaluation_noise_kind),
+            predict_environments,
+            predict_blocks,
         )
         self.save_hyperparameters()
 

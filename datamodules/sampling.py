@@ -6,6 +6,7 @@ for, and a resumed run starts with its own epoch's order and not with that of ep
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import torch
@@ -65,6 +66,32 @@ class EpochShuffle(Sampler[Tensor]):
         mine = order[: self.n // world * world][rank::world]
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             yield mine[start : start + self.batch_size]
+
+
+class FirstBatches(Sampler[Tensor]):
+    """The first batches of each epoch of another order: an epoch ends early, and the next one has a new order.
+
+    Args:
+        order: an `EpochShuffle` or the like, which has `set_epoch`.
+        batches: at most so many of each epoch; the same on every rank.
+
+    Raises:
+        InputError: `batches` is not positive.
+    """
+
+    def __init__(self, order: Sampler[Tensor], batches: int) -> None:
+        require_positive(batches=batches)
+        self.order, self.batches = order, batches
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next iteration belongs to."""
+        self.order.set_epoch(epoch)  # type: ignore[attr-defined]
+
+    def __len__(self) -> int:
+        return min(self.batches, len(self.order))  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        yield from islice(self.order, self.batches)
 
 
 class EpochBlocks(Sampler[int]):

@@ -4,11 +4,11 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from errors import require
-from experiments.jobs import Job
-from experiments.record import Record, joined_revisions, read_record, write_record
+from experiments.job import Job
+from experiments.record import Record, is_stale, joined_revisions, read_record, told_of_needs, write_record
 
 #: The project's command line: arguments -> exit status.
 Command = Callable[[list[str]], int]
@@ -36,20 +36,20 @@ def _begin(job: Job, revision: str) -> tuple[Record, list[str]]:
     found = read_record(job)
     ours = found is not None or not job.run.in_use()
     require(ours, f"run folder {job.run.path} does not belong to this job: move or delete it")
-    record = Record(job.identity, revision, started=time.time())
-    if job.training is None and found is not None and found.finished is None and job.run.last.is_file():
+    record = Record(job.identity, revision, started=time.time(), **told_of_needs(job))
+    if found is not None and _can_go_on(job, found):
         revisions = joined_revisions(found.revision, revision)
         record = replace(record, revision=revisions, seconds=_seconds_kept(job, found))
         return record, ["fit", "--ckpt_path", str(job.run.last)]
     shutil.rmtree(job.run.path, ignore_errors=True)  # broken off before its first checkpoint, or to be done anew
-    trained = None if job.training is None else read_record(job.training)
-    return replace(record, trained=_without_identity(trained) if trained else None), list(job.arguments)
+    return record, list(job.arguments)
+
+
+def _can_go_on(job: Job, found: Record) -> bool:
+    """Whether a training was broken off after its first checkpoint, and what it builds on is still the same."""
+    return job.training is None and found.finished is None and job.run.last.is_file() and not is_stale(found, job)
 
 
 def _seconds_kept(job: Job, interrupted: Record) -> float:
     """What a training that was broken off took as far as its last checkpoint."""
     return interrupted.seconds + max(0.0, job.run.last.stat().st_mtime - interrupted.started)
-
-
-def _without_identity(record: Record) -> dict[str, object]:
-    return {name: value for name, value in asdict(record).items() if name in ("revision", "seconds", "finished")}

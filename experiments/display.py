@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column
 
-from experiments.jobs import Job
+from experiments.job import Job
 from experiments.schedule import duration
 from experiments.worker import Outcome
 

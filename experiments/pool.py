@@ -10,7 +10,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import TracebackType
 
-from experiments.jobs import Job
+from experiments.job import Job
 from experiments.worker import Outcome, work
 
 #: Read by the numeric libraries when a worker starts: the workers are the parallelism.

@@ -2,11 +2,11 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.jobs import Job
+from experiments.job import Job
 from launcher.run_folder import RunFolder
 
 
@@ -20,7 +20,8 @@ class Record:
         started: when it was begun or resumed last, in seconds since 1970.
         seconds: that it took, without what an interruption lost.
         finished: when it ended well; None: it has not.
-        trained: of a test, the record of its training, without its identity.
+        trained: of a test or a prediction, what is told of its training: revision, seconds, finished.
+        referred: the same of the other jobs whose files it uses, by their folders `name/version`.
     """
 
     job: dict[str, Any]
@@ -29,6 +30,18 @@ class Record:
     seconds: float = 0.0
     finished: float | None = None
     trained: dict[str, Any] | None = None
+    referred: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def revisions(self) -> str:
+        """Those of all sources that it goes back to, its own last."""
+        before = [*self.referred.values(), *([self.trained] if self.trained else [])]
+        return joined_revisions(*(told["revision"] for told in before), self.revision)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the records of jobs that build on it say of it."""
+        return {"revision": self.revisions, "seconds": self.seconds, "finished": self.finished}
 
 
 def record_path(run: RunFolder) -> Path:
@@ -64,19 +77,44 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def is_done(job: Job) -> bool:
-    """Whether a job ended well, and what it made is still there and came from the training as it is now."""
+    """Whether a job ended well, and what it made is still there and came from what it needs as that is now."""
     record = read_record(job)
     if record is None or record.finished is None or not job.product.is_file():
         return False
-    if job.training is None:
-        return True
-    return is_done(job.training) and not is_stale(record, job.training)
+    return all(is_done(needed) for needed in job.needs) and not is_stale(record, job)
 
 
-def is_stale(test: Record, training: Job) -> bool:
-    """Whether a training was done anew since it was tested."""
-    trained = read_record(training)
-    return trained is not None and (test.trained is None or trained.finished != test.trained["finished"])
+def is_stale(record: Record, job: Job) -> bool:
+    """Whether something that a job needs, or that this needs in turn, was done anew since."""
+    return any(_is_newer(needed, _known(record, needed, job)) for needed in job.needs)
+
+
+def _known(record: Record, needed: Job, job: Job) -> dict[str, Any]:
+    """What a job's record tells of one that it needs; nothing where it was not there."""
+    told = record.trained if needed is job.training else record.referred.get(place(needed))
+    return told or {}
+
+
+def _is_newer(needed: Job, known: dict[str, Any]) -> bool:
+    found = read_record(needed)
+    if found is None:
+        return False
+    return not known or found.finished != known["finished"] or is_stale(found, needed)
+
+
+def place(job: Job) -> str:
+    """A job's folder below that of the grid."""
+    return f"{job.run.name}/{job.run.version}"
+
+
+def told_of_needs(job: Job) -> dict[str, Any]:
+    """What a job's record says of the jobs that it needs, as they are now: its `trained` and its `referred`."""
+    trained = None if job.training is None else read_record(job.training)
+    referred = {place(needed): read_record(needed) for needed in job.referred}
+    return {
+        "trained": trained.told if trained else None,
+        "referred": {name: record.told for name, record in referred.items() if record},
+    }
 
 
 def joined_revisions(*revisions: str) -> str:

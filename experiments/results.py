@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from errors import InputError, require
-from experiments.jobs import Cell
-from experiments.record import is_stale, joined_revisions, read_record, write_whole
+from experiments.job import Cell
+from experiments.record import is_stale, read_record, write_whole
 
 BEFORE, AFTER = ("condition", "evaluation", "seed"), ("revision", "seconds")
 
@@ -35,11 +35,10 @@ def _row(cell: Cell) -> Row | None:
     test, record = cell.test, read_record(cell.test)
     if record is None or record.finished is None or record.trained is None or not test.product.is_file():
         return None
-    if test.training is not None and is_stale(record, test.training):
+    if is_stale(record, test):
         return None
     metrics: dict[str, float] = json.loads(test.product.read_text(encoding="utf-8"))
-    revision = joined_revisions(record.trained["revision"], record.revision)
-    return Row(cell.condition, cell.evaluation, cell.seed, metrics, revision, record.trained["seconds"])
+    return Row(cell.condition, cell.evaluation, cell.seed, metrics, record.revisions, record.trained["seconds"])
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:

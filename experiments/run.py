@@ -15,12 +15,14 @@ from typing import NoReturn
 from errors import InputError, require
 from experiments.display import Display
 from experiments.grid import Grid, read_grid
-from experiments.jobs import Cell, Job, grid_cells, job_order, only, parse_shard, shard
+from experiments.job import Cell, Job
+from experiments.jobs import grid_cells
 from experiments.pool import WorkerPool
 from experiments.record import is_done, log_path
 from experiments.results import collect, write_rows
 from experiments.revision import source_revision
 from experiments.schedule import cancelled, is_training, next_job, seconds_left
+from experiments.selection import job_order, only, parse_shard, shard
 from experiments.worker import Outcome
 
 INTERRUPTED, TERMINATED = 130, 143  # as of cli.py, whose import would take seconds
@@ -59,7 +61,9 @@ def _parser() -> OneLineParser:
     parser.add_argument("--root", default="runs/experiments", help="folder of its runs (default %(default)s)")
     parser.add_argument("--results", default="results", help="folder of its CSV (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2); 0 only writes the CSV anew")
-    parser.add_argument("--shard", default="1/1", metavar="i/n", help="only every n-th training, with its tests")
+    parser.add_argument(
+        "--shard", default="1/1", metavar="i/n", help="only every n-th training, with its tests and its chain"
+    )
     parser.add_argument("--only", default="", metavar="SUBSTRING", help="only conditions whose name contains it")
     return parser
 
@@ -98,10 +102,11 @@ class Runner:
     """
 
     def __init__(self, grid: Grid, cells: Sequence[Cell], jobs: Sequence[Job], results: Path) -> None:
-        self.cells, self.csv, self.skipped = cells, results / f"{grid.name}.csv", 0
+        self.cells, self.csv = cells, results / f"{grid.name}.csv"
         self.waiting = [job for job in jobs if not is_done(job)]
         self.unfinished = {job.run.path for job in self.waiting}
         self.failed: list[tuple[Job, Outcome]] = []
+        self.skipped: list[Job] = []
         self.taken: defaultdict[bool, list[float]] = defaultdict(list)
         self.revision = source_revision(results=results)
 
@@ -128,7 +133,7 @@ class Runner:
             self.failed.append((job, outcome))
             for other in cancelled(self.waiting, job):
                 self.waiting.remove(other)
-                self.skipped += 1
+                self.skipped.append(other)
                 display.cancelled(1)
             return
         self.unfinished.discard(job.run.path)
@@ -147,8 +152,11 @@ class Runner:
         self._write()
         for job, outcome in self.failed:
             print(f"failed: {job.title}: {outcome.message} (see {log_path(job.run)})", file=sys.stderr)
-        if self.skipped:
-            print(f"not tested, since their training failed: {self.skipped}", file=sys.stderr)
+        tests = sum(job.arguments[0] == "test" for job in self.skipped)
+        if tests:
+            print(f"not tested, since their training failed: {tests}", file=sys.stderr)
+        if others := len(self.skipped) - tests:
+            print(f"not done, since what they need failed: {others}", file=sys.stderr)
         print(f"{len(self.rows)} of {len(self.cells)} rows in {self.csv}")
         return int(bool(self.failed))
 

@@ -3,21 +3,25 @@
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from experiments.jobs import Job
+from experiments.job import Job
 
 
 def next_job(waiting: Sequence[Job], unfinished: Collection[Path]) -> Job | None:
-    """The first job whose training, if it needs one, is not among the unfinished folders; None: there is none yet."""
-    return next((job for job in waiting if job.training is None or job.training.run.path not in unfinished), None)
+    """The first job of which nothing that it needs is among the unfinished folders; None: there is none yet."""
+    return next((job for job in waiting if not any(needed.run.path in unfinished for needed in job.needs)), None)
 
 
 def cancelled(waiting: Sequence[Job], failed: Job) -> list[Job]:
-    """The jobs that cannot be done since `failed` failed."""
-    return [job for job in waiting if job.training is not None and job.training.run.path == failed.run.path]
+    """The jobs that cannot be done since `failed` failed: those that need it, and those that need them."""
+    return [job for job in waiting if _depends(job, failed)]
+
+
+def _depends(job: Job, other: Job) -> bool:
+    return any(needed.run.path == other.run.path or _depends(needed, other) for needed in job.needs)
 
 
 def is_training(job: Job) -> bool:
-    """The kind of a job: trainings and tests take different times."""
+    """The kind of a job: trainings and others take different times."""
     return job.training is None
 
 

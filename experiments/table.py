@@ -47,16 +47,16 @@ def markdown_table(grid: Grid, rows: Sequence[Row]) -> str:
     Raises:
         InputError: a metric of the grid is in none of its rows.
     """
-    rows = [row for row in rows if row.condition in grid.conditions and row.evaluation in grid.evaluations]
+    rows = [row for row in rows if row.condition in grid.tested and row.evaluation in grid.tests]
     known = sorted({name for row in rows for name in row.metrics})
     require(bool(known), f"there are no results of {grid.name} yet: python -m experiments.run makes them")
     for metric in grid.metrics:
         require(metric in known, f"metrics: {metric!r} is none of the results', which are {', '.join(known)}")
     values = by_seed(rows)
-    seeds = max(len({row.seed for row in rows if row.condition == name}) for name in grid.conditions)
+    seeds = max(len({row.seed for row in rows if row.condition == name}) for name in grid.tested)
     header = ["condition", *_headings(grid)]
     lines = [header, ["---", *["---:"] * (len(header) - 1)]]
-    lines += [[name, *_cells(grid, name, values, seeds)] for name in grid.conditions]
+    lines += [[name, *_cells(grid, name, values, seeds)] for name in grid.tested]
     table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
     return f"{table}\n\n{_note(grid, rows, seeds)}"
 
@@ -73,7 +73,7 @@ def by_seed(rows: Sequence[Row]) -> Values:
 
 def _headings(grid: Grid) -> list[str]:
     headings = []
-    for evaluation in grid.evaluations:
+    for evaluation in grid.tests:
         headings += [f"{evaluation}: {_label(metric)}" for metric in grid.metrics]
         if grid.baseline is not None:
             headings.append(f"{evaluation}: {_label(grid.metrics[0])} - baseline")
@@ -87,7 +87,7 @@ def _label(metric: str) -> str:
 def _cells(grid: Grid, condition: str, values: Values, seeds: int) -> list[str]:
     """What stands in a condition's row."""
     cells = []
-    for evaluation in grid.evaluations:
+    for evaluation in grid.tests:
         for metric in grid.metrics:
             found = values.get((condition, evaluation, metric), {})
             cells.append(_cell(metric, list(found.values()), seeds))

@@ -14,7 +14,7 @@ from typing import NamedTuple, TextIO
 
 from errors import InputError
 from experiments.attempt import carry_out
-from experiments.jobs import Job
+from experiments.job import Job
 from experiments.record import log_path
 
 

@@ -21,6 +21,7 @@ from launcher.model_card import machine, model_card
 from launcher.provenance import read_provenance
 from launcher.run_folder import RunFolder
 from launcher.stage_cli import OneLineParser
+from networks.hidden_state_embedder import HiddenStateEmbedder
 from networks.images import SMALLEST
 from networks.pretrained import EMBEDDER_KEY, load_embedder, read_checkpoint
 
@@ -66,7 +67,7 @@ def export(
     description = checkpoint[EMBEDDER_KEY]
     provenance = read_provenance(home, checkpoint) | {
         "precision": precision,
-        "embedding_size": network.embed(torch.zeros(1, 1, SMALLEST, SMALLEST)).shape[1],  # type: ignore[operator]
+        "embedding_size": network.embed(example_input(network)).shape[1],  # type: ignore[operator]
     }
     weights = rounded(network, description["prefix"], PRECISIONS[precision])
     content = _serialised({"state_dict": weights, EMBEDDER_KEY: description, "provenance": provenance})
@@ -79,6 +80,13 @@ def export(
     contents = dict(zip(paths, (content, text.encode(), provenance["config"].encode()), strict=False))
     _write(contents)
     return {path: len(content) for path, content in contents.items()}
+
+
+def example_input(network: nn.Module) -> Tensor:
+    """What an encoder embeds, a batch of one: a hidden state, else a drawing."""
+    if isinstance(network, HiddenStateEmbedder):
+        return torch.zeros(1, network.input_size)
+    return torch.zeros(1, 1, SMALLEST, SMALLEST)
 
 
 def _tested_run(path: Path) -> RunFolder:

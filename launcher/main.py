@@ -60,6 +60,7 @@ def quieten() -> None:
         ".*Trying to infer the `batch_size`.*",
         ".*GPU available but not used.*",
         ".*Couldn't infer the batch indices.*",
+        ".*in eval mode at the start of training.*",
         "LightningCLI's args parameter.*",
     ):
         warnings.filterwarnings("ignore", message=message)

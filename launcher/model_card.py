@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from datamodules.omniglot_protocols import VALIDATION_ALPHABETS
+from networks.hidden_state_embedder import HiddenStateEmbedder
 
 #: What the protocols of Omniglot train on.
 TRAINED_ON = {
@@ -28,7 +29,7 @@ CARD = """\
 from networks.pretrained import load_embedder
 
 embedder = load_embedder("{name}")  # frozen, in evaluation mode, single precision
-embedder.embed(drawings)  # [B, 1, H, H] floats in [0, 1], ink = 1, any H >= 28 -> [B, {embedding_size}]
+{call} -> [B, {embedding_size}]
 ```
 
 `{name}.ckpt` has {size:,} bytes: the encoder alone, weights of {precision} bits.
@@ -41,16 +42,14 @@ Of the test, with the weights as they were before any rounding.
 |---|---:|
 {figures}
 
-{rotated}
-
-## Training
+{remark}## Training
 
 Trained on {data}
 
 Seed {seed}, epoch {epoch}, {steps:,} steps of the optimiser{time}.
 Exported on {machine}; the checkpoint was written by PyTorch Lightning {lightning}.
 
-Once more, with the data under `OMNIGLOT_ROOT`:
+Once more, {needs}:
 
 ```
 .venv/bin/python cli.py fit --config pretrained/{name}.yaml --run.version again
@@ -63,6 +62,9 @@ The configuration in full, without paths:
 ```yaml
 {config}```
 """
+
+ROTATED = "Names that end in `_rotated` are with the test classes' quarter turns as classes of their own.\n\n"
+PLAIN = "All are with the test classes as they are, not turned.\n\n"
 
 
 def model_card(
@@ -79,7 +81,6 @@ def model_card(
     """
     config = yaml.safe_load(provenance["config"])
     metrics, seconds = provenance["metrics"], provenance["training_seconds"]
-    rotated = any(metric.endswith("_rotated") for metric in metrics)
     return CARD.format(
         name=name,
         what=_what(description, config),
@@ -87,9 +88,7 @@ def model_card(
         size=size,
         precision=provenance["precision"],
         figures="\n".join(f"| {metric} | {value:.4g} |" for metric, value in metrics.items()),
-        rotated="Names that end in `_rotated` are with the test classes' quarter turns as classes of their own."
-        if rotated
-        else "All are with the test classes as they are, not turned.",
+        **_inputs(description, config, metrics),
         data=_data(config.get("data") or {}),
         seed=config.get("seed_everything"),
         epoch=provenance["epoch"] + 1,
@@ -99,6 +98,20 @@ def model_card(
         lightning=provenance["pytorch_lightning"],
         config=provenance["config"],
     )
+
+
+def _inputs(description: Mapping[str, Any], config: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, str]:
+    """What depends on whether drawings or hidden states are embedded: call, remark and needs."""
+    if description["network"] == HiddenStateEmbedder.__name__:
+        size = description["arguments"]["input_size"]
+        state = ((config.get("data") or {}).get("init_args") or {}).get("state", "cell")
+        call = f"embedder.embed(states)  # {state} states [B, {size}], or those of episodes [B, T, {size}],"
+        return {"call": call, "remark": "", "needs": "with an agent's harvest where `--data.harvest` says"}
+    return {
+        "call": "embedder.embed(drawings)  # [B, 1, H, H] floats in [0, 1], ink = 1, any H >= 28",
+        "remark": ROTATED if any(metric.endswith("_rotated") for metric in metrics) else PLAIN,
+        "needs": "with the data under `OMNIGLOT_ROOT`",
+    }
 
 
 def _what(description: Mapping[str, Any], config: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """LightningCLI with run folders, a configuration that always wins, and errors of one line."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+import yaml
 from jsonargparse import Namespace
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import LightningModule, Trainer
@@ -15,6 +17,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveCon
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from callbacks.figures import keeps_files
+from callbacks.harvest_writer import HarvestWriter
 from callbacks.hyperparameters import HyperparameterTab
 from callbacks.metrics_csv import MetricsCSV
 from callbacks.metrics_json import MetricsJSON
@@ -25,7 +28,9 @@ from callbacks.run_checkpoint import LastCheckpoint, RunCheckpoint, logged_befor
 from errors import InputError, require, require_positive
 from launcher.arguments import option
 from launcher.messages import one_line
+from launcher.provenance import without_places
 from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
+from lightning_modules.episodic_agent import EpisodicAgent
 from networks.pretrained import read_checkpoint
 
 TRAINER_DEFAULTS = {
@@ -119,6 +124,8 @@ class StageCLI(LightningCLI):
             torch.set_num_threads(threads)
         self._fill_in_sizes()
         self.settings.trainer.default_root_dir = str(self.run.path)
+        if self.subcommand == "predict":
+            self.settings.return_predictions = False  # they are written to a file, and would fill the memory
 
     def instantiate_classes(self) -> None:
         with one_line_errors(ValueError, TypeError, MisconfigurationException):
@@ -222,11 +229,19 @@ class StageCLI(LightningCLI):
         else:
             callbacks.append(LastCheckpoint(best.dirpath, best.interval))
         if self.subcommand == "predict":
-            callbacks.append(PredictionWriter())
+            callbacks.append(self._prediction_writer())
         if config.get("enable_progress_bar") is not False:
             callbacks.append(TrainingProgress())
         trainer: Trainer = super()._instantiate_trainer(config, callbacks)
         return trainer
+
+    def _prediction_writer(self) -> PredictionWriter:
+        """What keeps the predictions: an agent's are a harvest, which says where it comes from."""
+        if not isinstance(self.model, EpisodicAgent):
+            return PredictionWriter()
+        digest = hashlib.sha256(Path(str(self.settings.ckpt_path)).read_bytes())
+        config = without_places(self.config_dump)
+        return HarvestWriter(digest.hexdigest(), yaml.safe_dump(config, sort_keys=False, width=110))
 
     def after_instantiate_classes(self) -> None:
         if self.checkpoint is not None:

@@ -21,12 +21,12 @@ from memory.kaiser_memory import KaiserMemory
 from networks.pretrained import EMBEDDER_KEY, describe_embedder
 from networks.retrieval import retrieval
 
-#: What every batch of an encoder is: inputs `[B, ...]` and labels `[B]` long.
-Batch = tuple[Tensor, Tensor]
+#: What every batch of an encoder begins with: inputs `[B, ...]` and labels `[B]` long.
+Batch = tuple[Tensor, ...]
 
 
 class EmbeddedClasses(Metric):
-    """Collects embeddings `[N, D]` and labels `[N]` long over the batches of an epoch, and over all processes."""
+    """Collects embeddings `[N, ...]` and labels `[N, ...]` long over the batches of an epoch, and all processes."""
 
     full_state_update = False
     embeddings: list[Tensor]
@@ -51,7 +51,7 @@ class Encoder(pl.LightningModule, ABC):
     """Trains a network that embeds by weighted objectives; `embed(x)` is what later stages use.
 
     A subclass builds the network and the objectives, calls `save_hyperparameters`, says its `figures`, and may
-    override `augmented` and `evaluated`.
+    override `augmented`, `learned`, `evaluated` and `collect`.
 
     Args:
         network: has `embed(x) -> [B, D]`, is listed in `networks.pretrained.NETWORKS`.
@@ -133,6 +133,10 @@ class Encoder(pl.LightningModule, ABC):
         """The inputs of a training step, changed at random by the generator, which is on the CPU."""
         return inputs
 
+    def learned(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings `[N, D]` and labels `[N]` long that the objectives are given for the inputs of a training step."""
+        return self.embed(inputs), labels
+
     def evaluated(self, inputs: Tensor, labels: Tensor, split: str) -> dict[str, tuple[Tensor, Tensor]]:
         """Embeddings and labels that a batch of `val` or `test` adds to, by the name of the collection."""
         return {split: (self.embed(inputs), labels)}
@@ -149,8 +153,8 @@ class Encoder(pl.LightningModule, ABC):
         return retrieval(embeddings, labels)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        inputs, labels = batch
-        embedding = self.embed(self.augmented(inputs, step_generator(self, batch_idx)))
+        inputs, labels = batch[:2]
+        embedding, labels = self.learned(self.augmented(inputs, step_generator(self, batch_idx)), labels)
         losses = self.objectives.losses(embedding, labels)
         loss = self.objectives.total(losses)
         self._note({"loss": loss, **losses})
@@ -164,19 +168,20 @@ class Encoder(pl.LightningModule, ABC):
             self.means[name].update(value.detach())  # type: ignore[operator]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._collect(batch, "val")
+        self.collect(batch, "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._collect(batch, "test")
+        self.collect(batch, "test")
 
-    def _collect(self, batch: Batch, split: str) -> None:
-        inputs, labels = batch
+    def collect(self, batch: Batch, split: str) -> None:
+        """Keep what the figures of `val` or `test` are made of."""
+        inputs, labels = batch[:2]
         for name, embedded in self.evaluated(inputs, labels, split).items():
             self.collected[name].update(*embedded)  # type: ignore[operator]
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Embeddings `[B, D]` and labels `[B]`."""
-        inputs, labels = batch
+        inputs, labels = batch[:2]
         return {"embedding": self.embed(inputs), "label": labels}
 
     def on_train_epoch_start(self) -> None:

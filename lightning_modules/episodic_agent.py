@@ -9,12 +9,19 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from errors import require, require_fraction, require_positive
+from errors import require, require_choice, require_fraction, require_positive
+from lightning_modules.key_encoder import KeyEncoder, require_encoder
+from lightning_modules.online_learning import Lesson, OnlineLearner, OnlineLearning
 from lightning_modules.optimisation import ConfiguredOptimizer
+from lightning_modules.randomness import step_generator
 from losses.actor_critic import ActorCriticLoss, actor_critic_loss
 from losses.schedules import LinearSchedule, Schedule
 from memory.episodic_memory import EpisodicMemory
 from networks.actor_critic import RecurrentActorCritic
+from networks.agent_weights import copy_agent
+from networks.cosine_classifier import CosineClassifier
+from networks.hidden_state_embedder import HiddenStateEmbedder
+from networks.pretrained import EMBEDDER_KEY, describe_embedder
 from tasks.bandit import Bandit
 from tasks.blocks import BlockSpec
 from tasks.keys import KeySource
@@ -23,6 +30,8 @@ from tasks.rollout import Trajectory, play_episodes
 from tasks.statistics import BanditStatistics
 
 MemoryFactory = Callable[[int, int, int], EpisodicMemory]
+
+STACK_LABELS = ("context", "predicted")
 
 
 class EpisodicAgent(pl.LightningModule):
@@ -33,6 +42,10 @@ class EpisodicAgent(pl.LightningModule):
     is L2RL, and with `cue_input` L2RL+context. One batch is a block; the weights are updated after each of its
     episodes.
 
+    With the key source `encoder` the keys are what an encoder makes of the LSTM's states. It stays as it is, or learns
+    `online` from what the memory holds; the LSTM gets no gradient from it. `initial` starts from another agent's
+    network, which with `freeze_network` stays as it is: the states are then those that the encoder was trained on.
+
     Args:
         actions: number of actions; None takes the data's.
         cue_size: length of a cue; None takes the data's.
@@ -42,11 +55,18 @@ class EpisodicAgent(pl.LightningModule):
         capacity: slots of the memory; None takes one for each key that a block stores.
         hidden_size: length of the LSTM's states.
         memory: builds the memory from (capacity, key size, value size); None plays without.
-        key_source: what the memory is searched by, `context` (the cue), `input`, `hidden`, `label` or `none`; see
-            `tasks.keys.KeySource`.
-        key_state: of the key source `hidden`, `cell` or `hidden` state.
+        key_source: what the memory is searched by, `context` (the cue), `input`, `hidden`, `encoder`, `label` or
+            `none`; see `tasks.keys.KeySource`.
+        key_state: of the key sources `hidden` and `encoder`, `cell` or `hidden` state.
         stored_states: which steps' keys are stored, `first`, `last`, `after_first_quarter` or `all`.
         stored_value: what a stored key maps to, the episode's `final` cell state or the step's `own`.
+        read_at: of a key that changes, whether the memory is searched at `every` pull, or at the `first` alone.
+        stack_labels: what stacks are found by, the true `context` or the label `predicted` by the encoder's classifier.
+        encoder: of the key source `encoder`, how it is built and where its weights come from.
+        online: how the encoder learns while the agent plays; None leaves it as it is.
+        initial: checkpoint of the agent whose network this one starts from. It is read when the training starts, and
+            not needed any more afterwards. None starts from random weights.
+        freeze_network: whether LSTM and heads stay as they are.
         cue_input: whether the cue is part of the network's input.
         discount: discount of rewards within an episode.
         trace: lambda of generalised advantage estimation; 1 is the plain return.
@@ -60,8 +80,10 @@ class EpisodicAgent(pl.LightningModule):
         greedy_evaluation: evaluate with the most probable action instead of a drawn one.
 
     Raises:
-        InputError: a number out of its range, sizes that are not the data's.
+        InputError: a number out of its range, sizes that are not the data's, parts that do not go together.
     """
+
+    transferred: Tensor
 
     def __init__(
         self,
@@ -77,6 +99,12 @@ class EpisodicAgent(pl.LightningModule):
         key_state: str = "cell",
         stored_states: str = "last",
         stored_value: str = "final",
+        read_at: str = "every",
+        stack_labels: str = "context",
+        encoder: KeyEncoder | None = None,
+        online: OnlineLearning | None = None,
+        initial: str | None = None,
+        freeze_network: bool = False,
         cue_input: bool = False,
         discount: float = 0.9,
         trace: float = 1.0,
@@ -98,7 +126,11 @@ class EpisodicAgent(pl.LightningModule):
             raise ValueError(f"{missing} have to be given where no data module fills them in")
         self.save_hyperparameters()
         self.automatic_optimization = False
-        self.keys = KeySource(key_source, key_state, stored_states, stored_value)
+        require_encoder(encoder, key_source)
+        self._build_encoder(encoder, online, hidden_size, label_count, stack_labels)
+        self.keys = KeySource(
+            key_source, key_state, stored_states, stored_value, read_at, self.encoder, self._stack_of(stack_labels)
+        )
         with_memory = memory is not None and key_source != "none"
         self.sizes = {"actions": actions, "cue_size": cue_size, "label_count": label_count, "pulls": pulls}
         self.network = RecurrentActorCritic(
@@ -115,8 +147,22 @@ class EpisodicAgent(pl.LightningModule):
             sizes = {"actions": actions, "cue_size": cue_size, "hidden_size": hidden_size, "label_count": label_count}
             slots = episodes * len(self.keys.stored_steps(pulls)) if capacity is None else capacity
             self.memory = memory(slots, self.keys.size(**sizes), hidden_size)
+            if self.online is not None:
+                self.memory.keep_sources(hidden_size)
+        require_stacks(stack_labels, self.memory)
+        require(self.memory is not None or encoder is None, "memory is null: key_source 'encoder' makes keys for one")
+        require(
+            initial is not None or not freeze_network,
+            "freeze_network is true: initial has to name the agent whose network stays as it is",
+        )
+        self.network.requires_grad_(not freeze_network)
+        self.key_encoder, self.initial = encoder, initial
+        if encoder is not None or initial is not None:
+            # In the checkpoint, so that a resume keeps what has been learned since.
+            self.register_buffer("transferred", torch.tensor(False))
         # Every process has memories of its own.
-        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, list(self._contents()))
+        own = [name for name, _ in self.named_buffers() if name.startswith(("memory.", "online."))]
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, own)
         self.discount, self.trace, self.value_weight = discount, trace, value_weight
         self.entropy_weight = entropy_weight or LinearSchedule(0.05, 0.0)
         self.gradient_norm, self.greedy_evaluation = gradient_norm, greedy_evaluation
@@ -125,14 +171,98 @@ class EpisodicAgent(pl.LightningModule):
         self._ideal: dict[int, Tensor] = {}
         self._episodes = 0.0  # played in this training so far
 
+    def _build_encoder(
+        self,
+        encoder: KeyEncoder | None,
+        online: OnlineLearning | None,
+        hidden_size: int,
+        label_count: int,
+        stack_labels: str,
+    ) -> None:
+        """The encoder of the keys, with whatever learns or predicts on it."""
+        self.encoder: HiddenStateEmbedder | None = None
+        self.online: OnlineLearner | None = None
+        self.classifier: CosineClassifier | None = None
+        require(online is None or encoder is not None, "online is given without encoder: there is nothing to learn")
+        if encoder is None:
+            return
+        self.encoder = encoder.build(hidden_size).requires_grad_(online is not None)
+        classes = label_count if encoder.classes is None else encoder.classes
+        if online is not None:
+            require(not encoder.recurrent, "encoder.recurrent is true: online learning is of single states, set false")
+            self.online = OnlineLearner(online, encoder.embedding_size, classes)
+        elif stack_labels == "predicted":
+            self.classifier = CosineClassifier(classes, encoder.embedding_size).requires_grad_(False)
+
+    @property
+    def _labelling(self) -> CosineClassifier | None:
+        """The classifier of the encoder's embeddings, where one is trained or used."""
+        softmax = self.online.objectives.softmax if self.online is not None else None
+        return softmax.classifier if softmax is not None else self.classifier
+
+    def _stack_of(self, stack_labels: str) -> Callable[[Tensor], Tensor] | None:
+        require_choice("stack_labels", stack_labels, STACK_LABELS)
+        if stack_labels == "context":
+            return None
+        classifier = self._labelling
+        require(
+            classifier is not None,
+            "stack_labels is 'predicted': it takes an encoder and, with online, the softmax objective",
+        )
+        assert classifier is not None
+        return lambda key: classifier(key).argmax(dim=1)
+
     def setup(self, stage: str) -> None:
         """Take the task from the data module, and check that the network fits it."""
         self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]
         for name, size in self.trainer.datamodule.sizes.items():  # type: ignore[attr-defined]
             require(self.sizes.get(name, size) == size, f"model.{name} is {self.sizes.get(name)}: the data's is {size}")
-        task, by_pull = self.task, self.memory is not None and self.keys.every_step
+        if stage == "fit":
+            self._check_learning()
+        task, by_pull = self.task, self.memory is not None and self.keys.searches(self.task.pulls) > 1
         statistics = BanditStatistics(task.exposures, task.pulls, task.episodes, by_pull=by_pull)
         self.statistics = torch.nn.ModuleDict({"val": statistics, "test": statistics.clone()})
+
+    def _check_learning(self) -> None:
+        learning = any(parameter.requires_grad for parameter in self.parameters())
+        require(
+            learning or self.trainer.world_size == 1,
+            f"freeze_network is true and nothing else learns: that takes one process, not {self.trainer.world_size}",
+        )
+        if self.online is None:
+            return
+        require(
+            self.task.fixed_labels,
+            "online is given, yet labels mean other contexts in other environments: set data.vocabulary",
+        )
+        require(
+            self.online.settings.every <= self.task.episodes,
+            f"online.every is {self.online.settings.every}: it has to be at most a block's episodes, "
+            f"{self.task.episodes}",
+        )
+        classifier, labels = self._labelling, self.task.label_count
+        require(
+            classifier is None or len(classifier.weight) >= labels,
+            f"encoder.classes is too small: online learning has {labels} labels to tell apart",
+        )
+
+    def on_fit_start(self) -> None:
+        """Take over the weights of earlier stages, unless a resumed training has done so before."""
+        if (self.key_encoder is None and self.initial is None) or bool(self.transferred):
+            return
+        if self.initial is not None:
+            copy_agent(self.network, self.initial)
+        if self.key_encoder is not None and self.encoder is not None:
+            needed = self.keys.stack_of is not None
+            self.key_encoder.fill(self.encoder, self._labelling, needed=needed, state=self.keys.state)
+        self.transferred.fill_(True)
+
+    def train(self, mode: bool = True) -> "EpisodicAgent":
+        """Switch to training or evaluation; the encoder always embeds as in evaluation, see `OnlineLearner.lesson`."""
+        super().train(mode)
+        if self.encoder is not None:
+            self.encoder.eval()
+        return self
 
     def _contents(self) -> dict[str, Tensor]:
         """What the memory holds, by the names of this module's state."""
@@ -143,14 +273,21 @@ class EpisodicAgent(pl.LightningModule):
         """Leave out what the memory holds: it is over with the block, and a test may choose another memory."""
         for name in self._contents():
             checkpoint["state_dict"].pop(name, None)
+        if self.encoder is not None:
+            checkpoint[EMBEDDER_KEY] = describe_embedder(self.encoder, self.encoder.arguments, "encoder.")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"].update(self._contents())
 
     def configure_optimizers(self) -> Any:
-        return self.optimisation.configure(
-            self.parameters(), lambda: self.trainer.num_training_batches * self._epochs, "step"
+        # With a network that stays as it is too: its optimiser then does nothing, but the steps are counted.
+        parameters = [*self.network.parameters(), *(self.memory.parameters() if self.memory is not None else ())]
+        agent = self.optimisation.configure(
+            parameters, lambda: self.trainer.num_training_batches * self._epochs, "step"
         )
+        if self.online is None or self.encoder is None:
+            return agent
+        return [agent, self.online.configure(self.encoder)]
 
     @property
     def _epochs(self) -> int:
@@ -163,6 +300,8 @@ class EpisodicAgent(pl.LightningModule):
 
     def on_train_start(self) -> None:
         self.optimisation.restore_configuration()
+        if self.online is not None:
+            self.online.optimisation.restore_configuration()
 
     def loss(self, trajectory: Trajectory, entropy_weight: float) -> ActorCriticLoss:
         """The loss of one episode, with its gradient."""
@@ -181,17 +320,16 @@ class EpisodicAgent(pl.LightningModule):
 
     def training_step(self, batch: BlockSpec, batch_idx: int) -> None:
         """Play a block; update the weights after each episode."""
-        optimizer = cast(torch.optim.Optimizer, self.optimizers())
         entropy_weight = self.entropy_weight(self.progress())
-        logged = []
-        for trajectory in self._play(batch, greedy=False):
-            loss = self.loss(trajectory, entropy_weight)
-            optimizer.zero_grad()
-            self.manual_backward(loss.total)
-            self.clip_gradients(optimizer, gradient_clip_val=self.gradient_norm, gradient_clip_algorithm="norm")
-            optimizer.step()
+        generator = step_generator(self, batch_idx) if self.online is not None else None
+        logged, learned = [], []
+        for episode, trajectory in enumerate(self._play(batch, greedy=False)):
+            loss, lesson = self.loss(trajectory, entropy_weight), self._lesson(episode, generator)
+            self._update(loss.total, lesson)
             logged.append(torch.stack([trajectory.rewards.mean(), *(part.detach() for part in loss)]))
-        learning_rate = optimizer.param_groups[0]["lr"]
+            if lesson is not None:
+                learned.append(torch.stack([lesson.loss.detach(), lesson.accuracy]))
+        learning_rate = self._optimizers()[0].param_groups[0]["lr"]
         self._step_schedule()
         self._episodes = self.episodes_played(batch)
         reward, total, policy, value, entropy = torch.stack(logged).mean(dim=0)
@@ -204,11 +342,55 @@ class EpisodicAgent(pl.LightningModule):
                 "train/entropy": entropy,
                 "train/entropy_weight": entropy_weight,
                 "train/learning_rate": learning_rate,
+                **self._online_metrics(learned),
                 "step": self._episodes,
             },
             sync_dist=self.trainer.world_size > 1,
             batch_size=batch.batch_size,
         )
+
+    def _lesson(self, episode: int, generator: torch.Generator | None) -> Lesson | None:
+        """What the encoder learns from after this episode, if anything."""
+        if self.online is None or not self.online.due(episode):
+            return None
+        assert self.encoder is not None
+        assert self.memory is not None
+        assert generator is not None
+        return self.online.lesson(self.encoder, self.memory, generator)
+
+    def _update(self, total: Tensor, lesson: Lesson | None) -> None:
+        """Make a step of the agent's optimiser and, where there is a lesson, of the encoder's.
+
+        One backward pass serves both: distributed processes wait for the gradient of every parameter in each.
+        """
+        optimizers = self._optimizers()
+        if lesson is not None:
+            total = total + lesson.loss
+        elif self.online is not None and self.encoder is not None and self.trainer.world_size > 1:
+            total = total + self.online.nothing(self.encoder)
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        if total.requires_grad:
+            self.manual_backward(total)
+        self.clip_gradients(optimizers[0], gradient_clip_val=self.gradient_norm, gradient_clip_algorithm="norm")
+        optimizers[0].step()
+        if lesson is not None and self.online is not None and self.encoder is not None and self.memory is not None:
+            optimizers[1].step()
+            self.online.refresh(self.encoder, self.memory)
+
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """The agent's and, where the encoder learns online, the encoder's."""
+        found = self.optimizers()
+        return cast(list[torch.optim.Optimizer], found if isinstance(found, list) else [found])
+
+    def _online_metrics(self, learned: list[Tensor]) -> dict[str, Tensor]:
+        if self.online is None:
+            return {}
+        loss, accuracy = torch.stack(learned).mean(dim=0)
+        metrics = {"train/encoder_loss": loss}
+        if self.online.objectives.softmax is not None:
+            metrics["train/encoder_accuracy"] = accuracy
+        return metrics
 
     def _step_schedule(self) -> None:
         scheduler = self.lr_schedulers()
@@ -265,19 +447,30 @@ class EpisodicAgent(pl.LightningModule):
         self.statistics["test"].reset()  # type: ignore[operator]
 
     def predict_step(self, batch: BlockSpec, batch_idx: int) -> dict[str, Tensor]:
-        """Everything that happened in a block, `[B, E, T, ...]`: hidden and cell state after each step and the rest."""
-        episodes = list(self._play(batch, self.greedy_evaluation))
+        """A harvest of the block, see `datamodules.harvest_files`: `[B, E, T, ...]`, numbers in half precision.
 
-        def stacked(name: str) -> Tensor:
-            return torch.stack([getattr(episode, name) for episode in episodes]).transpose(1, 2).transpose(0, 1)
+        The states are those that the key source `hidden` searches with: what each pull would have led to if nothing had
+        been reinstated at it.
+        """
+        episodes = [self._harvest(trajectory) for trajectory in self._play(batch, self.greedy_evaluation)]
+        harvest = {name: torch.stack([episode[name] for episode in episodes]).movedim(2, 0) for name in episodes[0]}
+        of_episodes = {"cue": batch.cues.half(), "label": batch.labels, "exposure": batch.exposures}
+        return harvest | {name: part.transpose(0, 1) for name, part in of_episodes.items()}
 
-        cells = torch.stack([episode.cells[1:] for episode in episodes]).permute(2, 0, 1, 3)
+    def _harvest(self, trajectory: Trajectory) -> dict[str, Tensor]:
+        states = self.network.cell.candidates(trajectory.gates, trajectory.cells)
         return {
-            "hidden": stacked("hidden"),
-            "cell": cells,
-            "action": stacked("actions"),
-            "reward": stacked("rewards"),
-            "cue": batch.cues.transpose(0, 1),
-            "label": batch.labels.T,
-            "exposure": batch.exposures.T,
+            "cell": states.cell.half(),
+            "hidden": states.hidden.half(),
+            "action": trajectory.actions,
+            "reward": trajectory.rewards.half(),
         }
+
+
+def require_stacks(stack_labels: str, memory: EpisodicMemory | None) -> None:
+    """Raise `InputError` where labels are predicted for a memory that finds no stacks by a label."""
+    labelled = memory is not None and memory.organisation == "stack" and memory.match_above is None
+    require(
+        stack_labels == "context" or labelled,
+        f"stack_labels is {stack_labels!r}: the memory has to be of organisation stack, without match_above",
+    )

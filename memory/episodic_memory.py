@@ -1,6 +1,6 @@
 """The episodic memory: keys, values and labels in slots, one memory for each environment of a batch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -42,6 +42,9 @@ class EpisodicMemory(nn.Module):
     `learned_query` the query first passes a learned square matrix (the identity at first), which gets its
     gradient through the neighbours' weights.
 
+    After `keep_sources` each slot also keeps what its key was made of, so that the keys can be made again when that
+    which makes them has changed (`rekey`).
+
     All state is in buffers, allocated by `reset(batch_size)`, saved together, and moved with the module.
 
     Args:
@@ -71,6 +74,8 @@ class EpisodicMemory(nn.Module):
     key_scales: Tensor  # [B, N] inverse lengths of the keys
     values: Tensor  # [B, N, V]
     labels: Tensor  # [B, N] long, EMPTY where the slot is free
+    stacks: Tensor  # [B, N] long, the number that a stack is found by, its label if nothing else is said; EMPTY
+    sources: Tensor  # [B, N, S] what the keys were made of; there after `keep_sources` alone
     vacancy: Tensor  # [B, N], added to similarities: `-inf` where the slot is free, else 0
     written: Tensor  # [B, N] long, the time of the slot's last write, from 1; 0 where free
     used: Tensor  # [B, N] long, the time of the slot's last read or write, from 1; 0 where free
@@ -116,6 +121,7 @@ class EpisodicMemory(nn.Module):
         self.neighbours, self.threshold, self.match_above = neighbours, threshold, match_above
         self.key_update, self.value_update, self.update_rate = key_update or update, value_update or update, update_rate
         self.weighting, self.temperature = weighting, temperature
+        self.source_size = 0
         self._check_updates(update)
         require(
             neighbours > 1 or not learned_query,
@@ -148,11 +154,14 @@ class EpisodicMemory(nn.Module):
 
     def _empty_buffers(self, batch: int, device: torch.device) -> dict[str, Tensor]:
         slots = (batch, self.capacity)
+        sources = torch.zeros(*slots, self.source_size, device=device)
         return {
+            **({"sources": sources} if self.source_size else {}),
             "keys": torch.zeros(*slots, self.key_size, device=device),
             "key_scales": torch.zeros(slots, device=device),
             "values": torch.zeros(*slots, self.value_size, device=device),
             "labels": torch.full(slots, EMPTY, dtype=torch.long, device=device),
+            "stacks": torch.full(slots, EMPTY, dtype=torch.long, device=device),
             "vacancy": torch.full(slots, float("-inf"), device=device),
             "written": torch.zeros(slots, dtype=torch.long, device=device),
             "used": torch.zeros(slots, dtype=torch.long, device=device),
@@ -187,6 +196,7 @@ class EpisodicMemory(nn.Module):
         for buffer in self.buffers():
             buffer.zero_()
         self.labels.fill_(EMPTY)
+        self.stacks.fill_(EMPTY)
         self.vacancy.fill_(float("-inf"))
 
     def _allocate(self, batch: int) -> None:
@@ -194,8 +204,28 @@ class EpisodicMemory(nn.Module):
         for name, buffer in self._empty_buffers(batch, self.keys.device).items():
             setattr(self, name, buffer.to(kind) if buffer.is_floating_point() else buffer)
 
+    def keep_sources(self, size: int) -> None:
+        """From now on every write has to bring what its key was made of, `[B, S]` of this size S; forgets everything.
+
+        Raises:
+            InputError: a size below 1.
+        """
+        require_positive(size=size)
+        self.source_size = size
+        self.register_buffer("sources", self.keys.new_zeros(*self.labels.shape, size))
+        self.reset(self.batch_size)
+
     @torch.no_grad()
-    def write(self, key: Tensor, value: Tensor, label: Tensor | None = None, returns: Tensor | None = None) -> None:
+    def write(
+        self,
+        key: Tensor,
+        value: Tensor,
+        label: Tensor | None = None,
+        returns: Tensor | None = None,
+        *,
+        source: Tensor | None = None,
+        stack: Tensor | None = None,
+    ) -> None:
         """Store one memory in each environment.
 
         Args:
@@ -203,53 +233,71 @@ class EpisodicMemory(nn.Module):
             value: `[B, V]`.
             label: `[B]` long, 0 or more; without it a memory's label is its slot's number.
             returns: `[B]`, what the memory's episode earned; the rule `best_return` wants it.
+            source: `[B, S]`, what the key was made of, where that is kept. In a stack it follows the rule of the keys,
+                and that of `mean` where theirs is `average`.
+            stack: `[B]` long, 0 or more: the number that stacks are found by instead of the label.
 
         Raises:
-            InputError: no label where stacks are found by label, no returns where a rule wants them.
+            InputError: no label where stacks are found by label, no returns where a rule wants them, no source where
+                sources are kept.
         """
+        require(
+            source is not None or not self.source_size,
+            "source is None: a memory that keeps sources has to know what each key was made of",
+        )
         if returns is None and self._wants_returns:
             raise InputError("returns is None: the update best_return has to know what each episode earned")
         if self.organisation == "append":
             slot = (self.clock % self.capacity).unsqueeze(1)
         else:
-            slot, known = self._stack_for(key, label)
-            key, value = self._updated(key, value, returns, slot, known)
+            slot, known = self._stack_for(key, label if stack is None else stack)
+            key, value, source = self._updated(key, value, source, returns, slot, known)
         self.clock += 1
         row = self._rows(slot).squeeze(1)
         self.keys.view(-1, self.key_size).index_copy_(0, row, key)
         self.values.view(-1, self.value_size).index_copy_(0, row, value)
         self.key_scales.scatter_(1, slot, inverse_norms(key).unsqueeze(1))
         self.vacancy.scatter_(1, slot, 0.0)
-        self.labels.scatter_(1, slot, slot if label is None else label.unsqueeze(1))
+        label = slot if label is None else label.unsqueeze(1)
+        self.labels.scatter_(1, slot, label)
+        self.stacks.scatter_(1, slot, label if stack is None else stack.unsqueeze(1))
+        if source is not None and self.source_size:
+            self.sources.view(-1, self.source_size).index_copy_(0, row, source)
         self.written.scatter_(1, slot, self.clock.unsqueeze(1))
 
     @property
     def _wants_returns(self) -> bool:
         return "best_return" in (self.key_update, self.value_update)
 
-    def _stack_for(self, key: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _stack_for(self, key: Tensor, stack: Tensor | None) -> tuple[Tensor, Tensor]:
         """The slot `[B, 1]` of a write, and `[B, 1]` bool whether it holds this stack already."""
         if self.match_above is not None:
             match, nearest = newest_nearest(self.similarity(key), self.written, 1)
             known = (nearest >= _just_under(self.match_above)) & nearest.isfinite()
             return torch.where(known, match, self.used.argmin(dim=1, keepdim=True)), known
-        if label is None:
+        if stack is None:
             raise InputError(
                 "label is None: organisation stack finds stacks by label, or by similarity with match_above"
             )
-        wanted = label.unsqueeze(1)
-        # The label's own slot, else a free one (never used: 0), else the least recently used.
-        slot = self.used.masked_fill(self.labels == wanted, -1).argmin(dim=1, keepdim=True)
-        return slot, self.labels.gather(1, slot) == wanted
+        wanted = stack.unsqueeze(1)
+        # The stack's own slot, else a free one (never used: 0), else the least recently used.
+        slot = self.used.masked_fill(self.stacks == wanted, -1).argmin(dim=1, keepdim=True)
+        return slot, self.stacks.gather(1, slot) == wanted
 
     def _updated(
-        self, key: Tensor, value: Tensor, returns: Tensor | None, slot: Tensor, known: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Key and value of a stack after a write; counts, returns and time of use are brought up to date."""
+        self,
+        key: Tensor,
+        value: Tensor,
+        source: Tensor | None,
+        returns: Tensor | None,
+        slot: Tensor,
+        known: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Key, value and source of a stack after a write; counts, returns and time of use are brought up to date."""
         self.uses += 1
         self.used.scatter_(1, slot, self.uses.expand_as(slot))
         if self.key_update == self.value_update == "latest":
-            return key, value
+            return key, value, source
         count = self.counts.gather(1, slot) * known + 1
         self.counts.scatter_(1, slot, count)
         better = known
@@ -261,10 +309,27 @@ class EpisodicMemory(nn.Module):
         row = self._rows(slot).squeeze(1)
         stored_key = self.keys.view(-1, self.key_size).index_select(0, row)
         stored_value = self.values.view(-1, self.value_size).index_select(0, row)
+        if source is not None and self.source_size:
+            stored_source = self.sources.view(-1, self.source_size).index_select(0, row)
+            rule = "mean" if self.key_update == "average" else self.key_update
+            source = update_value(rule, stored_source, source, meeting, self.update_rate)
         return (
             update_key(self.key_update, stored_key, key, meeting, self.update_rate),
             update_value(self.value_update, stored_value, value, meeting, self.update_rate),
+            source,
         )
+
+    @torch.no_grad()
+    def rekey(self, function: Callable[[Tensor], Tensor]) -> None:
+        """Make the stored keys again: `function` of the sources, `[M, S]` -> `[M, K]`; everything else stays.
+
+        Raises:
+            InputError: the memory keeps no sources.
+        """
+        require(self.source_size > 0, "the memory keeps no sources: keys cannot be made again, see keep_sources")
+        keys = function(self.sources.view(-1, self.source_size)).view_as(self.keys)
+        self.keys.copy_(keys * self.occupied.unsqueeze(-1))
+        self.key_scales.copy_(inverse_norms(self.keys) * self.occupied)
 
     def _rows(self, slots: Tensor) -> Tensor:
         """Slots `[B, k]` numbered through all environments, `[B, k]`: rows of the flattened buffers."""

@@ -1,6 +1,6 @@
 """An episodic memory that is read through fuzzy clusters of its keys."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -90,9 +90,23 @@ class FuzzyMemory(EpisodicMemory):
         self.cluster_labels.fill_(EMPTY)
         self._outdated = False
 
-    def write(self, key: Tensor, value: Tensor, label: Tensor | None = None, returns: Tensor | None = None) -> None:
+    def write(
+        self,
+        key: Tensor,
+        value: Tensor,
+        label: Tensor | None = None,
+        returns: Tensor | None = None,
+        *,
+        source: Tensor | None = None,
+        stack: Tensor | None = None,
+    ) -> None:
         """Store one memory in each environment, as `EpisodicMemory.write` does."""
-        super().write(key, value, label, returns)
+        super().write(key, value, label, returns, source=source, stack=stack)
+        self._outdated = True
+
+    def rekey(self, function: Callable[[Tensor], Tensor]) -> None:
+        """Make the stored keys again, as `EpisodicMemory.rekey` does."""
+        super().rekey(function)
         self._outdated = True
 
     @torch.no_grad()

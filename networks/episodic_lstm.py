@@ -100,8 +100,20 @@ class EpisodicLSTMCell(nn.Module):
         if nothing is reinstated, into `candidate` `[B, H]`.
         """
         torch.addmm(weights[1], joint, weights[0], out=gates).sigmoid_()
-        _, i, f, *_, g = gates.chunk(self.gates, dim=1)
-        torch.mul(f, cell, out=candidate).addcmul_(i, g, value=2).sub_(i)
+        self._candidate(gates, cell, out=candidate)
+
+    def _candidate(self, gates: Tensor, cell: Tensor, out: Tensor | None = None) -> Tensor:
+        """`i*g + f*c_{t-1}` from gates `[..., G * H]` that are sigmoids all, and the cell state before them."""
+        _, i, f, *_, g = gates.chunk(self.gates, dim=-1)
+        return torch.mul(f, cell, out=out).addcmul_(i, g, value=2).sub_(i)
+
+    def candidates(self, gates: Tensor, cells: Tensor) -> LSTMState:
+        """The states, `[T, B, H]` each, that every step of an episode would have led to without its recall.
+
+        Shapes: gates `[T, B, G * H]` of `begin_`, cells `[T + 1, B, H]` as they were, the recalls included.
+        """
+        cell = self._candidate(gates, cells[:-1])
+        return LSTMState(gates[..., : self.hidden_size] * tanh(cell), cell)
 
     def finish_(self, gates: Tensor, squashed: Tensor | None, hidden: Tensor, cell: Tensor) -> None:
         """The second half of a step: gates and candidate cell state from `begin_`, and what was recalled.

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from errors import InputError, require
 from networks.autoencoder import ConvolutionalAutoencoder
+from networks.hidden_state_embedder import HiddenStateEmbedder
 from networks.omniglot_encoder import OmniglotEmbedder
 from networks.two_layer_autoencoder import TwoLayerAutoencoder
 
@@ -23,6 +24,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "pretrained"
 #: The networks that a checkpoint may name. Nothing else is ever built from one.
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "ConvolutionalAutoencoder": ConvolutionalAutoencoder,
+    "HiddenStateEmbedder": HiddenStateEmbedder,
     "OmniglotEmbedder": OmniglotEmbedder,
     "TwoLayerAutoencoder": TwoLayerAutoencoder,
 }

@@ -23,25 +23,31 @@ class Neighbours(NamedTuple):
 
 
 @torch.no_grad()
-def nearest_neighbours(embeddings: Tensor, count: int, queries: Tensor | None = None) -> Neighbours:
+def nearest_neighbours(
+    embeddings: Tensor, count: int, queries: Tensor | None = None, groups: Tensor | None = None
+) -> Neighbours:
     """The `count` embeddings that are most similar by the cosine, the query itself left out.
 
     Args:
         embeddings: `[N, D]`.
         count: how many, k.
         queries: `[Q]` long, rows of `embeddings`; None takes all.
+        groups: `[N]` long; the rest of a query's group is left out as well. None is each in a group of its own.
 
     Raises:
         InputError: fewer than `count` others.
     """
-    others = len(embeddings) - 1
+    others = len(embeddings) - (1 if groups is None else int(groups.unique(return_counts=True)[1].max()))
     require(0 < count <= others, f"count is {count}: it has to lie between 1 and {others}, the number of others")
-    queries = torch.arange(others + 1) if queries is None else queries
-    found = [part for _, part in _in_parts(embeddings, count, queries.to(embeddings.device))]
+    queries = torch.arange(len(embeddings)) if queries is None else queries
+    groups = None if groups is None else groups.to(embeddings.device)
+    found = [part for _, part in _in_parts(embeddings, count, queries.to(embeddings.device), groups)]
     return Neighbours(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
-def _in_parts(embeddings: Tensor, count: int, queries: Tensor) -> Iterator[tuple[Tensor, Neighbours]]:
+def _in_parts(
+    embeddings: Tensor, count: int, queries: Tensor, groups: Tensor | None = None
+) -> Iterator[tuple[Tensor, Neighbours]]:
     """Some of the queries after the other, with their neighbours."""
     unit, size = normalize(embeddings, dim=1), max(1, HELD // len(embeddings))
     padded = -(-len(unit) // GROUP) * GROUP
@@ -52,6 +58,8 @@ def _in_parts(embeddings: Tensor, count: int, queries: Tensor) -> Iterator[tuple
         torch.mm(unit[rows], unit.T, out=similarity[:, : len(unit)])
         # By its place, not as the nearest: of two equal drawings either may come first.
         similarity.scatter_(1, rows.unsqueeze(1), float("-inf"))
+        if groups is not None:
+            similarity[:, : len(unit)].masked_fill_(groups[rows].unsqueeze(1) == groups, float("-inf"))
         nearest, index = largest(similarity, count)
         yield rows, Neighbours(index, nearest)
 
@@ -75,7 +83,7 @@ def largest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def retrieval(embeddings: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def retrieval(embeddings: Tensor, labels: Tensor, groups: Tensor | None = None) -> dict[str, Tensor]:
     """Recall@1 and MAP@R of each embedding as a query for the others of its class, by the cosine -> scalars.
 
     `recall_at_1` is the share of queries whose nearest neighbour is of their class. `map_at_r` is the mean of
@@ -86,21 +94,33 @@ def retrieval(embeddings: Tensor, labels: Tensor) -> dict[str, Tensor]:
     Args:
         embeddings: `[N, D]`.
         labels: `[N]` long.
+        groups: `[N]` long; to a query the rest of its group is not there. None is each in a group of its own.
 
     Raises:
         InputError: shapes that do not fit, no class with two embeddings.
     """
     points, labels = usable_embeddings(embeddings, labels)
-    _, number, counts = labels.unique(return_inverse=True, return_counts=True)
-    others = counts[number] - 1  # R of each query
+    groups = None if groups is None else groups.to(points.device)
+    others = others_of_class(labels, groups)  # R of each query
     queries = (others > 0).nonzero().squeeze(1)
     require(len(queries) > 0, f"labels name no class twice among {len(labels)} embeddings: two of one are needed")
     parts = [
         _scores(labels[found.rows] == labels[rows].unsqueeze(1), others[rows])
-        for rows, found in _in_parts(points, int(others.max()), queries)
+        for rows, found in _in_parts(points, int(others.max()), queries, groups)
     ]
     recall, precision = torch.cat(parts).mean(dim=0).unbind()
     return {"recall_at_1": recall, "map_at_r": precision}
+
+
+def others_of_class(labels: Tensor, groups: Tensor | None = None) -> Tensor:
+    """How many others have a row's label `[N]` long, and are not of its group `[N]` long -> `[N]`."""
+    _, number, counts = labels.unique(return_inverse=True, return_counts=True)
+    alike: Tensor = counts[number]
+    if groups is None:
+        return alike - 1
+    _, within, met = torch.stack([labels, groups]).unique(dim=1, return_inverse=True, return_counts=True)
+    together: Tensor = met[within]
+    return alike - together
 
 
 def _scores(same: Tensor, relevant: Tensor) -> Tensor:

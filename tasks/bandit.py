@@ -32,10 +32,13 @@ class Bandit:
         every_arm_best: every arm is best in at least one context of a block (needs contexts >= arms).
         order: of the contexts, `bag` (each met equally often) or `urn` (the more often met, the likelier again).
         concentration: of the urn; the smaller, the fewer contexts make up a block.
+        best_arms: only the first so many arms are ever a context's best, and are meant by `every_arm_best`; None: all.
+            A task with fewer arms for an agent with as many outputs.
 
     Raises:
         InputError: a number below 1, a probability outside [0, 1], `best` not above `rest`, more arms
-            than contexts while `every_arm_best` is asked for, an unknown order, a concentration not above 0.
+            than contexts while `every_arm_best` is asked for, an unknown order, a concentration not above 0, more
+            best arms than arms.
     """
 
     arms: int = 10
@@ -47,6 +50,7 @@ class Bandit:
     every_arm_best: bool = True
     order: str = "bag"
     concentration: float = 1.0
+    best_arms: int | None = None
 
     def __post_init__(self) -> None:
         require_positive(arms=self.arms, contexts=self.contexts, exposures=self.exposures, pulls=self.pulls)
@@ -56,10 +60,20 @@ class Bandit:
         require(math.isfinite(self.concentration), f"concentration is {self.concentration}: it has to be finite")
         require(self.best > self.rest, f"best is {self.best}: it has to be greater than rest, {self.rest}")
         require(
-            not self.every_arm_best or self.arms <= self.contexts,
-            f"arms is {self.arms} with contexts {self.contexts}: every arm can only be best for a context where "
-            "arms <= contexts (or set every_arm_best to false)",
+            self.best_arms is None or 1 <= self.best_arms <= self.arms,
+            f"best_arms is {self.best_arms}: it has to lie between 1 and the number of arms, {self.arms}",
         )
+        name = "arms" if self.best_arms is None else "best_arms"
+        require(
+            not self.every_arm_best or self.candidates <= self.contexts,
+            f"{name} is {self.candidates} with contexts {self.contexts}: every arm can only be best for a context "
+            f"where {name} <= contexts (or set every_arm_best to false)",
+        )
+
+    @property
+    def candidates(self) -> int:
+        """Number of arms that can be a context's best: the first ones."""
+        return self.arms if self.best_arms is None else self.best_arms
 
     @property
     def episodes(self) -> int:
@@ -76,6 +90,11 @@ class Bandit:
         """Number of distinct labels; labels are below it."""
         return self.contexts
 
+    @property
+    def fixed_labels(self) -> bool:
+        """Whether a label means the same context in every block."""
+        return False
+
     def draw_identities(self, batch: int, generator: torch.Generator) -> Tensor:
         """The label of each of a block's contexts, `[B, C]` long: here the context's number, with nothing drawn."""
         return torch.arange(self.contexts).expand(batch, -1)
@@ -88,7 +107,7 @@ class Bandit:
         """The specification of a block for `batch_size` environments, on the CPU."""
         generator = seeded(seed, 0)
         order = self._draw_order(batch_size, generator)
-        best_arm = self._best_arms(batch_size, generator)
+        best_arm = self._draw_best_arms(batch_size, generator)
         identities = self.draw_identities(batch_size, generator)
         probabilities = torch.full((batch_size, self.contexts, self.arms), self.rest)
         probabilities.scatter_(2, best_arm.unsqueeze(-1), self.best)
@@ -108,12 +127,12 @@ class Bandit:
             return blackwell_macqueen_urn(batch, self.contexts, self.episodes, self.concentration, generator)
         return shuffled_bag(batch, self.contexts, self.exposures, generator)
 
-    def _best_arms(self, batch: int, generator: torch.Generator) -> Tensor:
+    def _draw_best_arms(self, batch: int, generator: torch.Generator) -> Tensor:
         """The best arm of each context, `[B, C]` long."""
-        arms = torch.randint(self.arms, (batch, self.contexts), generator=generator)
+        arms = torch.randint(self.candidates, (batch, self.contexts), generator=generator)
         if not self.every_arm_best:
             return arms
-        arms[:, : self.arms] = torch.rand(batch, self.arms, generator=generator).argsort(dim=1)
+        arms[:, : self.candidates] = torch.rand(batch, self.candidates, generator=generator).argsort(dim=1)
         shuffle = torch.rand(batch, self.contexts, generator=generator).argsort(dim=1)
         return arms.gather(1, shuffle)
 

@@ -71,6 +71,10 @@ class BarcodeBandit(Bandit):
         return self.contexts if self.vocabulary is None else self.vocabulary
 
     @property
+    def fixed_labels(self) -> bool:
+        return self.vocabulary is not None
+
+    @property
     def rule(self) -> ClusterRule | None:
         """How the barcodes are clustered."""
         if self.clusters is None:

@@ -79,7 +79,9 @@ def gittins_index(task: Bandit, counts: Counts) -> Tensor:
 def ideal_index(task: Bandit, counts: Counts) -> Tensor:
     """The log posterior odds of each arm being the one that pays `best` while all others pay `rest`."""
     best, rest = (min(max(p, 1e-12), 1 - 1e-12) for p in (task.best, task.rest))
-    return counts.successes * math.log(best / rest) + counts.failures * math.log((1 - best) / (1 - rest))
+    odds = counts.successes * math.log(best / rest) + counts.failures * math.log((1 - best) / (1 - rest))
+    odds[:, task.candidates :] = -torch.inf  # never the best one
+    return odds
 
 
 def oracle_index(task: Bandit, counts: Counts) -> Tensor:

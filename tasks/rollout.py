@@ -44,10 +44,10 @@ def play_episodes(
 ) -> Iterator[Trajectory]:
     """Play a block and yield each episode as it ends; without gradient but to a learned query projection.
 
-    The memory is cleared at the start. It is searched at every step or, where the query stays the same, once at
-    an episode's start. At the episode's end, before it is yielded, its keys are written, see `KeySource`.
-    Weights changed between two episodes are used from the next one on. With `greedy` the most probable action
-    is taken, else one is drawn from the policy.
+    The memory is cleared at the start. It is searched at every step, or once, see `KeySource`. At the episode's end,
+    before it is yielded, its keys are written, and with them the states that an encoder made them of. Weights, and
+    what the memory holds, may be changed between two episodes, and are used from the next one on. With `greedy` the
+    most probable action is taken, else one is drawn from the policy.
 
     The choices' noise is a function of the block's seed alone: the same weights play the same block the
     same way.
@@ -65,8 +65,8 @@ def play_episodes(
             noise = uniform.log_().neg_().log_()  # minus Gumbel noise
         reader = _Reader(memory, keys, spec, episode, task.label_count) if memory is not None else None
         trajectory = _play_episode(agent, spec, episode, luck[episode], noise, reader)
-        if memory is not None:
-            _store(memory, keys, trajectory, spec.labels[episode])
+        if memory is not None and reader is not None:
+            _store(memory, keys, trajectory, reader.states, spec.labels[episode])
         yield trajectory
 
 
@@ -80,7 +80,9 @@ class _Reader:
         self.differentiable = torch.is_grad_enabled()  # playing itself is without gradient
         self.queries: list[Tensor] = []
         self.recalls: list[Recall] = []
-        if not keys.every_step:
+        self.states: list[Tensor] = []  # what an encoder made the queries of
+        self.carried = keys.encoder.initial_state(spec.batch_size) if keys.encoder is not None else None
+        if not keys.changing:
             self._search(keys.constant_query(spec, episode, label_count))
 
     def _search(self, query: Tensor) -> None:
@@ -93,14 +95,27 @@ class _Reader:
         return tanh(self.recalls[-1].value.detach())
 
     def step(self, feedback: Tensor, candidate: Tensor, output_gate: Tensor) -> Tensor:
-        """Search at one step, see `KeySource.step_query`; the tanh of what is recalled, `[B, H]`."""
-        self._search(self.keys.step_query(feedback, self.cue, candidate, output_gate))
+        """Search at one step; the tanh of what is recalled, `[B, H]`.
+
+        Shapes: feedback `[B, A + 1]` (previous action and reward), candidate cell state and output gate `[B, H]`.
+        """
+        self._search(self._step_query(feedback, candidate, output_gate))
         return self.squashed()
+
+    def _step_query(self, feedback: Tensor, candidate: Tensor, output_gate: Tensor) -> Tensor:
+        if self.keys.source == "input":
+            return torch.cat([feedback, self.cue], dim=1)
+        state = self.keys.step_state(candidate, output_gate)
+        if self.keys.encoder is None:
+            return state
+        self.states.append(state)
+        query, self.carried = self.keys.encoder.step(state, self.carried)
+        return query
 
     def all_steps(self, steps: int) -> tuple[Tensor, Recall]:
         """Queries and recalls of all steps, `[T, B, ...]`."""
         with torch.set_grad_enabled(self.differentiable):
-            if self.keys.every_step:
+            if len(self.queries) == steps:
                 return torch.stack(self.queries), _stacked(self.recalls)
             query, recall = self.queries[0], self.recalls[0]
             return query.expand(steps, *query.shape), Recall(*(part.expand(steps, *part.shape) for part in recall))
@@ -110,12 +125,17 @@ def _stacked(recalls: list[Recall]) -> Recall:
     return Recall(*(torch.stack(field) for field in zip(*recalls, strict=True)))
 
 
-def _store(memory: EpisodicMemory, keys: KeySource, trajectory: Trajectory, label: Tensor) -> None:
+def _store(
+    memory: EpisodicMemory, keys: KeySource, trajectory: Trajectory, states: list[Tensor], label: Tensor
+) -> None:
     """Write an episode's keys, the earlier steps' first."""
     assert trajectory.queries is not None
     returns, cells = trajectory.rewards.sum(dim=0), trajectory.cells
     for step in keys.stored_steps(len(trajectory.queries)):
-        memory.write(trajectory.queries[step], cells[-1] if keys.value == "final" else cells[step + 1], label, returns)
+        key = trajectory.queries[step]
+        value = cells[-1] if keys.value == "final" else cells[step + 1]
+        stack = keys.stack_of(key) if keys.stack_of is not None else None
+        memory.write(key, value, label, returns, source=states[step] if states else None, stack=stack)
 
 
 @torch.no_grad()
@@ -135,9 +155,8 @@ def _play_episode(
     gates = torch.empty(steps, batch, cell.gates * agent.hidden_size, device=luck.device)
     if agent.cue_input:
         joint[:, :, actions + 1 : inputs] = spec.cues[episode]
-    searching = reader is not None and cell.reinstatement
-    every_step = searching and reader is not None and reader.keys.every_step
-    squashed = reader.squashed() if reader is not None and searching and not every_step else None
+    searches = reader.keys.searches(steps) if reader is not None else 0
+    squashed = reader.squashed() if reader is not None and not searches else None
     taken = torch.empty(steps, batch, 1, dtype=torch.long, device=luck.device)
     # Views of each step, made once: indexing inside the loop would cost as much as the arithmetic.
     pays = (luck.unsqueeze(-1) < arms).float().unbind()  # [B, A] each: what every arm would pay
@@ -147,9 +166,9 @@ def _play_episode(
     gates_at, weights, heads = gates.unbind(), cell.doubled(), agent.policy_weights()
     for t in range(steps):
         cell.begin_(weights, joint_at[t], cell_at[t], gates_at[t], cell_at[t + 1])
-        if every_step and reader is not None:
+        if reader is not None and t < searches:
             squashed = reader.step(feedback_at[t], cell_at[t + 1], output_at[t])
-        cell.finish_(gates_at[t], squashed, hidden_at[t + 1], cell_at[t + 1])
+        cell.finish_(gates_at[t], squashed if cell.reinstatement else None, hidden_at[t + 1], cell_at[t + 1])
         preference = torch.addmm(heads[1], hidden_at[t + 1], heads[0])
         if noise is not None:
             preference -= noise[t]

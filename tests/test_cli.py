@@ -71,9 +71,9 @@ def test_test_validate_and_predict_from_a_checkpoint_alone(agent_run: Path, tmp_
     assert all(isinstance(value, float) for value in metrics.values())
     pictures = {path.stem for path in (agent_run / "figures").glob("*.png")}
     assert pictures == {"regret_by_exposure", "reward_by_exposure", "training_curve", "reinstatement_gate"}
-    with np.load(agent_run / "predictions.npz") as predictions:
-        assert predictions["hidden"].shape == (8, 6, 4, 50)  # environments of both blocks, episodes, pulls, H
-        assert predictions["label"].shape == (8, 6)
+    with np.load(agent_run / "harvest.npz") as harvest:
+        assert harvest["hidden"].shape == (8 * 6, 4, 50)  # environments of both blocks, episodes, pulls, H
+        assert harvest["label"].shape == (8 * 6,)
 
 
 def test_a_run_that_was_moved_tests_to_the_same_figures(agent_run: Path, tmp_path: Path) -> None:
@@ -315,7 +315,10 @@ FUZZY = ["--model.memory", "FuzzyMemory"]
         ),
         (["--model.memory.learned_query", "true"], "learned_query is true with neighbours 1"),
         (["--model.memory.weighting", "even"], "weighting is 'even': it has to be one of softmax, inverse_distance"),
-        (["--model.key_source", "cue"], "key_source is 'cue': it has to be one of context, input, hidden, label, none"),
+        (
+            ["--model.key_source", "cue"],
+            "key_source is 'cue': it has to be one of context, input, hidden, encoder, label, none",
+        ),
         (["--model.stored_states", "all"], "stored_states is 'all': with key_source context"),
         (["--model.capacity", "0"], "capacity is 0"),
         ([*FUZZY, "--model.memory.clusters", "7"], "clusters is 7: it has to be at most the capacity, 6"),

@@ -13,22 +13,24 @@ import pytest
 import torch
 
 from tests.test_cli import assert_equal_runs
-from tests.tiny import PROJECT, tiny_autoencoder, tiny_bandit, tiny_encoder
+from tests.tiny import PROJECT, tiny_autoencoder, tiny_bandit, tiny_encoder, tiny_hidden_state_encoder
 
 #: How often each training is killed; three for the figures in the docs.
 KILLS = int(os.environ.get("KILLS", "1"))
-STAGES = ("agent", "autoencoder", "encoder")
+STAGES = ("agent", "autoencoder", "encoder", "hidden_state_encoder")
 #: Epochs that leave time to be killed in.
-EPOCHS = {"agent": 60, "autoencoder": 40, "encoder": 20}
+EPOCHS = {"agent": 60, "autoencoder": 40, "encoder": 20, "hidden_state_encoder": 150}
 WITH_MEMORY = ["--model.objectives", '{"softmax": 1.0, "kaiser": 0.5}', "--model.kaiser.memory_size", "20"]
 
 
 def tiny_stage(stage: str, root: Path, drawings: Path, epochs: int = 2) -> list[str]:
-    """Arguments of `fit` for a stage's small twin; that of the encoder has a memory that outlives its batches."""
+    """Arguments of `fit` for a stage's small twin; those of the encoders have a memory that outlives their batches."""
     if stage == "agent":
         return tiny_bandit(root, epochs=epochs)
     if stage == "autoencoder":
         return tiny_autoencoder(root, drawings, epochs=epochs)
+    if stage == "hidden_state_encoder":
+        return [*tiny_hidden_state_encoder(root, epochs=epochs), *WITH_MEMORY]
     return [*tiny_encoder(root, drawings, epochs=epochs), *WITH_MEMORY]
 
 

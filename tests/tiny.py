@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tests.harvests import generated_harvest
+
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((PROJECT / "configs").glob("*.yaml"))
 CPU = ["--trainer.accelerator", "cpu", "--trainer.devices", "1"]
@@ -24,10 +26,13 @@ def tiny_bandit(root: Path, config: str = "barcode_bandit", epochs: int = 2) -> 
         "val_environments": 4,
         "test_environments": 4,
         "test_blocks": 2,
+        "predict_environments": 4,
     }
     data = [part for name, number in numbers.items() for part in (f"--data.{name}", str(number))]
     few = ["--model.memory.clusters", "3"] if config == "barcode_bandit_fuzzy" else []
-    return [*_common(root, config, epochs), *data, *few]
+    without = ["--model.encoder.checkpoint", "", "--model.initial", "null", "--model.freeze_network", "false"]
+    alone = without if config.startswith("barcode_bandit_encoder") else []
+    return [*_common(root, config, epochs), *data, *few, *alone]
 
 
 def tiny_autoencoder(root: Path, drawings: Path, config: str = "autoencoder", epochs: int = 2) -> list[str]:
@@ -51,12 +56,31 @@ def tiny_encoder(root: Path, drawings: Path, config: str = "omniglot_encoder", e
     return [*_common(root, config, epochs), *_generated(root, drawings), *data, *model, *_composites(config)]
 
 
+def is_hidden_state_encoder(config: Path) -> bool:
+    """Whether a config trains the encoder of hidden states."""
+    return "HiddenStateEncoder" in config.read_text()
+
+
+def tiny_hidden_state_encoder(root: Path, config: str = "hidden_state_encoder", epochs: int = 2) -> list[str]:
+    """Arguments of `fit` for the encoder on a small generated harvest in `root`, after the subcommand."""
+    harvest = root / "harvest.npz"
+    if not harvest.is_file():
+        generated_harvest(harvest)
+    data = ["--data.harvest", str(harvest), "--data.batch_size", "16", "--data.steps", "3"]
+    if config == "hidden_state_encoder_triplet":
+        data += ["--data.per_class", "4"]
+    model = ["--model.embedding_size", "8", "--model.hidden_layer", "12"]
+    return [*_common(root, config, epochs), *data, *model]
+
+
 def tiny(config: Path, root: Path, drawings: Path, epochs: int = 2) -> list[str]:
     """Arguments of `fit` for the small twin of any shipped config."""
     if is_bandit(config):
         return tiny_bandit(root, config.stem, epochs)
     if is_encoder(config):
         return tiny_encoder(root, drawings, config.stem, epochs)
+    if is_hidden_state_encoder(config):
+        return tiny_hidden_state_encoder(root, config.stem, epochs)
     return tiny_autoencoder(root, drawings, config.stem, epochs)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from datamodules import bandit, sampling
 from datamodules.bandit import BanditDataModule
 from datamodules.barcode_bandit import BarcodeBanditDataModule
 from errors import InputError
@@ -16,7 +17,8 @@ from tasks.blocks import BlockSpec, block_seed
 
 def build(**arguments: Any) -> BarcodeBanditDataModule:
     """A small data module."""
-    small = {"environments": 2, "blocks_per_epoch": 3, "val_environments": 2, "test_environments": 2, "test_blocks": 2}
+    environments = {"environments": 2, "val_environments": 2, "test_environments": 2, "predict_environments": 2}
+    small = {**environments, "blocks_per_epoch": 3, "test_blocks": 2}
     return BarcodeBanditDataModule(**{**small, **arguments})
 
 
@@ -45,10 +47,28 @@ def test_evaluation_blocks_do_not_depend_on_the_runs_seed(monkeypatch: pytest.Mo
     for seed in (1, 2):
         monkeypatch.setenv("PL_GLOBAL_SEED", str(seed))
         data = build()
-        found.append([*data.val_dataloader(), *data.test_dataloader()])
+        found.append([*data.val_dataloader(), *data.test_dataloader(), *data.predict_dataloader()])
     assert all(map(same, *found))
-    assert len({block.seed for block in found[0]} | {block.seed for block in training(monkeypatch, 0)}) == 3 + 3
+    assert len({block.seed for block in found[0]} | {block.seed for block in training(monkeypatch, 0)}) == 5 + 3
     assert not same(found[0][0], next(build(evaluation_seed=1).evaluation_blocks("val")))
+
+
+def test_predict_blocks_are_shared_out_over_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = build(predict_blocks=5, predict_environments=3)
+    blocks = list(data.predict_dataloader())
+    assert [block.batch_size for block in blocks] == [3] * 5
+    assert all(map(same, blocks, data.evaluation_blocks("predict")))
+    for rank in range(2):
+        as_rank(monkeypatch, rank, 2)
+        assert all(map(same, blocks[rank::2], data.predict_dataloader()))
+    as_rank(monkeypatch, 0, 6)
+    with pytest.raises(InputError, match=r"^predict_blocks is 5: 6 processes need at least one block for each"):
+        data.predict_dataloader()
+
+
+def as_rank(monkeypatch: pytest.MonkeyPatch, rank: int, world: int) -> None:
+    for module in (sampling, bandit):
+        monkeypatch.setattr(module, "rank_and_world", lambda: (rank, world))
 
 
 def evaluation(data: BarcodeBanditDataModule) -> list[BlockSpec]:
@@ -86,6 +106,7 @@ def test_every_argument_of_the_task_reaches_it() -> None:
         "cluster_separation": 5,
         "vocabulary": 8,
         "vocabulary_seed": 3,
+        "best_arms": 2,
     }
     data = build(**numbers)
     assert dataclasses.asdict(data.task) == numbers
@@ -143,7 +164,9 @@ def training_seed() -> int:
     return int(os.environ.get("PL_GLOBAL_SEED", "0"))
 
 
-@pytest.mark.parametrize("name", ["environments", "blocks_per_epoch", "val_environments", "test_blocks"])
+@pytest.mark.parametrize(
+    "name", ["environments", "blocks_per_epoch", "val_environments", "test_blocks", "predict_environments"]
+)
 def test_numbers_below_one_are_refused(name: str) -> None:
     with pytest.raises(InputError, match=f"^{name} is 0"):
         build(**{name: 0})

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.grid import Grid, parse_grid
-from experiments.jobs import Cell, Job, grid_cells
+from experiments.job import Cell, Job
+from experiments.jobs import grid_cells
 from tests.tiny import PROJECT, tiny_bandit
 
 CONFIG = str(PROJECT / "configs" / "barcode_bandit.yaml")

@@ -9,7 +9,7 @@ import pytest
 
 from errors import InputError
 from experiments.attempt import carry_out
-from experiments.jobs import Cell, Job
+from experiments.job import Cell, Job
 from experiments.record import is_done, read_record, record_path, write_record
 from experiments.results import collect
 from tests.experiments.grids import cells, training_of

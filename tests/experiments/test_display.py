@@ -1,7 +1,7 @@
 import pytest
 
 from experiments.display import Display
-from experiments.jobs import job_order
+from experiments.selection import job_order
 from experiments.worker import Outcome
 from tests.experiments.grids import cells
 

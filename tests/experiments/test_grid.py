@@ -1,10 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from errors import InputError
-from experiments.grid import config_content, override_arguments, parse_grid, read_grid
+from experiments.conditions import config_content
+from experiments.grid import parse_grid, read_grid
+from experiments.overrides import override_arguments
 from tests.experiments.grids import CONFIG, grid, said
 from tests.tiny import PROJECT
 
@@ -106,6 +109,73 @@ def test_a_mistake_is_named_in_one_line(changes: dict[str, Any], complaint: str)
     assert "\n" not in str(raised.value)
 
 
+def test_a_condition_may_have_evaluations_of_its_own() -> None:
+    conditions = {
+        "a": {},
+        "b": {"evaluations": {"20 %": {"data.best": 0.7}, "more": {}}, "model.discount": 0.1},
+        "c": {"evaluations": {}},
+        "d": {"evaluations": None, "predicts": None},
+        "e": {"trained_as": "d", "predicts": {"data.best": 0.6}, "evaluations": {}},
+    }
+    found = grid(conditions=conditions, baseline="b")
+    assert {name: list(condition.evaluations) for name, condition in found.conditions.items()} == {
+        "a": ["0 %", "20 %"],
+        "b": ["20 %", "more"],
+        "c": [],
+        "d": [],
+        "e": [],
+    }
+    assert found.conditions["b"].evaluations["20 %"] == ("--data.best=0.7",)
+    assert found.conditions["b"].arguments == ("--model.discount=0.1",)
+    assert [condition.predicts for condition in found.conditions.values()] == [
+        None,
+        None,
+        None,
+        (),
+        ("--data.best=0.6",),
+    ]
+    assert found.tested == ("a", "b")
+    assert found.tests == ("0 %", "20 %", "more")
+    assert replace(found, conditions={"b": found.conditions["b"]}).tests == ("20 %", "more")
+
+
+def test_a_condition_may_have_a_seed_of_its_own() -> None:
+    conditions = {"a": {"seed": 4, "evaluations": {}}, "b": {"trained_as": "a", "evaluations": {}}, "c": {}}
+    found = grid(conditions=conditions, baseline=None).conditions
+    assert [condition.seed for condition in found.values()] == [4, 4, None]
+
+
+ALONE: dict[str, Any] = {"seed": 4, "evaluations": {}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "complaint"),
+    [
+        ({"evaluations": ["a"]}, r"'x', evaluations is \['a'\]: it has to name at least one"),
+        ({"evaluations": {1: {}}}, "'x', evaluations: 1 has to be text"),
+        ({"evaluations": {"a": 3}}, "'x', evaluations, 'a' is 3: it has to be a mapping"),
+        ({"predicts": 3}, "'x', predicts is 3: it has to be a mapping"),
+        ({"predicts": {"run.name": "y"}}, "'x', predicts: run.name is set by the runner"),
+        ({"seed": 4}, "'x': seed is 4, but an interval wants several"),
+        ({**ALONE, "seed": -1}, "'x': seed is -1: it has to be a whole number, 0 or more"),
+        ({**ALONE, "seed": True}, "'x': seed is True: it has to be a whole number"),
+        ({**ALONE, "trained_as": "append"}, "'x': seed is 4: with trained_as it is that condition's"),
+    ],
+    ids=str,
+)
+def test_a_wrong_condition_is_named(condition: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InputError, match=f"^conditions, {complaint}"):
+        grid(conditions={"append": {}, "x": condition})
+
+
+def test_only_what_is_tested_can_be_compared() -> None:
+    conditions: dict[str, Any] = {"append": {"evaluations": {}}, "b": {}}
+    with pytest.raises(InputError, match=r"^baseline is 'append': it has to be one of b$"):
+        grid(conditions=conditions)
+    with pytest.raises(InputError, match=r"^conditions: none has evaluations"):
+        grid(conditions={"a": {"evaluations": {}}}, baseline=None)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -138,4 +208,4 @@ def test_every_shipped_grid_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(PROJECT)
     grid = read_grid(path)
     assert len(grid.seeds) >= 3, "an interval wants seeds"
-    assert grid.baseline in grid.conditions
+    assert grid.baseline in grid.tested

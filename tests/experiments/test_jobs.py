@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 from errors import InputError
-from experiments.jobs import Cell, Job, folder_name, job_order, only, parse_shard, shard
+from experiments.job import Cell, Job
+from experiments.jobs import folder_name
+from experiments.selection import job_order, only, parse_shard, shard
 from tests.experiments.grids import CONFIG, cells, training_of
 
 

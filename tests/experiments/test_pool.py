@@ -1,9 +1,9 @@
 import fcntl
 from pathlib import Path
 
-from experiments.jobs import job_order
 from experiments.pool import WorkerPool
 from experiments.record import log_path
+from experiments.selection import job_order
 from experiments.worker import execute, last_line
 from tests.experiments.grids import cells
 

@@ -18,9 +18,11 @@ import yaml
 from cli import main as command
 from experiments.attempt import carry_out
 from experiments.grid import read_grid
-from experiments.jobs import Job, grid_cells, job_order
+from experiments.job import Job
+from experiments.jobs import grid_cells
 from experiments.record import log_path
 from experiments.run import main
+from experiments.selection import job_order
 from lightning_modules.episodic_agent import EpisodicAgent
 from tests.experiments.grids import CONFIG, tiny_overrides
 from tests.tiny import PROJECT

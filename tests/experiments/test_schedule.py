@@ -1,7 +1,7 @@
 import pytest
 
-from experiments.jobs import job_order
 from experiments.schedule import cancelled, duration, next_job, seconds_left
+from experiments.selection import job_order
 from tests.experiments.grids import cells
 
 JOBS = job_order(cells(seeds=[1]))  # append, its four tests, stack, its two

@@ -53,6 +53,18 @@ def test_one_seed_has_no_interval_and_no_baseline_no_difference() -> None:
     assert made[-1] == "1 seed a condition. Revision abc."
 
 
+def test_helpers_have_no_row_and_own_evaluations_a_column() -> None:
+    conditions = {"append": {"evaluations": {}}, "stack": {"evaluations": {"other": {}}}, "plain": {}}
+    rows = [row("stack", "other", 1, 8.0), row("plain", "0 %", 1, 6.0), row("append", "0 %", 1, 5.0)]
+    made = markdown_table(grid(conditions=conditions, baseline="stack", metrics=["test/reward"]), rows).splitlines()
+    assert made[0] == (
+        "| condition | 0 %: reward | 0 %: reward - baseline | 20 %: reward | 20 %: reward - baseline "
+        "| other: reward | other: reward - baseline |"
+    )
+    assert made[2:4] == ["| stack | - | - | - | - | 8.00 | - |", "| plain | 6.00 | - | - | - | - | - |"]
+    assert made[4] == ""
+
+
 def test_a_bar_in_a_name_does_not_break_the_table() -> None:
     made = markdown_table(grid(conditions={"a|b": {}}, baseline=None), [row("a|b", "0 %", 1, 8.0, 0.5)])
     assert made.splitlines()[2].startswith(r"| a\|b | 8.00 |")

@@ -16,6 +16,7 @@ from launcher import export as module
 from launcher.export import export, main, rounded
 from launcher.provenance import without_places
 from networks.autoencoder import ConvolutionalAutoencoder
+from networks.hidden_state_embedder import HiddenStateEmbedder
 from networks.omniglot_encoder import OmniglotEmbedder
 from networks.pretrained import EMBEDDER_KEY, describe_embedder, load_embedder, read_checkpoint
 
@@ -126,6 +127,37 @@ def test_an_autoencoder_keeps_its_decoder(tmp_path: Path, target: Path) -> None:
     loaded, drawings = load_embedder(target), torch.rand(3, 1, 28, 28)
     torch.testing.assert_close(loaded(drawings), network.eval()(drawings), atol=0.01, rtol=0)
     assert "not turned" in target.with_suffix(".md").read_text()
+
+
+def test_an_encoder_of_hidden_states_has_a_card_of_its_own(tmp_path: Path, target: Path) -> None:
+    torch.manual_seed(0)
+    network = HiddenStateEmbedder(5, embedding_size=6, hidden_layer=7, recurrent=True)
+    network.embed_all(torch.randn(9, 3, 5))  # statistics of its own
+    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+    content = {"state_dict": weights, EMBEDDER_KEY: describe_embedder(network, network.arguments, "network.")}
+    run = fake_run(tmp_path / "runs", content, {"test/accuracy": 0.25})
+    config = fake_config(tmp_path)
+    config["data"] = {
+        "class_path": "datamodules.hidden_states.HiddenStateDataModule",
+        "init_args": {"harvest": str(tmp_path / "harvest.npz"), "state": "hidden"},
+    }
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    export(run, target)
+    loaded, states = load_embedder(target), torch.randn(4, 3, 5)
+    cosines = (loaded.embed(states) * network.eval().embed(states)).sum(dim=1)  # type: ignore[operator]
+    assert cosines.min() > 0.999
+    card = target.with_suffix(".md").read_text()
+    for told in (
+        "embedder.embed(states)  # hidden states [B, 5], or those of episodes [B, T, 5], -> [B, 6]",
+        "`HiddenStateEmbedder` (input_size 5, embedding_size 6, hidden_layer 7, layers 1, recurrent True)",
+        "| test/accuracy | 0.25 |\n\n## Training",
+        "`HiddenStateDataModule` with `state: hidden`",
+        "with an agent's harvest where `--data.harvest` says",
+    ):
+        assert told in card, told
+    assert "OMNIGLOT" not in card
+    assert "_rotated" not in card
+    assert str(tmp_path) not in card
 
 
 def test_where_it_comes_from_is_in_it(run: Path, target: Path) -> None:

@@ -521,3 +521,71 @@ def test_thresholds_within_the_range_are_taken(kernel: str, threshold: float) ->
 def test_a_negative_batch_is_refused() -> None:
     with pytest.raises(InputError, match=r"^batch_size is -1"):
         build().reset(-1)
+
+
+def sources_of(seed: int, writes: int, size: int = 3) -> torch.Tensor:
+    return torch.randn(writes, BATCH, size, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("organisation", ["append", "stack"])
+def test_keys_made_again_are_what_the_function_makes_of_each_source(organisation: str, device: str) -> None:
+    memory = build(device, organisation=organisation)
+    memory.keep_sources(3)
+    matrix = torch.randn(3, KEY, generator=torch.Generator().manual_seed(1)).to(device)
+    other = torch.randn(3, KEY, generator=torch.Generator().manual_seed(2)).to(device)
+    wanted = build(device, organisation=organisation)
+    for time, source in enumerate(sources_of(0, writes=9).to(device)):
+        value, label = torch.full((BATCH, VALUE), float(time), device=device), torch.full((BATCH,), time % 4).to(device)
+        memory.write(source @ matrix, value, label, source=source)
+        wanted.write(source @ other, value, label)
+    memory.rekey(lambda sources: sources @ other)
+    for name in ("keys", "key_scales", "values", "labels", "stacks", "written", "used", "clock"):
+        torch.testing.assert_close(getattr(memory, name), getattr(wanted, name))
+    query = torch.randn(BATCH, KEY, generator=torch.Generator().manual_seed(3)).to(device)
+    assert torch.equal(memory.read(query).slot, wanted.read(query).slot)
+
+
+@pytest.mark.parametrize(
+    ("update", "expected"), [("latest", 2.0), ("mean", 1.0), ("average", 1.0), ("best_return", 1.0)]
+)
+def test_the_source_of_a_stack_follows_the_rule_of_its_keys(update: str, expected: float) -> None:
+    memory = build(organisation="stack", update=update)
+    memory.keep_sources(1)
+    for time, earned in enumerate((0.0, 5.0, 1.0)):
+        memory.write(
+            torch.ones(BATCH, KEY),
+            torch.zeros(BATCH, VALUE),
+            torch.zeros(BATCH, dtype=torch.long),
+            torch.full((BATCH,), earned),
+            source=torch.full((BATCH, 1), float(time)),
+        )
+    assert memory.sources[:, 0, 0].tolist() == [expected] * BATCH
+
+
+def test_sources_are_saved_and_forgotten_with_the_rest() -> None:
+    saved, loaded = build(), build()
+    for memory in (saved, loaded):
+        memory.keep_sources(3)
+    saved.write(torch.ones(BATCH, KEY), torch.ones(BATCH, VALUE), source=sources_of(0, writes=1)[0])
+    loaded.load_state_dict(saved.state_dict())
+    assert torch.equal(loaded.sources[:, 0], sources_of(0, writes=1)[0])
+    loaded.reset(BATCH)
+    assert not loaded.sources.any()
+    with pytest.raises(InputError, match=r"^source is None: a memory that keeps sources"):
+        loaded.write(torch.ones(BATCH, KEY), torch.ones(BATCH, VALUE))
+    assert not loaded.clock.any()
+    with pytest.raises(InputError, match=r"^the memory keeps no sources"):
+        build().rekey(lambda sources: sources)
+    with pytest.raises(InputError, match=r"^size is 0"):
+        build().keep_sources(0)
+
+
+def test_a_stack_may_be_found_by_another_number_than_its_label() -> None:
+    memory = build(organisation="stack")
+    for stack, label in ((0, 7), (1, 7), (0, 8)):
+        parts = (torch.eye(KEY)[stack].expand(BATCH, KEY), torch.full((BATCH, VALUE), float(label)))
+        memory.write(*parts, torch.full((BATCH,), label), stack=torch.full((BATCH,), stack))
+    assert memory.occupied.sum(dim=1).tolist() == [2] * BATCH
+    assert memory.read(torch.eye(KEY)[0].expand(BATCH, KEY)).label.tolist() == [8] * BATCH
+    assert memory.read(torch.eye(KEY)[1].expand(BATCH, KEY)).label.tolist() == [7] * BATCH

@@ -245,3 +245,20 @@ def test_bad_sizes_are_named(name: str) -> None:
     sizes: dict[str, Any] = {"input_size": INPUT, "hidden_size": HIDDEN, name: 0}
     with pytest.raises(InputError, match=f"^{name} is 0"):
         EpisodicLSTMCell(**sizes)
+
+
+@pytest.mark.parametrize("reinstatement", [False, True])
+def test_candidates_are_the_states_without_the_steps_own_recall(reinstatement: bool) -> None:
+    cell, inputs = build_cell(reinstatement=reinstatement), draw(5, BATCH, INPUT, seed=3)
+    start, recalled = (
+        LSTMState(draw(BATCH, HIDDEN, seed=4), draw(BATCH, HIDDEN, seed=5)),
+        draw(5, BATCH, HIDDEN, seed=6),
+    )
+    episode = play(cell, inputs, start, recalled)
+    found = cell.candidates(episode.gates, episode.cells)
+    before = torch.cat([start.hidden.unsqueeze(0), episode.hidden[:-1]])
+    for t in range(5):
+        expected, _ = cell(inputs[t], LSTMState(before[t], episode.cells[t]))
+        assert torch.allclose(found.cell[t], expected.cell)
+        assert torch.allclose(found.hidden[t], expected.hidden)
+    assert torch.allclose(found.cell, episode.cells[1:]) != reinstatement

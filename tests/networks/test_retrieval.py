@@ -120,6 +120,40 @@ def test_a_query_is_left_out_even_where_another_is_equal() -> None:
     assert crossed["recall_at_1"].item() == 0.0
 
 
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("held", [1, 2**23])
+def test_the_rest_of_a_querys_group_is_not_there(held: int, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HELD", held)
+    points, labels = clusters()
+    groups = torch.arange(len(labels)) // 4 * 3  # of mixed labels
+    found = nearest_neighbours(points.to(device), 6, groups=groups)
+    vectors = points / points.norm(dim=1, keepdim=True)
+    for query, rows in enumerate(found.rows.tolist()):
+        others = [row for row in range(len(labels)) if groups[row] != groups[query]]
+        assert rows == sorted(others, key=lambda row: -float(vectors[query] @ vectors[row]))[:6]
+    scores = []
+    for query in range(len(labels)):
+        others = [row for row in range(len(labels)) if groups[row] != groups[query]]
+        relevant = sum(bool(labels[row] == labels[query]) for row in others)
+        near = sorted(others, key=lambda row: -float(vectors[query] @ vectors[row]))
+        hits = [bool(labels[row] == labels[query]) for row in near[:relevant]]
+        if relevant:
+            scores.append(
+                (float(hits[0]), sum(hits[i] * sum(hits[: i + 1]) / (i + 1) for i in range(relevant)) / relevant)
+            )
+    recalls, precisions = zip(*scores, strict=True)
+    figures = retrieval(points.to(device), labels, groups)
+    assert figures["recall_at_1"].item() == pytest.approx(sum(recalls) / len(recalls))
+    assert figures["map_at_r"].item() == pytest.approx(sum(precisions) / len(precisions))
+    with pytest.raises(InputError, match="count is 37: it has to lie between 1 and 36"):
+        nearest_neighbours(points, 37, groups=groups)
+
+
+def test_groups_of_one_change_nothing() -> None:
+    points, labels = clusters()
+    assert retrieval(points, labels, torch.arange(len(labels))) == retrieval(points, labels)
+
+
 def test_classes_far_apart_are_all_found() -> None:
     labels = torch.arange(5).repeat(4)
     found = retrieval(torch.eye(5)[labels] + 0.01 * torch.randn(20, 5), labels)

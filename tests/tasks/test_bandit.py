@@ -159,6 +159,34 @@ def test_every_arm_is_equally_often_the_best_of_each_context(every_arm_best: boo
         assert (counts - 1000).abs().max() < 5 * 750**0.5
 
 
+@pytest.mark.parametrize("every_arm_best", [True, False])
+def test_only_the_first_arms_may_be_the_best(every_arm_best: bool) -> None:
+    spec = draw(batch=4000, arms=5, contexts=4, exposures=1, best_arms=3, every_arm_best=every_arm_best)
+    best = spec.probabilities.argmax(dim=-1)
+    counts = torch.bincount(best.flatten(), minlength=5)
+    assert counts[3:].tolist() == [0, 0]
+    assert (counts[:3] - 16000 / 3).abs().max() < 5 * 60  # of independent draws the deviation is 60
+    assert every_arm_best == all(set(row) == {0, 1, 2} for row in best.tolist())
+
+
+def test_all_arms_may_be_the_best_unless_it_is_said() -> None:
+    assert torch.equal(draw(best_arms=10).probabilities, draw().probabilities)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"best_arms": 0}, "^best_arms is 0: it has to lie between 1 and the number of arms, 10$"),
+        ({"best_arms": 11}, "^best_arms is 11: "),
+        ({"best_arms": 5, "contexts": 4}, "^best_arms is 5 with contexts 4: .*best_arms <= contexts"),
+    ],
+    ids=str,
+)
+def test_bad_numbers_of_best_arms_are_named(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        PlainBandit(**options)
+
+
 def test_any_two_contexts_may_share_their_best_arm() -> None:
     best = draw(batch=3000, arms=2, contexts=3, exposures=1).probabilities.argmax(dim=-1)
     for one, other in ((0, 1), (0, 2), (1, 2)):

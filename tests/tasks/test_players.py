@@ -47,7 +47,7 @@ def posterior(history: History, task: Bandit) -> list[float]:
     """Probability of each arm being the best one: one hypothesis an arm, all equally likely beforehand."""
     likelihoods = []
     for hypothesis in range(task.arms):
-        likelihood = 1.0
+        likelihood = float(hypothesis < task.candidates)
         for arm, reward in history:
             p = task.best if arm == hypothesis else task.rest
             likelihood *= p if reward else 1 - p
@@ -84,11 +84,16 @@ def mean_reward_by_exposure(played: Play, spec: BlockSpec) -> list[float]:
         ("gittins", gittins, False),
     ],
 )
-@pytest.mark.parametrize(("best", "rest"), [(0.9, 0.1), (0.7, 0.4), (1.0, 0.0)])
+@pytest.mark.parametrize(("best", "rest", "best_arms"), [(0.9, 0.1, None), (0.7, 0.4, 2), (1.0, 0.0, None)])
 def test_every_choice_has_the_highest_index(
-    name: str, index: Callable[[History, Bandit], list[float]], remembers: bool, best: float, rest: float
+    name: str,
+    index: Callable[[History, Bandit], list[float]],
+    remembers: bool,
+    best: float,
+    rest: float,
+    best_arms: int | None,
 ) -> None:
-    task = BarcodeBandit(arms=4, contexts=4, exposures=4, pulls=6, best=best, rest=rest, bits=5)
+    task = BarcodeBandit(4, 4, exposures=4, pulls=6, best=best, rest=rest, best_arms=best_arms, bits=5)
     played, spec = play(name, task)
     for choice in choices(played, spec, remembers=remembers):
         indices = index(choice.history, task)

@@ -11,6 +11,7 @@ from errors import InputError
 from memory.episodic_memory import EpisodicMemory
 from networks.actor_critic import RecurrentActorCritic
 from networks.episodic_lstm import LSTMState
+from networks.hidden_state_embedder import HiddenStateEmbedder
 from tasks.barcode_bandit import BarcodeBandit
 from tasks.blocks import BlockSpec
 from tasks.keys import KeySource
@@ -39,6 +40,16 @@ def build_memory(task: BarcodeBandit = TASK, keys: KeySource = KeySource(), **op
     sizes = {"actions": task.arms, "cue_size": task.cue_size, "hidden_size": HIDDEN, "label_count": task.label_count}
     capacity = task.episodes * len(keys.stored_steps(task.pulls))
     return EpisodicMemory(**{"capacity": capacity, **options}, key_size=keys.size(**sizes), value_size=HIDDEN)
+
+
+def build_encoder(recurrent: bool = False) -> HiddenStateEmbedder:
+    """An encoder whose running statistics set its keys well apart: else rounding would choose among them."""
+    torch.manual_seed(1)
+    encoder = HiddenStateEmbedder(HIDDEN, embedding_size=4, hidden_layer=7, recurrent=recurrent)
+    with torch.no_grad():
+        for _ in range(40):
+            encoder.embed(0.3 * torch.randn(50, HIDDEN) + 0.1)
+    return encoder.requires_grad_(False).eval()
 
 
 def move(spec: BlockSpec, device: str) -> BlockSpec:
@@ -98,6 +109,12 @@ def slow_query(keys: KeySource, cue: Tensor, label: int, labels: int, x: Tensor,
     return candidate.cell[0] if keys.state == "cell" else candidate.hidden[0]
 
 
+def slow_encoding(keys: KeySource, states: list[Tensor]) -> Tensor:
+    """What the encoder makes of an episode's last state, given those before it."""
+    assert isinstance(keys.encoder, HiddenStateEmbedder)
+    return keys.encoder.embed(torch.stack(states).unsqueeze(0))[0]
+
+
 @torch.no_grad()
 def replay(
     agent: RecurrentActorCritic,
@@ -126,12 +143,14 @@ def replay(
             state = agent.cell.initial_state(1)
             before = torch.zeros(task.arms + 1)
             queries: list[Tensor] = []
+            states: list[Tensor] = []
+            recalled = Stored(cue, torch.zeros(HIDDEN), -1)
             for t in range(task.pulls):
                 x = (torch.cat([before, cue]) if agent.cue_input else before).unsqueeze(0)
                 candidate, _ = agent.cell(x, state, None)
-                queries.append(slow_query(keys, cue, label, task.label_count, before, candidate))
-                recalled = Stored(cue, torch.zeros(HIDDEN), -1)
-                if capacity:
+                states.append(slow_query(keys, cue, label, task.label_count, before, candidate))
+                queries.append(slow_encoding(keys, states) if keys.source == "encoder" else states[-1])
+                if capacity and (t == 0 or keys.read_at == "every"):
                     recalled = memory.read(queries[-1])
                 found["labels"][e, t, b] = recalled.label
                 state, _ = agent.cell(x, state, recalled.value.unsqueeze(0) if capacity else None)
@@ -201,11 +220,20 @@ SOURCES = [
     KeySource("hidden", stored="after_first_quarter"),
     KeySource("hidden", state="hidden", stored="all", value="own"),
     KeySource("hidden", stored="all", value="own"),
+    KeySource("input", stored="first", read_at="first"),
+    KeySource("hidden", stored="first", read_at="first"),
+    KeySource("encoder", encoder=build_encoder()),
+    KeySource("encoder", state="hidden", stored="all", value="own", encoder=build_encoder()),
+    KeySource("encoder", stored="first", read_at="first", encoder=build_encoder()),
+    KeySource("encoder", encoder=build_encoder(recurrent=True)),
+    KeySource("encoder", state="hidden", stored="after_first_quarter", encoder=build_encoder(recurrent=True)),
+    KeySource("encoder", stored="first", read_at="first", encoder=build_encoder(recurrent=True)),
 ]
 
 
 def name_of(keys: KeySource) -> str:
-    return f"{keys.source}, {keys.state}, {keys.stored}, {keys.value}"
+    recurrent = "recurrent " if keys.encoder is not None and keys.encoder.initial_state(1) is not None else ""
+    return f"{recurrent}{keys.source}, {keys.state}, {keys.stored}, {keys.value}, {keys.read_at}"
 
 
 @pytest.mark.parametrize("organisation", ["append", "stack"])
@@ -227,19 +255,61 @@ def test_a_query_of_the_hidden_state_knows_of_the_cue_at_the_first_step() -> Non
     assert torch.equal(trajectory.recall.label[:, 0][again], SPEC.labels[again])
 
 
-def test_an_encoder_may_stand_between_state_and_key() -> None:
-    def halved(state: Tensor) -> Tensor:
-        return state[:, : HIDDEN // 2]
+def test_what_is_searched_at_the_first_pull_alone_is_kept_for_the_episode() -> None:
+    keys = KeySource("encoder", stored="first", read_at="first", encoder=build_encoder())
+    trajectory = rollout(TASK, build_agent(cue_input=True), build_memory(keys=keys), SPEC, keys=keys)
+    assert trajectory.queries is not None
+    assert trajectory.recall is not None
+    for field in (trajectory.queries, *trajectory.recall):
+        assert torch.equal(field, field[:, :1].expand_as(field))
+    again = SPEC.exposures > 1
+    assert torch.equal(trajectory.recall.label[:, 0][again], SPEC.labels[again])
 
-    keys = KeySource("hidden", embed=halved)
-    memory = EpisodicMemory(TASK.episodes, HIDDEN // 2, HIDDEN)
-    agent = build_agent(cue_input=True)
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_an_encoder_makes_the_keys_of_what_the_source_hidden_searches_with(recurrent: bool) -> None:
+    encoder, agent = build_encoder(recurrent), build_agent(cue_input=True)
+    keys = KeySource("encoder", stored="all", encoder=encoder)
+    memory = build_memory(keys=keys)
+    memory.keep_sources(HIDDEN)
     trajectory = rollout(TASK, agent, memory, SPEC, keys=keys)
     assert trajectory.queries is not None
-    assert trajectory.queries.shape == (TASK.episodes, TASK.pulls, BATCH, HIDDEN // 2)
-    candidate = trajectory.cells[0, 1:, :, : HIDDEN // 2]  # nothing is recalled in the first episode
-    torch.testing.assert_close(trajectory.queries[0], candidate)
-    assert torch.equal(memory.keys[:, : TASK.episodes].transpose(0, 1), trajectory.queries[:, -1])
+    shape = (TASK.episodes * TASK.pulls, BATCH)
+    states = agent.cell.candidates(trajectory.gates.flatten(0, 1), _joined(trajectory.cells)).cell
+    torch.testing.assert_close(memory.sources.transpose(0, 1), states, atol=1e-6, rtol=1e-5)
+    assert torch.equal(memory.keys.transpose(0, 1), trajectory.queries.view(*shape, -1))
+    if not recurrent:
+        memory.rekey(encoder.embed)
+        torch.testing.assert_close(memory.keys.transpose(0, 1), trajectory.queries.view(*shape, -1))
+
+
+def _joined(cells: Tensor) -> Tensor:
+    """Cell states of a block, `[E, T + 1, B, H]`, as `EpisodicLSTMCell.candidates` wants those before each step."""
+    before = cells[:, :-1].flatten(0, 1)
+    return torch.cat([before, before[:1]])  # what comes last is not looked at
+
+
+def test_stacks_may_be_found_by_what_is_made_of_the_key() -> None:
+    def halves(key: Tensor) -> Tensor:
+        return (key[:, 0] > 0).long()
+
+    keys = KeySource("encoder", encoder=build_encoder(), stack_of=halves)
+    memory = build_memory(keys=keys, organisation="stack")
+    trajectory = rollout(TASK, build_agent(cue_input=True), memory, SPEC, keys=keys)
+    assert trajectory.queries is not None
+    stacks = torch.stack([halves(queries[-1]) for queries in trajectory.queries])
+    for b in range(BATCH):
+        found = {int(stack): int(label) for stack, label in zip(stacks[:, b], SPEC.labels[:, b], strict=True)}
+        held = memory.occupied[b]
+        kept = zip(memory.stacks[b][held].tolist(), memory.labels[b][held].tolist(), strict=True)
+        assert dict(kept) == found, "the label is that of the last episode in the stack"
+
+
+def test_an_encoder_needs_no_reinstatement_gate() -> None:
+    agent = build_agent(reinstatement=False, cue_input=True)
+    keys = KeySource("encoder", encoder=build_encoder())
+    trajectory = rollout(TASK, agent, build_memory(keys=keys), SPEC, keys=keys)
+    assert_replayed(trajectory._replace(recall=None, queries=None), replay(agent, SPEC, trajectory.actions))
 
 
 @pytest.mark.parametrize("source", ["context", "hidden"])
@@ -261,11 +331,14 @@ def test_a_learned_query_gets_the_gradient_of_what_was_recalled(source: str) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"source": "cue"}, "key_source is 'cue': it has to be one of context, input, hidden, label, none"),
+        ({"source": "cue"}, "key_source is 'cue': it has to be one of context, input, hidden, encoder, label, none"),
         ({"source": "hidden", "state": "both"}, "key_state is 'both'"),
         ({"source": "hidden", "stored": "best"}, "stored_states is 'best'"),
         ({"source": "hidden", "value": "mean"}, "stored_value is 'mean'"),
         ({"source": "context", "stored": "all"}, "stored_states is 'all': with key_source context, whose"),
+        ({"source": "hidden", "read_at": "last"}, "read_at is 'last': it has to be one of every, first"),
+        ({"source": "hidden", "read_at": "first"}, "stored_states is 'last': with read_at 'first'"),
+        ({"source": "encoder"}, "key_source is 'encoder': an encoder has to be given"),
     ],
 )
 def test_bad_key_sources_are_named(options: dict[str, str], message: str) -> None:

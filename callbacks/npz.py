@@ -1,0 +1,38 @@
+"""Arrays that come in pieces, in one `.npz` file, without a copy of the whole in memory."""
+
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+Array = np.ndarray[Any, Any]
+
+
+def joined_shape(pieces: Sequence[Array]) -> tuple[int, ...]:
+    """The shape of pieces joined along their first axis."""
+    return (sum(len(piece) for piece in pieces), *pieces[0].shape[1:])
+
+
+def write_npz(path: Path, arrays: Mapping[str, Sequence[Array]], *, compressed: bool) -> None:
+    """Write arrays, each given in pieces along its first axis (or as one whole), for `np.load` to read.
+
+    A reader meets the file whole or not at all. Pieces of an array have one type and agree in all other axes.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    kind = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    try:
+        with zipfile.ZipFile(temporary, "w", kind) as archive:
+            for name, pieces in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    shape = joined_shape(pieces) if pieces[0].ndim else ()
+                    header = {"descr": npy.dtype_to_descr(pieces[0].dtype), "fortran_order": False, "shape": shape}
+                    npy.write_array_header_1_0(member, header)
+                    for piece in pieces:
+                        member.write(np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,57 @@
+"""A job: one command line, in a run folder named after a hash of what decides how it turns out."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.references import HARVEST
+from launcher.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command.
+
+    Args:
+        title: what it is called in messages.
+        run: where it writes.
+        identity: all that decides how it turns out, apart from the sources; kept beside the run.
+        arguments: the command line.
+        training: the training whose best checkpoint it tests or predicts with; None: it is a training itself.
+        referred: further jobs whose files its command line names.
+    """
+
+    title: str
+    run: RunFolder
+    identity: dict[str, Any]
+    arguments: tuple[str, ...]
+    training: "Job | None" = None
+    referred: "tuple[Job, ...]" = ()
+
+    @property
+    def needs(self) -> "tuple[Job, ...]":
+        """The jobs that have to be done before."""
+        return self.referred if self.training is None else (self.training, *self.referred)
+
+    @property
+    def product(self) -> Path:
+        """The file that is there once the job is done."""
+        if self.training is None:
+            return self.run.best
+        return self.run.path / ("metrics.json" if self.arguments[0] == "test" else HARVEST)
+
+
+class Cell(NamedTuple):
+    """One row of the results, and the job that it comes from."""
+
+    condition: str
+    evaluation: str
+    seed: int
+    test: Job
+
+
+def digest(identity: dict[str, Any]) -> str:
+    """Eight digits that change when anything about a job does."""
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]

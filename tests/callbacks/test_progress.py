@@ -1,0 +1,31 @@
+"""What the progress line counts."""
+
+import pytest
+import torch
+
+from callbacks.progress import _items, _name
+from datamodules.hidden_states import StateBatch
+from datamodules.omniglot import DrawingBatch
+from tasks.blocks import BlockSpec
+
+
+def zeros(*shape: int) -> torch.Tensor:
+    return torch.zeros(shape, dtype=torch.long)
+
+
+@pytest.mark.parametrize(
+    ("batch", "name", "items"),
+    [
+        (
+            BlockSpec(torch.zeros(6, 4, 3), zeros(6, 4), zeros(6, 4), zeros(6, 4), torch.zeros(4, 2, 2), 0),
+            "episodes",
+            24,
+        ),
+        (DrawingBatch(torch.zeros(5, 1, 28, 28), zeros(5)), "drawings", 5),
+        (StateBatch(torch.zeros(7, 3), zeros(7), zeros(7), zeros(7)), "states", 7),
+        (StateBatch(torch.zeros(7, 4, 3), zeros(7), zeros(7), zeros(7)), "states", 28),
+    ],
+    ids=["block", "drawings", "states", "whole episodes"],
+)
+def test_items_are_counted_and_named(batch: object, name: str, items: int) -> None:
+    assert (_name(batch), _items(batch)) == (name, items)

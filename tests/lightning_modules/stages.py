@@ -1,0 +1,38 @@
+"""Checkpoints of stages 2 and 3 for the tests of what comes after them, and agents that use them."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lightning_modules.hidden_state_encoder import HiddenStateEncoder
+from tests.tiny import tiny_bandit
+
+HIDDEN, VOCABULARY = 50, 50
+
+
+def save_encoder(path: Path, **options: Any) -> Path:
+    """A checkpoint of an encoder of states, with weights and statistics of its own."""
+    torch.manual_seed(3)
+    sizes = {"input_size": HIDDEN, "classes": VOCABULARY, "embedding_size": 8, "hidden_layer": 12}
+    module = HiddenStateEncoder(**{**sizes, **options})
+    with torch.no_grad():
+        for _ in range(20):
+            module.network.embed(0.4 * torch.randn(60, module.network.input_size))
+    checkpoint: dict[str, Any] = {"state_dict": module.state_dict()}
+    module.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, path)
+    return path
+
+
+def tiny_encoded(
+    root: Path, agent: Path | None, encoder: Path | None, config: str = "barcode_bandit_encoder", epochs: int = 1
+) -> list[str]:
+    """Arguments of `fit` for the small twin of a stage-4 config, after the subcommand."""
+    sizes = ["--model.encoder.embedding_size", "8", "--model.encoder.hidden_layer", "12"]
+    arguments = [*tiny_bandit(root, config, epochs), *sizes, "--run.version", "x"]
+    if encoder is not None:
+        arguments += ["--model.encoder.checkpoint", str(encoder)]
+    if agent is not None:
+        arguments += ["--model.initial", str(agent), "--model.freeze_network", "true"]
+    return arguments
