@@ -372,9 +372,9 @@ class Stopwatch:
         self.seconds, self.calls = dict.fromkeys(METHODS, 0.0), dict.fromkeys(METHODS, 0)
 
     def _timed(self, name: str, method: Callable[..., Found]) -> Callable[..., Found]:
-        def timed(*arguments: Any) -> Found:
+        def timed(*arguments: Any, **options: Any) -> Found:
             begun = self.setting.now()
-            answer = method(*arguments)
+            answer = method(*arguments, **options)
             self.seconds[name] += self.setting.now() - begun
             self.calls[name] += 1
             return answer

@@ -298,7 +298,7 @@ FUZZY = ["--model.memory", "FuzzyMemory"]
     [
         (
             ["--model.class_path", "NoSuch"],
-            "NoSuch is no known class: it may be EpisodicAgent, OmniglotAutoencoder",
+            "NoSuch is no known class: it may be EpisodicAgent, HiddenStateEncoder, OmniglotAutoencoder",
         ),
         (["--model.nosuch", "3"], "'nosuch' is not accepted"),
         (["--nosuch", "3"], "unrecognized arguments: --nosuch"),
