@@ -127,9 +127,15 @@ def unlocked(log: Path) -> bool:
     return True
 
 
+def heed_interrupts() -> None:
+    """A shell starts what it runs in the background deaf to SIGINT, and so are all its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_no_worker_outlives_the_runner(number: int, status: int, place: list[str], jobs: dict[str, Job]) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "experiments.run", *place], cwd=PROJECT, stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", "experiments.run", *place]
+    process = subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, preexec_fn=heed_interrupts)
     log, deadline = log_path(next(iter(jobs.values())).run), time.monotonic() + 60
     while not log.exists():
         assert process.poll() is None, "the runner ended before its first job"
