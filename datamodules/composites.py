@@ -7,7 +7,7 @@ from torch import Tensor
 
 from datamodules.omniglot_files import OmniglotPart
 from errors import require, require_positive
-from networks.augmentation import inverse_affine, warp
+from networks.augmentation import Affine, inverse_affine, warp
 
 SMALLEST_FACTOR = 0.55  # by which a character is narrowed, or flattened, before the other joins it
 
@@ -57,9 +57,9 @@ def _placed(images: Tensor, numbers: Tensor) -> Tensor:
     factors = torch.exp(math.log(SMALLEST_FACTOR) * numbers[:2])
     shift = (2 * numbers[2:] - 1) * (1 - factors)  # what was drawn inside the frame stays inside
     still = torch.zeros(1)
-    affine = inverse_affine(still, factors.unsqueeze(0), still, shift.unsqueeze(0))
-    placed = warp(
-        images.unsqueeze(1).float() / 255, type(affine)(*(part.expand(len(images), *part.shape[1:]) for part in affine))
-    )
+    matrix, moved = inverse_affine(still, factors.unsqueeze(0), still, shift.unsqueeze(0))
+    count = len(images)
+    affine = Affine(matrix.expand(count, -1, -1), moved.expand(count, -1))
+    placed = warp(images.unsqueeze(1).float() / 255, affine)
     # A narrowed stroke covers less of its pixels: as dark as it was, again.
     return placed.div(factors.prod().sqrt()).clamp(max=1.0).mul(255).round().byte().squeeze(1)
