@@ -12,9 +12,12 @@ from datamodules.barcode_bandit import BarcodeBanditDataModule
 from datamodules.generated_omniglot import GeneratedOmniglotDataModule
 from datamodules.hidden_states import HiddenStateDataModule
 from datamodules.omniglot import OmniglotDataModule
+from datamodules.omniglot_bandit import OmniglotBanditDataModule
 from launcher.main import run
 from launcher.stage_cli import StageCLI
 from lightning_modules.autoencoder import OmniglotAutoencoder
+from lightning_modules.cue_encoder import CueEncoder
+from lightning_modules.cue_learning import CueLearning
 from lightning_modules.episodic_agent import EpisodicAgent
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder
 from lightning_modules.key_encoder import KeyEncoder
@@ -28,6 +31,8 @@ __all__ = [
     "BanditFigures",
     "BarcodeBanditDataModule",
     "CosineSchedule",
+    "CueEncoder",
+    "CueLearning",
     "EncoderFigures",
     "EpisodicAgent",
     "EpisodicMemory",
@@ -40,6 +45,7 @@ __all__ = [
     "LinearSchedule",
     "MemoryMonitor",
     "OmniglotAutoencoder",
+    "OmniglotBanditDataModule",
     "OmniglotDataModule",
     "OmniglotEncoder",
     "OnlineLearning",

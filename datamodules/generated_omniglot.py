@@ -79,11 +79,10 @@ class GeneratedOmniglotDataModule(OmniglotDataModule):
         self.drawings, self.drawing_seed = drawings, drawing_seed
         self.root = str(self._folder())
 
-    @property
-    def train_classes(self) -> int:
-        """Number of classes in the training batches' labels; before `setup` it generates the data set."""
+    def class_counts(self) -> dict[str, int]:
+        """Number of characters in `train`, `val` and `test`; before `setup` it generates the data set."""
         self._generate()
-        return super().train_classes
+        return super().class_counts()
 
     def prepare_data(self) -> None:
         """Generate the data set and decode it into the cache; Lightning lets one process do this."""

@@ -181,15 +181,21 @@ class OmniglotDataModule(pl.LightningDataModule):
     @property
     def train_classes(self) -> int:
         """Number of classes in the training batches' labels; before `setup` it finds the data set and lists it."""
-        if hasattr(self, "train"):
-            characters = len(self.train.class_names)
-        else:
-            root = find_omniglot(self.root)
-            background, evaluation = (list_classes(root, part, expected=self._expected) for part in OFFICIAL)
-            characters = (
-                len(self._split(background, evaluation).train) + self.generated_classes + self.composite_classes
-            )
+        characters = self.class_counts()["train"]
+        if not hasattr(self, "train"):
+            characters += self.generated_classes + self.composite_classes
         return characters * (TURNS if self.rotations else 1)
+
+    def class_counts(self) -> dict[str, int]:
+        """Number of characters in `train`, `val` and `test`; before `setup` it finds the data set and lists it.
+
+        Before `setup` without the generated and the composite classes of the training.
+        """
+        if hasattr(self, "train"):
+            return {split: len(getattr(self, split).class_names) for split in ("train", "val", "test")}
+        root = find_omniglot(self.root)
+        background, evaluation = (list_classes(root, part, expected=self._expected) for part in OFFICIAL)
+        return {split: len(chosen) for split, chosen in self._split(background, evaluation)._asdict().items()}
 
     def prepare_data(self) -> None:
         """Find or download the data set and decode it into the cache; Lightning lets one process do this."""

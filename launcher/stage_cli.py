@@ -31,7 +31,7 @@ from launcher.messages import one_line
 from launcher.provenance import without_places
 from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
 from lightning_modules.episodic_agent import EpisodicAgent
-from networks.pretrained import read_checkpoint
+from networks.pretrained import describe_checkpoint, read_checkpoint
 
 TRAINER_DEFAULTS = {
     "use_distributed_sampler": False,  # the data modules share out the data themselves
@@ -198,6 +198,7 @@ class StageCLI(LightningCLI):
                 model.init_args[name] = size
                 if name not in getattr(datamodule, "training_sizes", ()):
                     self.filled_in.append(name)  # left open in config.yaml: a test on other data takes it from those
+        fill_in_cue_encoder(model.init_args)
         # Lightning keeps the first dump of the configuration for the hyperparameters: it has to be the filled-in one.
         self.__dict__.pop("config_dump", None)
 
@@ -255,6 +256,16 @@ class StageCLI(LightningCLI):
         os.environ[VERSION_VARIABLE] = self.run.version  # for the processes of a distributed run
 
     before_fit = before_test = before_predict = _take_folder
+
+
+def fill_in_cue_encoder(arguments: Namespace) -> None:
+    """Give a model's `cue_encoder` the network of its checkpoint, so that the run needs that file no more."""
+    encoder = arguments.get("cue_encoder")
+    settings = encoder.get("init_args") if isinstance(encoder, Namespace) else None
+    if settings is None or not settings.get("checkpoint") or settings.get("network") is not None:
+        return
+    described = describe_checkpoint(settings.checkpoint)
+    settings.network, settings.arguments = described["network"], described["arguments"]
 
 
 def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str) -> None:

@@ -10,9 +10,12 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from errors import require, require_choice, require_fraction, require_positive
+from lightning_modules.cue_encoder import CueEncoder
+from lightning_modules.cue_learning import CueLearning
 from lightning_modules.key_encoder import KeyEncoder, require_encoder
-from lightning_modules.online_learning import Lesson, OnlineLearner, OnlineLearning
+from lightning_modules.online_learning import Lesson, OnlineLearner, OnlineLearning, no_gradient
 from lightning_modules.optimisation import ConfiguredOptimizer
+from lightning_modules.perception import DrawingTable, Perception
 from lightning_modules.randomness import step_generator
 from losses.actor_critic import ActorCriticLoss, actor_critic_loss
 from losses.schedules import LinearSchedule, Schedule
@@ -32,6 +35,8 @@ from tasks.statistics import BanditStatistics
 MemoryFactory = Callable[[int, int, int], EpisodicMemory]
 
 STACK_LABELS = ("context", "predicted")
+#: Beginnings of the names of what every process has for itself.
+OWN = ("memory.", "online.", "perception.learner.")
 
 
 class EpisodicAgent(pl.LightningModule):
@@ -45,6 +50,9 @@ class EpisodicAgent(pl.LightningModule):
     With the key source `encoder` the keys are what an encoder makes of the LSTM's states. It stays as it is, or learns
     `online` from what the memory holds; the LSTM gets no gradient from it. `initial` starts from another agent's
     network, which with `freeze_network` stays as it is: the states are then those that the encoder was trained on.
+
+    Where contexts show themselves by drawings, a cue is what `cue_encoder` makes of one, which stays as it is or learns
+    (`cue_learning`) after each block from the drawings that the memory holds; without it, the drawing's pixels.
 
     Args:
         actions: number of actions; None takes the data's.
@@ -68,6 +76,10 @@ class EpisodicAgent(pl.LightningModule):
             not needed any more afterwards. None starts from random weights.
         freeze_network: whether LSTM and heads stay as they are.
         cue_input: whether the cue is part of the network's input.
+        cue_projection: length of a learned linear projection of the cue that takes its place in the input; None gives
+            the cue itself.
+        cue_encoder: what makes cues of drawings; None takes their pixels.
+        cue_learning: how that encoder learns while the agent plays; None leaves it as it is.
         discount: discount of rewards within an episode.
         trace: lambda of generalised advantage estimation; 1 is the plain return.
         value_weight: weight of the critic's loss.
@@ -106,6 +118,9 @@ class EpisodicAgent(pl.LightningModule):
         initial: str | None = None,
         freeze_network: bool = False,
         cue_input: bool = False,
+        cue_projection: int | None = None,
+        cue_encoder: CueEncoder | None = None,
+        cue_learning: CueLearning | None = None,
         discount: float = 0.9,
         trace: float = 1.0,
         value_weight: float = 0.4,
@@ -127,6 +142,11 @@ class EpisodicAgent(pl.LightningModule):
         self.save_hyperparameters()
         self.automatic_optimization = False
         require_encoder(encoder, key_source)
+        require(
+            online is None or cue_learning is None, "online and cue_learning are both given: one of them has to be null"
+        )
+        self.perception = Perception(cue_encoder, cue_learning, cue_size, label_count)
+        cue_length = self.perception.cue_size
         self._build_encoder(encoder, online, hidden_size, label_count, stack_labels)
         self.keys = KeySource(
             key_source, key_state, stored_states, stored_value, read_at, self.encoder, self._stack_of(stack_labels)
@@ -135,33 +155,44 @@ class EpisodicAgent(pl.LightningModule):
         self.sizes = {"actions": actions, "cue_size": cue_size, "label_count": label_count, "pulls": pulls}
         self.network = RecurrentActorCritic(
             actions,
-            cue_size,
+            cue_length,
             hidden_size,
             cue_input=cue_input,
+            cue_projection=cue_projection,
             reinstatement=with_memory,
             forget_bias=forget_bias,
             reinstatement_bias=reinstatement_bias,
         )
         self.memory: EpisodicMemory | None = None
         if memory is not None and with_memory:
-            sizes = {"actions": actions, "cue_size": cue_size, "hidden_size": hidden_size, "label_count": label_count}
+            sizes = {"actions": actions, "cue_size": cue_length, "hidden_size": hidden_size, "label_count": label_count}
             slots = episodes * len(self.keys.stored_steps(pulls)) if capacity is None else capacity
             self.memory = memory(slots, self.keys.size(**sizes), hidden_size)
             if self.online is not None:
                 self.memory.keep_sources(hidden_size)
+            elif cue_learning is not None:
+                require(
+                    self.memory.organisation == "append",
+                    f"memory.organisation is {self.memory.organisation!r}: cue_learning needs 'append', which keeps "
+                    "every drawing",
+                )
+                self.memory.keep_sources(1)  # the drawing's row in its table
         require_stacks(stack_labels, self.memory)
         require(self.memory is not None or encoder is None, "memory is null: key_source 'encoder' makes keys for one")
+        require(
+            self.memory is not None or cue_learning is None, "memory is null: cue_learning learns from what it holds"
+        )
         require(
             initial is not None or not freeze_network,
             "freeze_network is true: initial has to name the agent whose network stays as it is",
         )
         self.network.requires_grad_(not freeze_network)
         self.key_encoder, self.initial = encoder, initial
-        if encoder is not None or initial is not None:
+        if encoder is not None or initial is not None or cue_encoder is not None:
             # In the checkpoint, so that a resume keeps what has been learned since.
             self.register_buffer("transferred", torch.tensor(False))
         # Every process has memories of its own.
-        own = [name for name, _ in self.named_buffers() if name.startswith(("memory.", "online."))]
+        own = [name for name, _ in self.named_buffers() if name.startswith(OWN)]
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, own)
         self.discount, self.trace, self.value_weight = discount, trace, value_weight
         self.entropy_weight = entropy_weight or LinearSchedule(0.05, 0.0)
@@ -217,6 +248,11 @@ class EpisodicAgent(pl.LightningModule):
         self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]
         for name, size in self.trainer.datamodule.sizes.items():  # type: ignore[attr-defined]
             require(self.sizes.get(name, size) == size, f"model.{name} is {self.sizes.get(name)}: the data's is {size}")
+        require(
+            self.perception.network is None or self.task.shows_drawings,
+            "cue_encoder is given, yet the data show no drawings: set it to null, or data.cue to drawing",
+        )
+        self.perception.forget()
         if stage == "fit":
             self._check_learning()
         task, by_pull = self.task, self.memory is not None and self.keys.searches(self.task.pulls) > 1
@@ -248,8 +284,9 @@ class EpisodicAgent(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         """Take over the weights of earlier stages, unless a resumed training has done so before."""
-        if (self.key_encoder is None and self.initial is None) or bool(self.transferred):
+        if not hasattr(self, "transferred") or bool(self.transferred):
             return
+        self.perception.fill()
         if self.initial is not None:
             copy_agent(self.network, self.initial)
         if self.key_encoder is not None and self.encoder is not None:
@@ -275,16 +312,20 @@ class EpisodicAgent(pl.LightningModule):
             checkpoint["state_dict"].pop(name, None)
         if self.encoder is not None:
             checkpoint[EMBEDDER_KEY] = describe_embedder(self.encoder, self.encoder.arguments, "encoder.")
+        elif (sight := self.perception).network is not None:
+            checkpoint[EMBEDDER_KEY] = describe_embedder(sight.network, sight.arguments, "perception.network.")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"].update(self._contents())
 
     def configure_optimizers(self) -> Any:
         # With a network that stays as it is too: its optimiser then does nothing, but the steps are counted.
-        parameters = [*self.network.parameters(), *(self.memory.parameters() if self.memory is not None else ())]
         agent = self.optimisation.configure(
-            parameters, lambda: self.trainer.num_training_batches * self._epochs, "step"
+            self._of_agent(), lambda: self.trainer.num_training_batches * self._epochs, "step"
         )
+        if (learner := self.perception.learner) is not None and self.perception.network is not None:
+            blocks = self.trainer.num_training_batches * self._epochs
+            return [agent, learner.configure(self.perception.network, blocks)]
         if self.online is None or self.encoder is None:
             return agent
         return [agent, self.online.configure(self.encoder)]
@@ -302,11 +343,13 @@ class EpisodicAgent(pl.LightningModule):
         self.optimisation.restore_configuration()
         if self.online is not None:
             self.online.optimisation.restore_configuration()
+        if self.perception.learner is not None:
+            self.perception.learner.optimisation.restore_configuration()
 
-    def loss(self, trajectory: Trajectory, entropy_weight: float) -> ActorCriticLoss:
-        """The loss of one episode, with its gradient."""
+    def loss(self, trajectory: Trajectory, entropy_weight: float, cue: Tensor | None = None) -> ActorCriticLoss:
+        """The loss of one episode, with its gradient; cue `[B, K]`, for a network that has a projection of it."""
         recalled = trajectory.recall.value if trajectory.recall is not None else None
-        logits, values = self.network(trajectory.joint, trajectory.cells, trajectory.gates, recalled)
+        logits, values = self.network(trajectory.joint, trajectory.cells, trajectory.gates, recalled, cue)
         return actor_critic_loss(
             logits,
             values,
@@ -321,14 +364,19 @@ class EpisodicAgent(pl.LightningModule):
     def training_step(self, batch: BlockSpec, batch_idx: int) -> None:
         """Play a block; update the weights after each episode."""
         entropy_weight = self.entropy_weight(self.progress())
-        generator = step_generator(self, batch_idx) if self.online is not None else None
+        learns = self.online is not None or self.perception.learner is not None
+        generator = step_generator(self, batch_idx) if learns else None
+        batch = self._perceived(batch, "train")
         logged, learned = [], []
         for episode, trajectory in enumerate(self._play(batch, greedy=False)):
-            loss, lesson = self.loss(trajectory, entropy_weight), self._lesson(episode, generator)
+            loss = self.loss(trajectory, entropy_weight, batch.cues[episode])
+            lesson = self._lesson(episode, generator)
             self._update(loss.total, lesson)
             logged.append(torch.stack([trajectory.rewards.mean(), *(part.detach() for part in loss)]))
             if lesson is not None:
                 learned.append(torch.stack([lesson.loss.detach(), lesson.accuracy]))
+        if self.perception.learner is not None and generator is not None:
+            learned = self._learn_cues(generator)
         learning_rate = self._optimizers()[0].param_groups[0]["lr"]
         self._step_schedule()
         self._episodes = self.episodes_played(batch)
@@ -342,7 +390,7 @@ class EpisodicAgent(pl.LightningModule):
                 "train/entropy": entropy,
                 "train/entropy_weight": entropy_weight,
                 "train/learning_rate": learning_rate,
-                **self._online_metrics(learned),
+                **self._learning_metrics(learned),
                 "step": self._episodes,
             },
             sync_dist=self.trainer.world_size > 1,
@@ -366,8 +414,8 @@ class EpisodicAgent(pl.LightningModule):
         optimizers = self._optimizers()
         if lesson is not None:
             total = total + lesson.loss
-        elif self.online is not None and self.encoder is not None and self.trainer.world_size > 1:
-            total = total + self.online.nothing(self.encoder)
+        elif self.trainer.world_size > 1 and (others := self._of_encoder()):
+            total = total + no_gradient(others)
         for optimizer in optimizers:
             optimizer.zero_grad()
         if total.requires_grad:
@@ -378,24 +426,58 @@ class EpisodicAgent(pl.LightningModule):
             optimizers[1].step()
             self.online.refresh(self.encoder, self.memory)
 
+    def _of_agent(self) -> list[torch.nn.Parameter]:
+        """What the agent's optimiser changes, or leaves as it is."""
+        return [*self.network.parameters(), *(self.memory.parameters() if self.memory is not None else ())]
+
+    def _of_encoder(self) -> list[torch.nn.Parameter]:
+        """What the optimiser of an encoder that learns changes."""
+        if self.online is not None and self.encoder is not None:
+            return self.online.learned(self.encoder)
+        if self.perception.learner is not None and self.perception.network is not None:
+            return self.perception.learner.learned(self.perception.network)
+        return []
+
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         """The agent's and, where the encoder learns online, the encoder's."""
         found = self.optimizers()
         return cast(list[torch.optim.Optimizer], found if isinstance(found, list) else [found])
 
-    def _online_metrics(self, learned: list[Tensor]) -> dict[str, Tensor]:
-        if self.online is None:
+    def _learning_metrics(self, learned: list[Tensor]) -> dict[str, Tensor]:
+        """Loss and accuracy of the encoder that learns, if there is one."""
+        learner = self.online if self.online is not None else self.perception.learner
+        if learner is None:
             return {}
         loss, accuracy = torch.stack(learned).mean(dim=0)
         metrics = {"train/encoder_loss": loss}
-        if self.online.objectives.softmax is not None:
+        if learner.objectives.softmax is not None:
             metrics["train/encoder_accuracy"] = accuracy
         return metrics
 
+    def _learn_cues(self, generator: torch.Generator) -> list[Tensor]:
+        """Update the encoder of drawings from what the memories hold at a block's end; loss and accuracy of each."""
+        sight, learned = self.perception, []
+        assert sight.learner is not None
+        assert sight.network is not None
+        assert self.memory is not None
+        optimizer, images = self._optimizers()[1], self._drawings("train").images
+        for _ in range(sight.learner.settings.updates):
+            lesson = sight.learner.lesson(sight.network, self.memory, images, generator)
+            total = lesson.loss
+            if self.trainer.world_size > 1:
+                total = total + no_gradient(self._of_agent())
+            optimizer.zero_grad()
+            self.manual_backward(total)
+            optimizer.step()
+            learned.append(torch.stack([lesson.loss.detach(), lesson.accuracy]))
+        sight.forget()
+        return learned
+
     def _step_schedule(self) -> None:
-        scheduler = self.lr_schedulers()
-        if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
-            scheduler.step()
+        schedulers = self.lr_schedulers() or []
+        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+            if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
+                scheduler.step()
 
     def episodes_played(self, batch: BlockSpec) -> float:
         """Training episodes up to and including this block, over all processes: the x-axis of all curves."""
@@ -409,7 +491,7 @@ class EpisodicAgent(pl.LightningModule):
         self._evaluate(batch, "test")
 
     def _evaluate(self, batch: BlockSpec, split: str) -> None:
-        statistics = self.statistics[split]
+        statistics, batch = self.statistics[split], self._perceived(batch, split)
         assert isinstance(statistics, BanditStatistics)
         for episode, trajectory in enumerate(self._play(batch, self.greedy_evaluation)):
             gate = self.network.cell.reinstatement_gate(trajectory.gates)
@@ -419,6 +501,16 @@ class EpisodicAgent(pl.LightningModule):
 
     def _play(self, batch: BlockSpec, greedy: bool) -> Iterator[Trajectory]:
         return play_episodes(self.task, self.network, self.memory, batch, keys=self.keys, greedy=greedy)
+
+    def _perceived(self, batch: BlockSpec, split: str) -> BlockSpec:
+        """The block with cues, where it shows drawings."""
+        if batch.drawings is None:
+            return batch
+        return self.perception(batch, self._drawings(split), self.trainer.datamodule.characters_of(split))  # type: ignore[attr-defined, no-any-return]
+
+    def _drawings(self, split: str) -> DrawingTable:
+        part = self.trainer.datamodule.part(split)  # type: ignore[attr-defined]
+        return DrawingTable(part.images, part.labels)
 
     def ideal_reward(self, batch: BlockSpec) -> Tensor:
         """Summed reward of the ideal observer on the same block, with the same luck; played once."""
@@ -452,6 +544,7 @@ class EpisodicAgent(pl.LightningModule):
         The states are those that the key source `hidden` searches with: what each pull would have led to if nothing had
         been reinstated at it.
         """
+        batch = self._perceived(batch, "predict")
         episodes = [self._harvest(trajectory) for trajectory in self._play(batch, self.greedy_evaluation)]
         harvest = {name: torch.stack([episode[name] for episode in episodes]).movedim(2, 0) for name in episodes[0]}
         of_episodes = {"cue": batch.cues.half(), "label": batch.labels, "exposure": batch.exposures}

@@ -1,5 +1,6 @@
 """An agent's encoder of states goes on learning while the agent plays, from what its memory holds."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -86,8 +87,11 @@ class OnlineLearner(nn.Module):
 
     def configure(self, encoder: HiddenStateEmbedder) -> dict[str, Any]:
         """The encoder's optimiser, as `configure_optimizers` returns it."""
-        parameters = [*encoder.parameters(), *self.objectives.parameters()]
-        return self.optimisation.configure(parameters, lambda: 1, "step")
+        return self.optimisation.configure(self.learned(encoder), lambda: 1, "step")
+
+    def learned(self, encoder: HiddenStateEmbedder) -> list[nn.Parameter]:
+        """All that a lesson has a gradient to."""
+        return [*encoder.parameters(), *self.objectives.parameters()]
 
     def due(self, episode: int) -> bool:
         """Whether the encoder learns after a block's episode, from 0."""
@@ -106,12 +110,12 @@ class OnlineLearner(nn.Module):
         with torch.no_grad():
             return Lesson(loss, (softmax.cosines(embedding).argmax(dim=1) == labels).float().mean())
 
-    def nothing(self, encoder: HiddenStateEmbedder) -> Tensor:
-        """0, with a gradient of 0 to every parameter that `lesson` has one to."""
-        parameters = [*encoder.parameters(), *self.objectives.parameters()]
-        return torch.stack([parameter.sum() for parameter in parameters]).sum() * 0
-
     def refresh(self, encoder: HiddenStateEmbedder, memory: EpisodicMemory) -> None:
         """Make the stored keys again by what the encoder has become."""
         if self.settings.refresh:
             memory.rekey(encoder.embed)
+
+
+def no_gradient(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """0, with a gradient of 0 to every parameter: distributed processes wait for all of them in each backward pass."""
+    return torch.stack([parameter.sum() for parameter in parameters if parameter.requires_grad]).sum() * 0

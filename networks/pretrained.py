@@ -29,6 +29,9 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "TwoLayerAutoencoder": TwoLayerAutoencoder,
 }
 
+#: Those that embed drawings.
+DRAWING_NETWORKS = {name: network for name, network in NETWORKS.items() if name != "HiddenStateEmbedder"}
+
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint's tensors and plain data, on the CPU; code in it is never run.
@@ -107,6 +110,25 @@ def load_embedder(path: str | Path) -> nn.Module:
     """
     path = find_checkpoint(path)
     checkpoint = read_checkpoint(path)
+    description = _description(checkpoint, path)
+    name = description["network"]
+    weights = with_prefix(checkpoint["state_dict"], str(description.get("prefix", "")))
+    try:
+        network = NETWORKS[name](**description["arguments"])
+        network.load_state_dict(weights)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise InputError(f"checkpoint {path} does not fit its own description of {name}: it is damaged") from error
+    return network.requires_grad_(False).eval()
+
+
+def describe_checkpoint(path: str | Path) -> dict[str, Any]:
+    """How the encoder of a checkpoint is built: `network` and `arguments`, plain data; see `load_embedder`."""
+    path = find_checkpoint(path)
+    description = _description(read_checkpoint(path), path)
+    return {"network": description["network"], "arguments": dict(description.get("arguments", {}))}
+
+
+def _description(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
     description = checkpoint.get(EMBEDDER_KEY)
     require(
         isinstance(description, dict),
@@ -116,13 +138,7 @@ def load_embedder(path: str | Path) -> nn.Module:
     name = description.get("network")
     known = isinstance(name, str) and name in NETWORKS
     require(known, f"checkpoint {path} holds an encoder {name!r}: known are {', '.join(NETWORKS)}")
-    weights = with_prefix(checkpoint["state_dict"], str(description.get("prefix", "")))
-    try:
-        network = NETWORKS[str(name)](**description["arguments"])
-        network.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise InputError(f"checkpoint {path} does not fit its own description of {name}: it is damaged") from error
-    return network.requires_grad_(False).eval()
+    return description
 
 
 def with_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -95,6 +95,11 @@ class Bandit:
         """Whether a label means the same context in every block."""
         return False
 
+    @property
+    def shows_drawings(self) -> bool:
+        """Whether a block's specification names drawings, of which its cues are yet to be made."""
+        return False
+
     def draw_identities(self, batch: int, generator: torch.Generator) -> Tensor:
         """The label of each of a block's contexts, `[B, C]` long: here the context's number, with nothing drawn."""
         return torch.arange(self.contexts).expand(batch, -1)

@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
-from errors import require, require_positive
+from errors import InputError, require, require_positive
 
 #: Up to this many bits all codes are listed and shuffled; beyond, codes are drawn and doubles redrawn.
 LISTED_BITS = 12
+#: How often four times as many codes as are wanted are drawn in the search for codes that are far apart.
+ROUNDS = 8
 
 
 def check_code_count(codes: int, bits: int, holders: str = "contexts") -> None:
@@ -50,3 +52,34 @@ def _doubles(drawn: Tensor) -> Tensor:
     repeated = torch.zeros_like(drawn, dtype=torch.bool)
     repeated[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
     return torch.zeros_like(repeated).scatter(1, order, repeated)
+
+
+def spread_barcodes(codes: int, bits: int, distance: int, generator: torch.Generator) -> Tensor:
+    """Draw codes of which any two differ in at least `distance` bits, none all zero -> `[codes, bits]` of 0.0 and 1.0.
+
+    Codes are drawn at random and kept where they are far enough from those that have been kept.
+
+    Raises:
+        InputError: there are not so many codes of that length, or they were not found.
+    """
+    require_positive(distance=distance)
+    check_code_count(codes, bits, "characters")
+    kept = torch.empty(0, bits)
+    for _ in range(ROUNDS):
+        drawn = to_bits(torch.randint(1, 2**bits, (4 * codes,), generator=generator), bits)
+        for code in drawn[_apart(drawn, kept, distance)]:
+            if len(kept) == 0 or bool((kept != code).sum(dim=1).min() >= distance):
+                kept = torch.cat([kept, code.unsqueeze(0)])
+                if len(kept) == codes:
+                    return kept
+    raise InputError(
+        f"distance is {distance}: {codes} barcodes of {bits} bits that are so far apart were not found, "
+        f"only {len(kept)}: more bits or a smaller distance are needed"
+    )
+
+
+def _apart(drawn: Tensor, kept: Tensor, distance: int) -> Tensor:
+    """Which of the codes `[N, bits]` differ from all that are kept `[M, bits]` in enough bits, `[N]` bool."""
+    if len(kept) == 0:
+        return torch.ones(len(drawn), dtype=torch.bool)
+    return torch.cdist(drawn, kept, p=1).amin(dim=1) > distance - 0.5

@@ -22,6 +22,7 @@ class BlockSpec(NamedTuple):
     exposures: Tensor  # [E, B] long, how many times the context has been met, from 1
     probabilities: Tensor  # [B, C, A] probability of a reward of 1 for each action in each context
     seed: int  # of the luck, and of the noise in the choices of whoever plays
+    drawings: Tensor | None = None  # [E, B] long, rows of a table of drawings, where cues are yet to be made of these
 
     @property
     def episodes(self) -> int:
@@ -48,8 +49,8 @@ def block_seed(seed: int, split: str, rank: int, index: int) -> int:
 def seeded(seed: int, stream: int, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator for one of a block's streams of random numbers, unrelated to those of its other streams.
 
-    Streams: 0 the block itself, 1 the luck of the pulls, 2 the choices of whoever plays, 3 the noise on the cues;
-    and of seeds that belong to no block, 4 the codes of a vocabulary, 5 the search for a codebook.
+    Streams: 0 the block itself, 1 the luck of the pulls, 2 the choices of whoever plays, 3 the noise on the cues,
+    6 its drawings; and of seeds that belong to no block, 4 the codes of a vocabulary, 5 the search for a codebook.
     """
     # torch's CPU generator looks at 32 bits of a seed only; hashing spreads all 63 over them.
     state = np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0]

@@ -45,9 +45,9 @@ def play_episodes(
     """Play a block and yield each episode as it ends; without gradient but to a learned query projection.
 
     The memory is cleared at the start. It is searched at every step, or once, see `KeySource`. At the episode's end,
-    before it is yielded, its keys are written, and with them the states that an encoder made them of. Weights, and
-    what the memory holds, may be changed between two episodes, and are used from the next one on. With `greedy` the
-    most probable action is taken, else one is drawn from the policy.
+    before it is yielded, its keys are written, and with them what an encoder made them of, states or drawings' rows.
+    Weights, and what the memory holds, may be changed between two episodes, and are used from the next one on. With
+    `greedy` the most probable action is taken, else one is drawn from the policy.
 
     The choices' noise is a function of the block's seed alone: the same weights play the same block the
     same way.
@@ -66,7 +66,7 @@ def play_episodes(
         reader = _Reader(memory, keys, spec, episode, task.label_count) if memory is not None else None
         trajectory = _play_episode(agent, spec, episode, luck[episode], noise, reader)
         if memory is not None and reader is not None:
-            _store(memory, keys, trajectory, reader.states, spec.labels[episode])
+            _store(memory, keys, trajectory, reader.states, spec, episode)
         yield trajectory
 
 
@@ -126,16 +126,23 @@ def _stacked(recalls: list[Recall]) -> Recall:
 
 
 def _store(
-    memory: EpisodicMemory, keys: KeySource, trajectory: Trajectory, states: list[Tensor], label: Tensor
+    memory: EpisodicMemory,
+    keys: KeySource,
+    trajectory: Trajectory,
+    states: list[Tensor],
+    spec: BlockSpec,
+    episode: int,
 ) -> None:
     """Write an episode's keys, the earlier steps' first."""
     assert trajectory.queries is not None
     returns, cells = trajectory.rewards.sum(dim=0), trajectory.cells
+    drawing = spec.drawings[episode].unsqueeze(1).float() if spec.drawings is not None else None
     for step in keys.stored_steps(len(trajectory.queries)):
         key = trajectory.queries[step]
         value = cells[-1] if keys.value == "final" else cells[step + 1]
         stack = keys.stack_of(key) if keys.stack_of is not None else None
-        memory.write(key, value, label, returns, source=states[step] if states else None, stack=stack)
+        source = states[step] if states else drawing
+        memory.write(key, value, spec.labels[episode], returns, source=source, stack=stack)
 
 
 @torch.no_grad()
@@ -154,7 +161,7 @@ def _play_episode(
     cells = torch.zeros(steps + 1, batch, agent.hidden_size, device=luck.device)
     gates = torch.empty(steps, batch, cell.gates * agent.hidden_size, device=luck.device)
     if agent.cue_input:
-        joint[:, :, actions + 1 : inputs] = spec.cues[episode]
+        joint[:, :, actions + 1 : inputs] = agent.perceived(spec.cues[episode])
     searches = reader.keys.searches(steps) if reader is not None else 0
     squashed = reader.squashed() if reader is not None and not searches else None
     taken = torch.empty(steps, batch, 1, dtype=torch.long, device=luck.device)

@@ -12,7 +12,7 @@ from cli import main
 from errors import InputError
 from lightning_modules.episodic_agent import EpisodicAgent
 from lightning_modules.key_encoder import KeyEncoder
-from lightning_modules.online_learning import OnlineLearner, OnlineLearning
+from lightning_modules.online_learning import OnlineLearner, OnlineLearning, no_gradient
 from losses.objectives import OBJECTIVES
 from memory.episodic_memory import EpisodicMemory
 from memory.sampling import draw_stored
@@ -67,7 +67,7 @@ def test_a_lesson_is_the_objective_of_stored_states(objective: str, device: str)
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in reached)
     online.zero_grad()
     encoder.zero_grad()
-    online.nothing(encoder).backward()
+    no_gradient(online.learned(encoder)).backward()
     assert all(parameter.grad is not None and not parameter.grad.any() for parameter in reached)
 
 
