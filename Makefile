@@ -2,7 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint install clean
+#: of `make pipeline`, such as --shipped or --generated
+PIPELINE ?=
+
+.PHONY: demo pipeline test lint install clean
 
 install: $(INSTALLED)
 
@@ -14,6 +17,9 @@ $(INSTALLED): pyproject.toml
 
 demo: $(INSTALLED)
 	$(BIN)/python -m launcher.demo
+
+pipeline: $(INSTALLED)
+	$(BIN)/python -m launcher.pipeline $(PIPELINE)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

@@ -39,20 +39,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a grid; returns the exit status: 0, 1 where a job failed, 2 for bad input, 130 after Ctrl-C."""
     try:
         options = _parser().parse_args(arguments)
-        grid, root = read_grid(options.grid), Path(options.root)
-        cells = grid_cells(grid, root)
-        jobs = chosen_jobs(cells, options.only, options.shard)
-        require(options.workers >= 0, f"--workers is {options.workers}: it has to be 0 or more")
-        for name, folder in (("root", root), ("results", Path(options.results))):
-            require(folder.is_dir() or not folder.exists(), f"--{name} is {folder}: it has to be a folder")
-        with _terminable():
-            return Runner(grid, cells, jobs, Path(options.results)).run(options.workers)
+        grid, root, results = read_grid(options.grid), Path(options.root), Path(options.results)
+        return run_grid(grid, root, results, options.workers, options.only, options.shard)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
+
+
+def run_grid(grid: Grid, root: Path, results: Path, workers: int = 2, substring: str = "", part: str = "1/1") -> int:
+    """Do what is left of a grid, with one progress display; returns the exit status: 0, or 1 where a job failed.
+
+    Args:
+        grid: what is trained and tested.
+        root: folder of its runs.
+        results: folder of its CSV.
+        workers: processes.
+        substring: only conditions whose name contains it, with what they need.
+        part: `i/n`, only every n-th training with its chain.
+
+    Raises:
+        InputError: one of these is wrong, in one line.
+    """
+    cells = grid_cells(grid, root)
+    jobs = chosen_jobs(cells, substring, part)
+    require(workers >= 0, f"--workers is {workers}: it has to be 0 or more")
+    for name, folder in (("root", root), ("results", results)):
+        require(folder.is_dir() or not folder.exists(), f"--{name} is {folder}: it has to be a folder")
+    with _terminable():
+        return Runner(grid, cells, jobs, results).run(workers)
 
 
 def _parser() -> OneLineParser:

@@ -64,6 +64,8 @@ class EpisodicMemory(nn.Module):
         weighting: of the neighbours, `softmax` or `inverse_distance`.
         temperature: of the softmax over the neighbours' similarities.
         learned_query: whether a learned projection of the query is searched with.
+        slack: keys that are less similar than the nearest by no more than this count as equally similar, so that the
+            newest of them is recalled: with keys that are never quite the same again, that which was learned last.
 
     Raises:
         InputError: a size below 1, an unknown name, a limit outside the kernel's range, options that
@@ -102,6 +104,7 @@ class EpisodicMemory(nn.Module):
         weighting: str = "softmax",
         temperature: float = 1.0,
         learned_query: bool = False,
+        slack: float = 0.0,
     ) -> None:
         super().__init__()
         require_positive(
@@ -120,7 +123,9 @@ class EpisodicMemory(nn.Module):
         self.kernel, self.organisation = kernel, organisation
         self.neighbours, self.threshold, self.match_above = neighbours, threshold, match_above
         self.key_update, self.value_update, self.update_rate = key_update or update, value_update or update, update_rate
-        self.weighting, self.temperature = weighting, temperature
+        self.weighting, self.temperature, self.slack = weighting, temperature, slack
+        require(slack >= 0, f"slack is {slack}: it has to be 0 or more")
+        require(slack == 0 or neighbours == 1, f"slack is {slack} with neighbours {neighbours}: it is of a single one")
         self.source_size = 0
         self._check_updates(update)
         require(
@@ -351,7 +356,7 @@ class EpisodicMemory(nn.Module):
         if self.query_projection is not None:
             query = self.query_projection(query)
         with torch.no_grad():
-            slots, nearest = newest_nearest(self.similarity(query), self.written, self.neighbours)  # [B, k] each
+            slots, nearest = newest_nearest(self.similarity(query), self.written, self.neighbours, self.slack)
             recalled = nearest > float("-inf")
             if self.threshold is not None:
                 recalled &= nearest >= _just_under(self.threshold)

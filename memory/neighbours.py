@@ -8,8 +8,11 @@ from torch import Tensor
 TIE = 1e-6
 
 
-def newest_nearest(similarity: Tensor, written: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def newest_nearest(similarity: Tensor, written: Tensor, k: int, slack: float = 0.0) -> tuple[Tensor, Tensor]:
     """Pick the k most similar slots of each row; where similarities tie, those written last.
+
+    With k = 1 similarities tie that are no more than `slack` below the greatest; the similarity that comes out is then
+    the greatest.
 
     Shapes: similarity `[B, N]` (`-inf` = free), written `[B, N]` long (time of writing, from 1; 0 = free) ->
     slots `[B, k]` long and their similarities `[B, k]`, nearest first. Where fewer than k are stored, the
@@ -17,8 +20,8 @@ def newest_nearest(similarity: Tensor, written: Tensor, k: int) -> tuple[Tensor,
     """
     if k == 1:
         best = similarity.amax(dim=1, keepdim=True)
-        slot = ((similarity >= _just_below(best)) * written).argmax(dim=1, keepdim=True)
-        return slot, similarity.gather(1, slot)
+        slot = ((similarity >= _just_below(best) - slack) * written).argmax(dim=1, keepdim=True)
+        return slot, best if slack else similarity.gather(1, slot)
     last = similarity.topk(k, dim=1).values[:, -1:]
     certain = similarity > last + (last - _just_below(last))
     tied = (similarity >= _just_below(last)) & ~certain
