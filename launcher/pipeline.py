@@ -1,7 +1,7 @@
 """`make pipeline`: all stages on the Omniglot bandit, from drawings to agents, and a figure that compares them.
 
-Run again, it goes on where it was, and only draws where everything is done. Without Omniglot and the network it says so,
-and takes generated characters.
+Run again, it goes on where it was, and only draws where everything is done. Without Omniglot and the network it says
+so, and takes generated characters.
 """
 
 import argparse
@@ -122,8 +122,8 @@ def comparison(agents: Sequence[Row], title: str) -> Figure:
     names = [row.condition for row in agents]
     bars.barh(names, [row.metrics[REWARD] for row in agents], color=[f"C{number}" for number in range(len(agents))])
     bars.invert_yaxis()
-    for row in agents:
-        bars.text(row.metrics[REWARD] + 0.05, row.condition, f"{row.metrics[REWARD]:.2f}", va="center", fontsize=8)
+    for place, row in enumerate(agents):
+        bars.text(row.metrics[REWARD] + 0.05, place, f"{row.metrics[REWARD]:.2f}", va="center", fontsize=8)
         found = sorted((name, value) for name, value in row.metrics.items() if name.startswith(f"{REWARD}_exposure_"))
         lines.plot(range(1, len(found) + 1), [value for _, value in found], "o-", markersize=3, label=row.condition)
     for (name, level), style in zip(LEVELS.items(), ("--", ":"), strict=True):

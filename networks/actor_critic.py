@@ -12,9 +12,9 @@ class RecurrentActorCritic(nn.Module):
     """Episodic LSTM, policy logits and state value (learning to reinforcement-learn, Wang et al. 2016).
 
     The input at step t is `[one-hot a_{t-1} (A), r_{t-1} (1), cue (C)]`; at the first step action and
-    reward are zero. Without `cue_input` C is 0; with `cue_projection` a learned linear projection of the cue's direction
-    takes its place, at first a random one of numbers about as large as a reward: the many numbers of an embedding would
-    drown the few that the agent learns from.
+    reward are zero. Without `cue_input` C is 0; with `cue_projection` a learned linear projection of the cue's
+    direction takes its place, at first a random one of numbers about as large as a reward: the many numbers of an
+    embedding would drown the few that the agent learns from.
 
     Args:
         actions: number of actions A.

@@ -19,7 +19,7 @@ FORMAT = "1"
 def has_bfloat16(device: torch.device) -> bool:
     """Whether a device computes in bfloat16 without help: convolutions then take a third of the time."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     try:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     except (AttributeError, RuntimeError):  # a build without oneDNN
