@@ -12,9 +12,9 @@ class RecurrentActorCritic(nn.Module):
     """Episodic LSTM, policy logits and state value (learning to reinforcement-learn, Wang et al. 2016).
 
     The input at step t is `[one-hot a_{t-1} (A), r_{t-1} (1), cue (C)]`; at the first step action and
-    reward are zero. Without `cue_input` C is 0; with `cue_projection` a learned linear projection of the cue's
-    direction takes its place, at first a random one of numbers about as large as a reward: the many numbers of an
-    embedding would drown the few that the agent learns from.
+    reward are zero. Without `cue_input` C is 0. With `cue_projection` a learned linear projection of the cue's direction
+    u takes its place, `W u / sqrt(C)`: many numbers as large as a reward, or that change quickly, would drown the
+    rewards that the agent learns from. They begin as about 0.3, and the factor keeps the optimiser's steps small.
 
     Args:
         actions: number of actions A.
@@ -47,7 +47,7 @@ class RecurrentActorCritic(nn.Module):
             require_positive(cue_projection=cue_projection)
             require(cue_input, f"cue_projection is {cue_projection}: without cue_input it has to be null")
             self.projection = nn.Linear(cue_size, cue_projection, bias=False)  # the LSTM's input has a bias of its own
-            nn.init.normal_(self.projection.weight)
+            nn.init.normal_(self.projection.weight, std=0.3 * cue_size**0.5)
         seen = cue_size if cue_projection is None else cue_projection
         self.input_size = actions + 1 + (seen if cue_input else 0)
         self.cell = EpisodicLSTMCell(
@@ -70,7 +70,7 @@ class RecurrentActorCritic(nn.Module):
         """What the LSTM gets of cues `[B, K]`: themselves, or their projection `[B, P]`."""
         if self.projection is None:
             return cue
-        projected: Tensor = self.projection(normalize(cue, dim=-1))
+        projected: Tensor = self.projection(normalize(cue, dim=-1)) / cue.shape[-1] ** 0.5
         return projected
 
     def forward(
