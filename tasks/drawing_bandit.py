@@ -40,7 +40,7 @@ class DrawingBandit(Bandit):
 
     Raises:
         InputError: numbers that make no task, see `Bandit`; too few characters for the contexts, or drawings for the
-            exposures; an unknown cue; barcodes that cannot be.
+            exposures; too few labels; an unknown cue; barcodes that cannot be.
     """
 
     characters: int = 964
@@ -62,7 +62,12 @@ class DrawingBandit(Bandit):
             self.contexts <= self.characters,
             f"contexts is {self.contexts}: there are {self.characters} characters for them",
         )
+        require(
+            self.labels is None or self.labels >= self.characters,
+            f"labels is {self.labels}: each of the {self.characters} characters needs one",
+        )
         if self.cue == "barcode":
+            require(self.barcode_seed >= 0, f"barcode_seed is {self.barcode_seed}: it has to be at least 0")
             self.codes()
             return
         require(self.noise == 0, f"noise is {self.noise}: it is of barcodes, and cue is {self.cue!r}")
