@@ -1,5 +1,6 @@
-"""Barcodes: distinct, never all zero, evenly drawn."""
+"""Barcodes: distinct, never all zero, evenly drawn, or far apart."""
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from errors import InputError
-from tasks.barcodes import check_code_count, distinct_barcodes, to_bits
+from tasks.barcodes import check_code_count, distinct_barcodes, spread_barcodes, to_bits
 
 
 def draw(batch: int, codes: int, bits: int, seed: int = 0) -> Tensor:
@@ -77,3 +78,55 @@ def test_bits_are_those_of_the_number_the_lowest_first() -> None:
     numbers = torch.tensor([[0, 1, 6], [2**61, 2**62 - 1, 5]])
     for row, found in zip(numbers.tolist(), to_bits(numbers, 62).tolist(), strict=True):
         assert found == [[float(bit) for bit in reversed(f"{number:062b}")] for number in row]
+
+
+def spread(codes: int, bits: int, distance: int, seed: int = 0) -> Tensor:
+    return spread_barcodes(codes, bits, distance, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("codes", "bits", "distance"), [(1, 1, 1), (3, 2, 1), (7, 3, 1), (5, 8, 4), (60, 24, 7)])
+def test_spread_codes_are_so_far_apart_and_not_all_zero(codes: int, bits: int, distance: int) -> None:
+    drawn = spread(codes, bits, distance)
+    assert drawn.shape == (codes, bits)
+    assert drawn.dtype == torch.float32
+    assert set(drawn.unique().tolist()) <= {0.0, 1.0}
+    assert drawn.any(dim=1).all()
+    for one, other in itertools.combinations(drawn.tolist(), 2):
+        assert sum(a != b for a, b in zip(one, other, strict=True)) >= distance
+
+
+def test_spread_codes_follow_the_generator_alone() -> None:
+    torch.manual_seed(1)
+    drawn = spread(9, 12, 3)
+    torch.manual_seed(2)
+    assert torch.equal(spread(9, 12, 3), drawn)
+    assert not torch.equal(spread(9, 12, 3, seed=1), drawn)
+
+
+def test_spread_codes_are_the_first_that_are_far_enough() -> None:
+    generator, kept = torch.Generator().manual_seed(5), list[list[float]]()
+    for code in to_bits(torch.randint(1, 2**16, (4 * 20,), generator=generator), 16).tolist():
+        if all(sum(a != b for a, b in zip(code, other, strict=True)) >= 4 for other in kept) and len(kept) < 20:
+            kept.append(code)
+    assert spread(20, 16, 4, seed=5).tolist() == kept
+
+
+@pytest.mark.parametrize(
+    ("codes", "bits", "distance", "message"),
+    [
+        (4, 2, 1, "bits is 2: that gives 3 barcodes other than all-zero, and 4 characters need one each"),
+        (2, 63, 1, "bits is 63: at most 62 fit a code"),
+        (2, 8, 0, "distance is 0: it has to be greater than 0"),
+        (
+            30,
+            5,
+            3,
+            r"distance is 3: 30 barcodes of 5 bits that are so far apart were not found, only \d: more bits or a "
+            "smaller distance are needed",
+        ),
+    ],
+)
+def test_codes_that_cannot_be_spread_are_one_line(codes: int, bits: int, distance: int, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}$") as error:
+        spread(codes, bits, distance)
+    assert "\n" not in str(error.value)
