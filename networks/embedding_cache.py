@@ -3,6 +3,7 @@
 import hashlib
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -66,7 +67,8 @@ def cached_embeddings(network: nn.Module, images: Tensor, folder: str | Path | N
 
 def _digest(network: nn.Module, images: Tensor) -> str:
     half = has_bfloat16(next(network.parameters()).device)
-    digest = hashlib.sha256(f"{FORMAT} {type(network).__name__} {getattr(network, 'views', None)} {half}".encode())
+    settings = [getattr(network, name, None) for name in ("views", "image_size")]  # what the weights do not show
+    digest = hashlib.sha256(f"{FORMAT} {type(network).__name__} {settings} {half}".encode())
     for name, value in [*sorted(network.state_dict().items()), ("", images)]:
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
@@ -88,11 +90,14 @@ def _write(path: Path, embeddings: Tensor) -> None:
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(embeddings, temporary)
+        with temporary.open("xb") as file:  # torch, given the path, would not say that it was an OSError
+            torch.save(embeddings, file)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise InputError(
             f"embeddings cannot be kept in {path.parent} ({error.strerror}): "
             "cache_dir of cue_encoder names another folder"
         ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
