@@ -37,7 +37,7 @@ def met(spec: BlockSpec, row: int) -> dict[int, list[int]]:
 
 def same(one: BlockSpec, other: BlockSpec) -> bool:
     pairs = zip(one[:5], other[:5], strict=True)
-    return all(torch.equal(*pair) for pair in pairs) and one.seed == other.seed  # type: ignore[arg-type]
+    return all(torch.equal(*pair) for pair in pairs) and one.seed == other.seed
 
 
 def drawn(spec: BlockSpec) -> list[Any]:
