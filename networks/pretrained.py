@@ -125,7 +125,10 @@ def describe_checkpoint(path: str | Path) -> dict[str, Any]:
     """How the encoder of a checkpoint is built: `network` and `arguments`, plain data; see `load_embedder`."""
     path = find_checkpoint(path)
     description = _description(read_checkpoint(path), path)
-    return {"network": description["network"], "arguments": dict(description.get("arguments", {}))}
+    name, arguments = description["network"], description.get("arguments")
+    if not isinstance(arguments, Mapping):
+        raise InputError(f"checkpoint {path} does not fit its own description of {name}: it is damaged")
+    return {"network": name, "arguments": dict(arguments)}
 
 
 def _description(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
