@@ -87,3 +87,75 @@ def test_bad_sizes_are_named(name: str) -> None:
     sizes: dict[str, Any] = {"actions": ACTIONS, "cue_size": CUE, "hidden_size": HIDDEN, name: 0}
     with pytest.raises(InputError, match=f"^{name} is 0"):
         RecurrentActorCritic(**sizes)
+
+
+# ------------------------------------------------------------------------------------------------ projection
+
+PROJECTED = 2
+
+
+def stepwise(agent: RecurrentActorCritic, feedback: Tensor, cue: Tensor, recalled: Tensor | None) -> tuple[Tensor, ...]:
+    """An episode by the cell's `forward`, the cue's direction multiplied by the projection's weight at each step.
+
+    Shapes: feedback `[T, B, A + 1]` (previous action and reward), cue `[B, K]` -> joint, cells, gates, hidden.
+    """
+    assert agent.projection is not None
+    direction = cue / cue.square().sum(dim=1, keepdim=True).sqrt()
+    inputs = [torch.cat([before, direction @ agent.projection.weight.T], dim=1) for before in feedback]
+    return unroll(agent, torch.stack(inputs), recalled)
+
+
+def test_a_projection_takes_the_cues_place() -> None:
+    agent = build(cue_input=True, cue_projection=PROJECTED)
+    assert agent.input_size == agent.cell.input_size == ACTIONS + 1 + PROJECTED
+    assert agent.projection is not None
+    assert {name: part.shape for name, part in agent.projection.named_parameters()} == {"weight": (PROJECTED, CUE)}
+    cue = torch.randn(BATCH, CUE)
+    assert agent.perceived(cue).shape == (BATCH, PROJECTED)
+    torch.testing.assert_close(agent.perceived(7 * cue), agent.perceived(cue))
+    assert torch.equal(build(cue_input=True).perceived(cue), cue)
+
+
+def test_what_a_fresh_projection_gives_is_about_as_large_as_a_reward() -> None:
+    torch.manual_seed(0)
+    agent = RecurrentActorCritic(ACTIONS, 400, HIDDEN, cue_input=True, cue_projection=500)
+    seen = agent.perceived(100 * torch.randn(20, 400))
+    assert seen.std().item() == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("reinstatement", [True, False])
+def test_a_projection_equals_the_steps_in_values_and_gradient(reinstatement: bool) -> None:
+    agent = build(cue_input=True, cue_projection=PROJECTED, reinstatement=reinstatement).double()
+    feedback, cue = torch.randn(STEPS, BATCH, ACTIONS + 1).double(), torch.randn(BATCH, CUE).double()
+    recalled = torch.randn(STEPS, BATCH, HIDDEN, dtype=torch.float64) if reinstatement else None
+    joint, cells, gates, hidden = stepwise(agent, feedback, cue, recalled)
+    expected = agent.evaluate(hidden)
+    found = agent(joint.detach(), cells.detach(), gates.detach(), recalled, cue)
+    torch.testing.assert_close(found, expected)
+    losses = [one.square().sum() + other.sum() for one, other in (found, expected)]
+    gradients = [torch.autograd.grad(loss, list(agent.parameters())) for loss in losses]
+    torch.testing.assert_close(*gradients)
+    assert agent.projection is not None
+    place = [parameter is agent.projection.weight for parameter in agent.parameters()].index(True)
+    assert gradients[0][place].abs().min() > 0
+
+
+def test_without_the_cue_the_projection_gets_no_gradient() -> None:
+    agent = build(cue_input=True, cue_projection=PROJECTED)
+    joint, cells, gates, _ = stepwise(agent, torch.randn(STEPS, BATCH, ACTIONS + 1), torch.randn(BATCH, CUE), None)
+    logits, _ = agent(joint.detach(), cells.detach(), gates.detach(), None)
+    logits.sum().backward()
+    assert agent.projection is not None
+    assert agent.projection.weight.grad is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cue_projection": 2}, "cue_projection is 2: without cue_input it has to be null"),
+        ({"cue_projection": 0, "cue_input": True}, "cue_projection is 0: it has to be greater than 0"),
+    ],
+)
+def test_bad_projections_are_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}$"):
+        build(**options)

@@ -13,7 +13,14 @@ from torch import nn
 from errors import InputError
 from networks import pretrained
 from networks.autoencoder import ConvolutionalAutoencoder
-from networks.pretrained import EMBEDDER_KEY, describe_embedder, load_embedder, read_checkpoint, with_prefix
+from networks.pretrained import (
+    EMBEDDER_KEY,
+    describe_checkpoint,
+    describe_embedder,
+    load_embedder,
+    read_checkpoint,
+    with_prefix,
+)
 
 ARGUMENTS = {"latent_size": 4, "image_size": 28, "channels": 2}
 PREFIX = "network."
@@ -285,3 +292,34 @@ def test_a_weight_whose_name_is_a_number(tmp_path: Path) -> None:
     content = checkpoint(train_a_little())
     content["state_dict"][7] = torch.ones(1)
     one_line(save(content, tmp_path / "odd.ckpt"))
+
+
+# ------------------------------------------------------------------------------------------------ descriptions
+
+
+def test_a_checkpoint_says_how_its_encoder_is_built(shipped: Path) -> None:
+    path = save(checkpoint(train_a_little()), shipped / "small_one.ckpt")
+    for place in (path, str(path), "small_one"):
+        described = describe_checkpoint(place)
+        assert described == {"network": "ConvolutionalAutoencoder", "arguments": ARGUMENTS}
+        assert isinstance(described["arguments"], dict)
+    built = pretrained.NETWORKS[described["network"]](**described["arguments"])
+    built.load_state_dict(load_embedder(path).state_dict())
+
+
+@pytest.mark.parametrize("damage", [has_no_arguments, has_a_list_of_arguments])
+def test_a_description_without_arguments_is_one_line(damage: Callable[[dict[str, Any]], None], tmp_path: Path) -> None:
+    content = checkpoint(train_a_little())
+    damage(content)
+    assert "does not fit its own description" in one_line(save(content, tmp_path / "odd.ckpt"), describe_checkpoint)
+
+
+def test_what_load_embedder_refuses_is_not_described_either(tmp_path: Path) -> None:
+    assert "does not exist" in one_line(tmp_path / "none.ckpt", describe_checkpoint)
+    agent = save({"state_dict": {}}, tmp_path / "agent.ckpt")
+    assert "holds no encoder" in one_line(agent, describe_checkpoint)
+    content = checkpoint(train_a_little())
+    content[EMBEDDER_KEY]["network"] = "Sequential"
+    assert "'Sequential': known are" in one_line(save(content, tmp_path / "odd.ckpt"), describe_checkpoint)
+    (tmp_path / "notes.ckpt").write_text("no checkpoint")
+    assert "damaged" in one_line(tmp_path / "notes.ckpt", describe_checkpoint)

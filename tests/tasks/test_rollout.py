@@ -14,6 +14,7 @@ from networks.episodic_lstm import LSTMState
 from networks.hidden_state_embedder import HiddenStateEmbedder
 from tasks.barcode_bandit import BarcodeBandit
 from tasks.blocks import BlockSpec
+from tasks.drawing_bandit import DrawingBandit
 from tasks.keys import KeySource
 from tasks.rollout import Trajectory, play_episodes, rollout
 
@@ -534,3 +535,70 @@ def test_devices(device: str) -> None:
     chosen = torch.stack([spec.arms(e).gather(1, trajectory.actions[e].T).T for e in range(spec.episodes)])
     assert torch.equal(trajectory.rewards, (luck < chosen).float())
     assert_same(rollout(TASK, agent, memory, spec), trajectory)
+
+
+# ------------------------------------------------------------------------------------------------ projected cues
+
+
+def test_a_projected_cue_is_what_the_network_is_played_and_trained_with() -> None:
+    agent = build_agent(cue_input=True, cue_projection=2)
+    for number, episode in enumerate(play_episodes(TASK, agent, build_memory(), SPEC)):
+        seen = episode.joint[..., TASK.arms + 1 : agent.input_size]
+        projected = agent.perceived(SPEC.cues[number]).detach()
+        assert projected.shape == (BATCH, 2)
+        assert torch.equal(seen, projected.expand(TASK.pulls, -1, -1))
+        assert episode.recall is not None
+        played = agent(episode.joint, episode.cells, episode.gates, episode.recall.value, SPEC.cues[number])
+        torch.testing.assert_close(played, agent.evaluate(episode.hidden), atol=1e-5, rtol=1e-4)
+
+
+def test_keys_are_of_the_cue_as_it_is() -> None:
+    trajectory = rollout(TASK, build_agent(cue_input=True, cue_projection=2), build_memory(), SPEC)
+    assert trajectory.queries is not None
+    assert torch.equal(trajectory.queries[:, -1], SPEC.cues)
+
+
+# ------------------------------------------------------------------------------------------------ drawings
+
+DRAWN = DrawingBandit(arms=3, contexts=4, exposures=3, pulls=4, characters=6, drawings=5, pixels=5)
+
+
+def shown() -> BlockSpec:
+    """A block whose drawings have random cues, the same whenever a drawing is met."""
+    spec = DRAWN.draw_block(BATCH, seed=3)
+    assert spec.drawings is not None
+    table = torch.randn(30, 5, generator=torch.Generator().manual_seed(0))
+    return spec._replace(cues=table[spec.drawings])
+
+
+@pytest.mark.parametrize("stored", ["last", "all"])
+def test_a_memory_that_keeps_sources_keeps_the_drawings_rows(stored: str) -> None:
+    keys = KeySource("hidden", stored=stored)
+    spec, slots = shown(), DRAWN.episodes * len(keys.stored_steps(DRAWN.pulls))
+    memory = EpisodicMemory(slots, HIDDEN, HIDDEN)
+    memory.keep_sources(1)
+    rollout(DRAWN, build_agent(cue_input=True), memory, spec, keys=keys)
+    assert spec.drawings is not None
+    rows = memory.sources.squeeze(-1).T.long()  # [N, B]
+    assert torch.equal(rows, spec.drawings.repeat_interleave(slots // DRAWN.episodes, dim=0))
+    assert torch.equal(rows // 5, memory.labels.T)
+
+
+def test_drawings_change_nothing_where_no_sources_are_kept() -> None:
+    spec = shown()
+    one, other = (
+        rollout(DRAWN, build_agent(), EpisodicMemory(12, 5, HIDDEN), played)
+        for played in (spec, spec._replace(drawings=None))
+    )
+    assert_same(one, other)
+
+
+def test_states_that_an_encoder_made_keys_of_go_before_drawings() -> None:
+    keys, spec = KeySource("encoder", encoder=build_encoder()), shown()
+    memory = EpisodicMemory(DRAWN.episodes, 4, HIDDEN)
+    memory.keep_sources(HIDDEN)
+    trajectory = rollout(DRAWN, build_agent(), memory, spec, keys=keys)
+    assert trajectory.queries is not None
+    with torch.no_grad():
+        made = build_encoder().embed(memory.sources.transpose(0, 1).flatten(0, 1))
+    torch.testing.assert_close(made.view(-1, BATCH, 4), trajectory.queries[:, -1])
