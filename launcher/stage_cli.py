@@ -259,13 +259,16 @@ class StageCLI(LightningCLI):
 
 
 def fill_in_cue_encoder(arguments: Namespace) -> None:
-    """Give a model's `cue_encoder` the network of its checkpoint, so that the run needs that file no more."""
+    """Give a model's `cue_encoder` what it leaves open of its checkpoint's network: the run needs that file no more."""
     encoder = arguments.get("cue_encoder")
     settings = encoder.get("init_args") if isinstance(encoder, Namespace) else None
-    if settings is None or not settings.get("checkpoint") or settings.get("network") is not None:
+    if settings is None or not settings.get("checkpoint"):
         return
-    described = describe_checkpoint(settings.checkpoint)
-    settings.network, settings.arguments = described["network"], described["arguments"]
+    missing = [name for name in ("network", "arguments") if settings.get(name) is None]
+    if missing:
+        described = describe_checkpoint(settings.checkpoint)
+        for name in missing:
+            settings[name] = described[name]
 
 
 def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str) -> None:

@@ -52,7 +52,8 @@ class CueEncoder:
         name, arguments = self.network, self.arguments
         if self.checkpoint is not None and (name is None or arguments is None):
             described = describe_checkpoint(self.checkpoint)
-            name, arguments = name or described["network"], arguments or described["arguments"]
+            name = described["network"] if name is None else name
+            arguments = described["arguments"] if arguments is None else arguments
         name = name or "OmniglotEmbedder"
         require_choice("cue_encoder.network", name, tuple(DRAWING_NETWORKS))
         try:
