@@ -65,6 +65,7 @@ class CueLearning(OnlineLearning):
         require_strengths(**self.augmentation)
         self.learning_rate_schedule, self.updates, self.labels = learning_rate_schedule, updates, labels
         if labels == "episode":
+            require(examples >= 2, f"cue_learning.examples is {examples}: labels 'episode' take two of each drawing")
             require(
                 set(weights) == {"triplet"},
                 f"cue_learning.objectives are {', '.join(weights)}: labels 'episode' take triplet alone",

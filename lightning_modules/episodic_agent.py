@@ -145,6 +145,10 @@ class EpisodicAgent(pl.LightningModule):
         require(
             online is None or cue_learning is None, "online and cue_learning are both given: one of them has to be null"
         )
+        require(
+            encoder is None or cue_learning is None,
+            "cue_learning is given with key_source 'encoder': the memory then keeps states, no drawings to learn from",
+        )
         self.perception = Perception(cue_encoder, cue_learning, cue_size, label_count)
         cue_length = self.perception.cue_size
         self._build_encoder(encoder, online, hidden_size, label_count, stack_labels)
