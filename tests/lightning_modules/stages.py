@@ -1,4 +1,4 @@
-"""Checkpoints of stages 2 and 3 for the tests of what comes after them, and agents that use them."""
+"""Checkpoints of stages 1 to 3 for the tests of what comes after them, and agents that use them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,12 @@ from typing import Any
 import torch
 
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder
+from lightning_modules.omniglot_encoder import OmniglotEncoder
 from tests.tiny import tiny_bandit
 
 HIDDEN, VOCABULARY = 50, 50
+#: How the small encoder of drawings is built.
+DRAWN: dict[str, Any] = {"embedding_size": 8, "backbone": "residual", "channels": 4}
 
 
 def save_encoder(path: Path, **options: Any) -> Path:
@@ -19,6 +22,19 @@ def save_encoder(path: Path, **options: Any) -> Path:
     with torch.no_grad():
         for _ in range(20):
             module.network.embed(0.4 * torch.randn(60, module.network.input_size))
+    checkpoint: dict[str, Any] = {"state_dict": module.state_dict()}
+    module.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, path)
+    return path
+
+
+def save_drawing_encoder(path: Path, **options: Any) -> Path:
+    """A checkpoint of a small encoder of drawings, with random weights and statistics of its own."""
+    torch.manual_seed(3)
+    module = OmniglotEncoder(**{**DRAWN, "classes": 4, **options})
+    with torch.no_grad():
+        for _ in range(5):
+            module.network.embed(torch.rand(20, 1, 28, 28).pow(4))  # type: ignore[operator]
     checkpoint: dict[str, Any] = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, path)
