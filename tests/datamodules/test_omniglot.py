@@ -215,6 +215,19 @@ def test_predictions_cover_the_test_drawings(arguments: dict[str, Any], tmp_path
     assert torch.equal(torch.cat(predictions), data.test.labels)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("changes", [{}, {"classes": 5}, {"protocol": "vinyals"}, {"rotations": True}], ids=str)
+def test_characters_are_counted_without_decoding_them(
+    arguments: dict[str, Any], changes: dict[str, Any], tmp_path: Path
+) -> None:
+    data = built(arguments, cache_dir=str(tmp_path), **changes)
+    counts = data.class_counts()
+    assert not list(tmp_path.iterdir())
+    data.setup()
+    assert counts == {split: len(getattr(data, split).class_names) for split in ("train", "val", "test")}
+    assert data.class_counts() == counts
+    assert data.train_classes == counts["train"] * (4 if data.rotations else 1)
+
+
 # ------------------------------------------------------------------------------------------------ protocols
 
 

@@ -1,0 +1,279 @@
+"""Which blocks the Omniglot bandit's data module yields, and the drawings that they are made of."""
+
+import dataclasses
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from datamodules.omniglot import OmniglotDataModule
+from datamodules.omniglot_bandit import OmniglotBanditDataModule
+from errors import InputError
+from tasks.blocks import BlockSpec
+from tasks.drawing_bandit import DrawingBandit
+
+COUNTS = {"train": 16, "val": 8, "test": 12}
+SPLITS = tuple(COUNTS)
+
+
+@pytest.fixture
+def arguments(generated_omniglot: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of a small data module on the generated drawings; one cache for all tests."""
+    environments = {"environments": 3, "val_environments": 4, "test_environments": 5, "predict_environments": 2}
+    return {
+        "root": str(generated_omniglot),
+        "cache_dir": str(tmp_path_factory.getbasetemp() / "omniglot-cache"),
+        "check_counts": False,
+        "validation_alphabets": 2,
+        "arms": 2,
+        "contexts": 3,
+        "exposures": 4,
+        "pulls": 2,
+        "blocks_per_epoch": 2,
+        "test_blocks": 2,
+        **environments,
+    }
+
+
+def ready(arguments: dict[str, Any], **changes: Any) -> OmniglotBanditDataModule:
+    data = OmniglotBanditDataModule(**{**arguments, **changes})
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+def blocks(data: OmniglotBanditDataModule, split: str) -> list[BlockSpec]:
+    return list(getattr(data, f"{split}_dataloader")())
+
+
+def test_splits_share_no_character(arguments: dict[str, Any]) -> None:
+    data = ready(arguments)
+    names = {split: set(data.part(split).class_names) for split in SPLITS}
+    assert {split: len(found) for split, found in names.items()} == COUNTS
+    assert len(set.union(*names.values())) == 36
+    alphabets = {split: set(data.part(split).alphabet_names) for split in SPLITS}
+    assert [len(found) for found in alphabets.values()] == [4, 2, 3]
+    assert alphabets["test"] == {"Gaulic", "Hunnic", "Istrian"}
+    images = {split: {image.numpy().tobytes() for image in data.part(split).images} for split in SPLITS}
+    assert len(set.union(*images.values())) == sum(map(len, images.values()))
+
+
+def test_splits_are_those_of_the_encoders_data(arguments: dict[str, Any]) -> None:
+    data = ready(arguments, split_seed=1)
+    names = ("root", "cache_dir", "check_counts", "validation_alphabets")
+    other = OmniglotDataModule(**{name: arguments[name] for name in names}, split_seed=1)
+    other.setup()
+    for split in SPLITS:
+        assert data.part(split).class_names == getattr(other, split).class_names
+        assert torch.equal(data.part(split).images, getattr(other, split).images)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_blocks_show_drawings_of_their_splits_characters(arguments: dict[str, Any], split: str) -> None:
+    data = ready(arguments)
+    part, found = data.part(split), blocks(data, split)
+    assert [block.batch_size for block in found] == {"train": [3] * 2, "val": [4], "test": [5] * 2}[split]
+    for block in found:
+        assert block.drawings is not None
+        assert block.episodes == 12
+        assert torch.equal(part.labels[block.drawings], block.labels)
+        assert (block.drawings < len(part.images)).all()
+    labels = torch.cat([block.labels for block in blocks(ready(arguments, environments=60), "train")])
+    assert int(labels.max()) == 15, "else not all characters are met"
+
+
+def test_all_characters_of_the_test_are_met(arguments: dict[str, Any]) -> None:
+    labels = next(ready(arguments, test_environments=40).evaluation_blocks("test")).labels
+    assert set(labels.flatten().tolist()) == set(range(12))
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_predict_blocks_are_of_the_split_that_is_asked_for(arguments: dict[str, Any], split: str) -> None:
+    data = ready(arguments, predict_split=split, predict_environments=40)
+    assert data.characters_of("predict") == split
+    assert data.part("predict") is data.part(split)
+    labels = torch.cat([block.labels for block in blocks(data, "predict")])
+    assert set(labels.flatten().tolist()) == set(range(COUNTS[split]))
+    mine = {block.seed for block in blocks(data, "predict")}
+    others = {block.seed for other in SPLITS for block in blocks(data, other)}
+    assert not mine & others, "blocks of their own"
+    assert [data.characters_of(name) for name in SPLITS] == list(SPLITS)
+
+
+def test_labels_are_as_many_as_the_largest_split_has_characters(arguments: dict[str, Any]) -> None:
+    sizes = {"actions": 2, "cue_size": 784, "label_count": 16, "pulls": 2, "episodes": 12}
+    data = OmniglotBanditDataModule(**arguments)
+    assert data.sizes == sizes
+    assert OmniglotBanditDataModule(**{**arguments, "image_size": 32}).sizes["cue_size"] == 1024
+    few = OmniglotBanditDataModule(**{**arguments, "validation_alphabets": 5})
+    assert few.task.characters == 4
+    assert few.sizes["label_count"] == 20  # the validation's
+    assert data.task.fixed_labels
+    assert data.task.shows_drawings
+
+
+def test_every_argument_of_the_task_reaches_it(arguments: dict[str, Any]) -> None:
+    numbers: dict[str, Any] = {
+        "arms": 3,
+        "contexts": 4,
+        "exposures": 5,
+        "pulls": 6,
+        "best": 0.8,
+        "rest": 0.2,
+        "every_arm_best": False,
+        "order": "urn",
+        "concentration": 2.0,
+        "best_arms": 2,
+        "cue": "barcode",
+        "bits": 20,
+        "distance": 3,
+        "noise": 0.3,
+        "drawings": 7,
+    }
+    data = OmniglotBanditDataModule(**{**arguments, **numbers}, evaluation_noise=0.1)
+    derived: dict[str, Any] = {"pixels": 784, "labels": 16}
+    for task, split, noise in (
+        (data.task, "train", 0.3),
+        (data.tasks["train"], "train", 0.1),
+        (data.tasks["val"], "val", 0.1),
+        (data.evaluation_task, "test", 0.1),
+    ):
+        own = {"noise": noise, "characters": COUNTS[split], "barcode_seed": SPLITS.index(split)}
+        assert dataclasses.asdict(task) == {**numbers, **derived, **own}
+
+
+def test_each_split_has_barcodes_of_its_own_and_needs_no_drawings(arguments: dict[str, Any]) -> None:
+    data = ready(arguments, cue="barcode", bits=20, cache_dir="nowhere/to/be/made")
+    assert not Path("nowhere").exists()
+    codes = {split: data.tasks[split].codes() for split in SPLITS}
+    for split in SPLITS:
+        for block in blocks(data, split):
+            assert block.drawings is None
+            assert torch.equal(block.cues, codes[split][block.labels])
+    assert not torch.equal(codes["train"][:8], codes["val"])
+    assert data.sizes["cue_size"] == 20
+
+
+def test_evaluation_may_have_a_noise_of_its_own(arguments: dict[str, Any]) -> None:
+    clean, noisy = (
+        ready(arguments, cue="barcode", bits=20, evaluation_noise=noise, predict_split="val") for noise in (None, 0.2)
+    )
+    for split, flips in (("train", 0), ("val", 4), ("test", 4), ("predict", 4)):
+        for one, other in zip(blocks(clean, split), blocks(noisy, split), strict=True):
+            assert (one.cues != other.cues).sum(dim=-1).unique().tolist() == [flips]
+    assert isinstance(noisy.task, DrawingBandit)
+
+
+def test_evaluation_blocks_do_not_depend_on_the_runs_seed(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: dict[str, list[list[Any]]] = {split: [] for split in SPLITS}
+    for seed in ("1", "2"):
+        monkeypatch.setenv("PL_GLOBAL_SEED", seed)
+        data = ready(arguments)
+        for split in SPLITS:
+            found[split].append(
+                [block.drawings.tolist() for block in blocks(data, split) if block.drawings is not None]
+            )
+    assert found["val"][0] == found["val"][1]
+    assert found["test"][0] == found["test"][1]
+    assert found["train"][0] != found["train"][1]
+
+
+def test_a_second_setup_changes_nothing(arguments: dict[str, Any]) -> None:
+    data = ready(arguments)
+    part = data.part("test")
+    data.setup("test")
+    assert data.part("test") is part
+
+
+def without_a_drawing(source: Path, target: Path, part: str) -> None:
+    """A copy of the data set that lacks the last drawing of a part."""
+    folder = target / "omniglot-py"
+    folder.mkdir(parents=True)
+    for name in ("background", "evaluation"):
+        archive = f"omniglot-py/images_{name}.zip"
+        with zipfile.ZipFile(source / archive) as whole, zipfile.ZipFile(target / archive, "x") as copy:
+            names = [info.filename for info in whole.infolist() if info.filename.endswith(".png")]
+            for kept in names[:-1] if name == part else names:
+                copy.writestr(kept, whole.read(kept))
+
+
+@pytest.mark.parametrize(("part", "name"), [("background", "Faroic"), ("evaluation", "Istrian")])
+def test_a_character_of_fewer_drawings_is_one_line(
+    part: str, name: str, arguments: dict[str, Any], tmp_path: Path, generated_omniglot: Path
+) -> None:
+    without_a_drawing(generated_omniglot, tmp_path, part)
+    with pytest.raises(InputError) as error:
+        ready(arguments, root=str(tmp_path), cache_dir=str(tmp_path / "cache"))
+    message = str(error.value)
+    assert message.startswith(f"character {name}/character")
+    assert message.endswith("has 19 drawings: drawings is 20, and each has to have so many")
+
+
+@pytest.mark.parametrize("cue", ["drawing", "barcode"])
+def test_missing_data_are_one_line(
+    cue: str, arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torchvision
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(torchvision.datasets.Omniglot, "__init__", refuse)
+    monkeypatch.delenv("OMNIGLOT_ROOT", raising=False)
+    with pytest.raises(InputError, match="OMNIGLOT_ROOT") as error:
+        ready(arguments, root=str(tmp_path / "nothing"), cue=cue)
+    assert "\n" not in str(error.value)
+
+
+def test_generated_characters_may_take_omniglots_place(
+    arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datamodules import omniglot_bandit
+    from datamodules.generated_omniglot import GeneratedOmniglotDataModule
+
+    def few(**options: Any) -> GeneratedOmniglotDataModule:
+        numbers = {"background_alphabets": 3, "background_characters": 9, "evaluation_alphabets": 1}
+        return GeneratedOmniglotDataModule(**{**numbers, "evaluation_characters": 4, **options})
+
+    monkeypatch.setattr(omniglot_bandit, "GeneratedOmniglotDataModule", few)
+    changes = {"generated": True, "drawings": 4, "root": None, "cache_dir": str(tmp_path), "check_counts": True}
+    data = ready(arguments, **changes, validation_alphabets=1)
+    assert {split: len(data.part(split).class_names) for split in SPLITS} == {"train": 6, "val": 3, "test": 4}
+    assert data.part("train").labels.bincount().tolist() == [4] * 6
+    assert data.task.drawings == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"predict_split": "predict"}, "predict_split is 'predict': it has to be one of train, val, test"),
+        ({"contexts": 9}, "contexts is 9: there are 8 characters for them"),  # of the validation
+        ({"contexts": 17}, "contexts is 17: there are 16 characters for them"),
+        ({"exposures": 21}, "exposures is 21: each character has 20 drawings"),
+        ({"noise": 0.1}, "noise is 0.1: it is of barcodes, and cue is 'drawing'"),
+        ({"evaluation_noise": 0.1}, "noise is 0.1: it is of barcodes, and cue is 'drawing'"),
+        ({"evaluation_noise": 1.1, "cue": "barcode"}, "evaluation_noise is 1.1: it has to lie between 0 and 1"),
+        ({"cue": "barcode", "bits": 4}, "bits is 4: that gives 15 barcodes"),
+        ({"cue": "sound"}, "cue is 'sound': it has to be one of drawing, barcode"),
+        ({"drawings": 0}, "drawings is 0: "),
+        (
+            {"drawings": 10, "check_counts": True},
+            "drawings is 10: Omniglot has 20 of each character; with check_counts",
+        ),
+        ({"drawings": 10}, "character .* has 20 drawings: drawings is 10, and each has to have so many"),
+        ({"check_counts": True}, ".*24 classes in 6 alphabets"),
+        ({"image_size": 20}, "image_size is 20"),
+        ({"validation_alphabets": 6}, "validation_alphabets is 6: it has to lie between 1 and 5"),
+        ({"environments": 0}, "environments is 0"),
+        ({"arms": 4}, "arms is 4 with contexts 3"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_named(arguments: dict[str, Any], changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}") as error:
+        ready(arguments, **changes)
+    assert "\n" not in str(error.value)
