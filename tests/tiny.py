@@ -16,6 +16,29 @@ def is_bandit(config: Path) -> bool:
 
 def tiny_bandit(root: Path, config: str = "barcode_bandit", epochs: int = 2) -> list[str]:
     """Arguments of `fit` for a bandit with two arms and three contexts, after the subcommand."""
+    few = ["--model.memory.clusters", "3"] if config == "barcode_bandit_fuzzy" else []
+    return [*_common(root, config, epochs), *_blocks(), *few, *_alone(config)]
+
+
+def is_omniglot_bandit(config: Path) -> bool:
+    """Whether a config trains the agent on drawings."""
+    return "OmniglotBanditDataModule" in config.read_text()
+
+
+def tiny_omniglot_bandit(root: Path, drawings: Path, config: str = "omniglot_bandit", epochs: int = 2) -> list[str]:
+    """Arguments of `fit` for the same bandit on generated drawings, with an encoder of random weights, if any."""
+    text, model = _text(config), list[str]()
+    if "CueEncoder" in text:
+        model += ["--model.cue_encoder.checkpoint", "", "--model.cue_encoder.network", "OmniglotEmbedder"]
+        model += ["--model.cue_encoder.arguments", '{"embedding_size": 8, "channels": 4}']
+        model += ["--model.cue_encoder.cache_dir", str(root / "cache")]
+    if "CueLearning" in text:
+        model += ["--model.cue_learning.updates", "2", "--model.cue_learning.examples", "8"]
+    return [*_common(root, config, epochs), *_blocks(), *_generated(root, drawings), *model, *_alone(config)]
+
+
+def _blocks() -> list[str]:
+    """A few small blocks."""
     numbers = {
         "arms": 2,
         "contexts": 3,
@@ -27,12 +50,17 @@ def tiny_bandit(root: Path, config: str = "barcode_bandit", epochs: int = 2) -> 
         "test_environments": 4,
         "test_blocks": 2,
         "predict_environments": 4,
+        "predict_blocks": 2,
     }
-    data = [part for name, number in numbers.items() for part in (f"--data.{name}", str(number))]
-    few = ["--model.memory.clusters", "3"] if config == "barcode_bandit_fuzzy" else []
-    without = ["--model.encoder.checkpoint", "", "--model.initial", "null", "--model.freeze_network", "false"]
-    alone = without if config.startswith("barcode_bandit_encoder") else []
-    return [*_common(root, config, epochs), *data, *few, *alone]
+    return [part for name, number in numbers.items() for part in (f"--data.{name}", str(number))]
+
+
+def _alone(config: str) -> list[str]:
+    """What lets an agent that builds upon earlier stages start without them."""
+    text = _text(config)
+    encoder = ["--model.encoder.checkpoint", ""] if "KeyEncoder" in text else []
+    initial = ["--model.initial", "null", "--model.freeze_network", "false"] if "initial:" in text else []
+    return [*encoder, *initial]
 
 
 def tiny_autoencoder(root: Path, drawings: Path, config: str = "autoencoder", epochs: int = 2) -> list[str]:
@@ -75,6 +103,8 @@ def tiny_hidden_state_encoder(root: Path, config: str = "hidden_state_encoder", 
 
 def tiny(config: Path, root: Path, drawings: Path, epochs: int = 2) -> list[str]:
     """Arguments of `fit` for the small twin of any shipped config."""
+    if is_omniglot_bandit(config):
+        return tiny_omniglot_bandit(root, drawings, config.stem, epochs)
     if is_bandit(config):
         return tiny_bandit(root, config.stem, epochs)
     if is_encoder(config):
@@ -91,8 +121,11 @@ def _generated(root: Path, drawings: Path) -> list[str]:
 
 def _composites(config: str) -> list[str]:
     """As few composites as can be, for a config that trains on some."""
-    text = (PROJECT / "configs" / f"{config}.yaml").read_text()
-    return ["--data.composite_classes", "2"] if "composite_classes" in text else []
+    return ["--data.composite_classes", "2"] if "composite_classes" in _text(config) else []
+
+
+def _text(config: str) -> str:
+    return (PROJECT / "configs" / f"{config}.yaml").read_text()
 
 
 def _common(root: Path, config: str, epochs: int) -> list[str]:
