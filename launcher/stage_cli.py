@@ -264,7 +264,7 @@ def fill_in_cue_encoder(arguments: Namespace) -> None:
     settings = encoder.get("init_args") if isinstance(encoder, Namespace) else None
     if settings is None or not settings.get("checkpoint"):
         return
-    missing = [name for name in ("network", "arguments") if settings.get(name) is None]
+    missing = [name for name in ("network", "arguments") if not settings.get(name)]
     if missing:
         described = describe_checkpoint(settings.checkpoint)
         for name in missing:

@@ -21,8 +21,9 @@ class CueEncoder:
             training starts, and not needed any more afterwards. None (on the command line '') starts from random
             weights.
         network: class of the network, `OmniglotEmbedder`, `ConvolutionalAutoencoder` or `TwoLayerAutoencoder`; None
-            takes the checkpoint's.
-        arguments: what the network is built with; None takes the checkpoint's or, without one, the network's own.
+            (on the command line '') takes the checkpoint's or, without one, the first.
+        arguments: what the network is built with; None (on the command line '{}') takes the checkpoint's or, without
+            one, the network's own.
         code: a cue is the drawing's `embedding`, or `class_sign`: one binary code for each character, the signs of its
             drawings' mean embedding, against the mean of all characters.
         noise: share of the bits of a `class_sign` that are flipped in an episode's cue, drawn afresh for each episode.
@@ -44,7 +45,7 @@ class CueEncoder:
         require_choice("code", code, CODES)
         require_fraction(noise=noise)
         require(noise == 0 or code == "class_sign", f"noise is {noise}: it is of binary codes, and code is {code!r}")
-        self.checkpoint, self.network, self.arguments = checkpoint or None, network, arguments
+        self.checkpoint, self.network, self.arguments = checkpoint or None, network or None, arguments or None
         self.code, self.noise, self.cache_dir = code, noise, cache_dir
 
     def build(self) -> tuple[nn.Module, dict[str, Any]]:
@@ -52,8 +53,7 @@ class CueEncoder:
         name, arguments = self.network, self.arguments
         if self.checkpoint is not None and (name is None or arguments is None):
             described = describe_checkpoint(self.checkpoint)
-            name = described["network"] if name is None else name
-            arguments = described["arguments"] if arguments is None else arguments
+            name, arguments = name or described["network"], arguments or described["arguments"]
         name = name or "OmniglotEmbedder"
         require_choice("cue_encoder.network", name, tuple(DRAWING_NETWORKS))
         try:
