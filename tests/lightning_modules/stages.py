@@ -7,7 +7,7 @@ import torch
 
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder
 from lightning_modules.omniglot_encoder import OmniglotEncoder
-from tests.tiny import tiny_bandit
+from tests.tiny import tiny_bandit, tiny_omniglot_bandit
 
 HIDDEN, VOCABULARY = 50, 50
 #: How the small encoder of drawings is built.
@@ -52,3 +52,23 @@ def tiny_encoded(
     if agent is not None:
         arguments += ["--model.initial", str(agent), "--model.freeze_network", "true"]
     return arguments
+
+
+def tiny_shown(
+    root: Path, drawings: Path, encoder: Path | None, config: str = "omniglot_bandit", epochs: int = 1
+) -> list[str]:
+    """Arguments of `fit` for the small twin of an agent that meets drawings, after the subcommand.
+
+    With a checkpoint, what its network is built with is left for the command line to find out.
+    """
+    arguments = [
+        *tiny_omniglot_bandit(root, drawings, config, epochs),
+        "--run.version",
+        "x",
+        "--trainer.callbacks",
+        "null",
+    ]
+    if encoder is None:
+        return arguments
+    open_ = ["--model.cue_encoder.network", "", "--model.cue_encoder.arguments", "{}"]
+    return [*arguments, "--model.cue_encoder.checkpoint", str(encoder), *open_]

@@ -47,7 +47,9 @@ def test_what_is_given_stands(checkpoint: str) -> None:
     network, arguments = CueEncoder(checkpoint, arguments={"embedding_size": 5, "channels": 2}).build()
     assert network.embedding_size == 5
     assert arguments == {"embedding_size": 5, "channels": 2}
-    assert CueEncoder(checkpoint, "OmniglotEmbedder").build()[1] == ARGUMENTS
+    assert CueEncoder(checkpoint, "OmniglotEmbedder", None).build()[1] == ARGUMENTS
+    assert CueEncoder(checkpoint, "OmniglotEmbedder", {}).build()[1] == ARGUMENTS
+    assert isinstance(CueEncoder(checkpoint, "").build()[0], OmniglotEmbedder)
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
@@ -72,13 +74,13 @@ def test_a_run_is_given_the_network_of_its_checkpoint(checkpoint: str) -> None:
         ({}, {"network": "OmniglotEmbedder", "arguments": ARGUMENTS}),
         ({"network": "OmniglotEmbedder"}, {"network": "OmniglotEmbedder", "arguments": ARGUMENTS}),
         ({"arguments": {"channels": 3}}, {"network": "OmniglotEmbedder", "arguments": {"channels": 3}}),
-        ({"arguments": {}}, {"network": "OmniglotEmbedder", "arguments": {}}),
+        ({"network": "", "arguments": {}}, {"network": "OmniglotEmbedder", "arguments": ARGUMENTS}),
     ]
     for given, expected in cases:
         model = settings(checkpoint=checkpoint, **{**open_, **given})
         fill_in_cue_encoder(model)
         assert model.cue_encoder.init_args.as_dict() == {"checkpoint": checkpoint, **expected}
-    whole = {"checkpoint": "gone.ckpt", "network": "OmniglotEmbedder", "arguments": {}}
+    whole = {"checkpoint": "gone.ckpt", "network": "OmniglotEmbedder", "arguments": ARGUMENTS}
     for given in (whole, {**open_, "checkpoint": None}, {**open_, "checkpoint": ""}):
         model = settings(**given)
         fill_in_cue_encoder(model)

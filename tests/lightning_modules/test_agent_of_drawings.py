@@ -1,0 +1,295 @@
+"""An agent that meets drawings: its encoder comes over from stage 1, stays or learns, and resumes exactly."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from torch import Tensor
+
+from cli import main
+from datamodules.omniglot_bandit import OmniglotBanditDataModule
+from lightning_modules.episodic_agent import EpisodicAgent
+from networks.embedding_cache import embed_drawings
+from networks.pretrained import load_embedder, read_checkpoint, with_prefix
+from tests.lightning_modules.stages import DRAWN, save_drawing_encoder, save_encoder, tiny_shown
+from tests.test_cli import BrokenOff, assert_equal_runs, files, one_error, rows, same
+from tests.test_processes import finish, start
+
+LEARNING, CONTIGUITY, HARVEST = "omniglot_bandit_learning", "omniglot_bandit_contiguity", "omniglot_bandit_harvest"
+PROJECTED = ["--model.cue_input", "true", "--model.cue_projection", "3"]
+BLOCKS, EPISODES, UPDATES = 2, 6, 2  # of the small twins: in an epoch, in a block, after each block
+
+
+@pytest.fixture(scope="module")
+def encoder_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_drawing_encoder(tmp_path_factory.mktemp("encoder") / "encoder.ckpt")
+
+
+def last(root: Path, version: str = "x") -> Path:
+    return next(root.glob(f"omniglot_bandit*/{version}")) / "checkpoints" / "last.ckpt"
+
+
+def part(checkpoint: Path, prefix: str) -> dict[str, Tensor]:
+    return with_prefix(read_checkpoint(checkpoint)["state_dict"], prefix)
+
+
+def harvest(run: Path) -> dict[str, Any]:
+    with np.load(run / "harvest.npz") as found:
+        return {name: found[name] for name in found.files if name != "provenance"}
+
+
+def test_the_encoder_comes_over_to_the_bit_and_is_needed_no_more(
+    encoder_checkpoint: Path, tmp_path: Path, generated_omniglot: Path
+) -> None:
+    root, encoder = tmp_path / "runs", tmp_path / "encoder.ckpt"
+    shutil.copy(encoder_checkpoint, encoder)
+    assert main(["fit", *tiny_shown(root, generated_omniglot, encoder)]) == 0
+    saved, run = last(root), last(root).parents[1]
+    settings = yaml.safe_load((run / "config.yaml").read_text())["model"]["init_args"]["cue_encoder"]["init_args"]
+    assert settings["network"] == "OmniglotEmbedder"
+    assert settings["arguments"] == {**DRAWN, "image_size": 28, "views": False}
+    original = dict(load_embedder(encoder_checkpoint).state_dict())
+    assert same(part(saved, "perception.network."), original)
+    found = []
+    for _ in range(2):
+        for command in ("test", "predict"):
+            assert main([command, "--ckpt_path", str(saved)]) == 0
+        found.append(((run / "metrics.json").read_bytes(), harvest(run)))
+        encoder.unlink(missing_ok=True)
+        for kept in (root / "cache").glob("embeddings-*"):
+            kept.unlink()
+    assert found[0][0] == found[1][0]
+    assert all(np.array_equal(found[0][1][name], found[1][1][name]) for name in found[0][1])
+    assert json.loads(found[0][0])["test/reward"] > 0
+    assert main(["fit", "--ckpt_path", str(saved), "--trainer.max_epochs", "2"]) == 0
+    assert read_checkpoint(saved)["epoch"] == 1
+    assert same(part(saved, "perception.network."), original)
+    assert same(dict(load_embedder(saved).state_dict()), original)
+    loaded = EpisodicAgent.load_from_checkpoint(saved)
+    assert loaded.perception.network is not None
+    assert same(dict(loaded.perception.network.state_dict()), original)
+
+
+def test_a_harvest_holds_the_embeddings_that_were_met(
+    encoder_checkpoint: Path, tmp_path: Path, generated_omniglot: Path
+) -> None:
+    arguments = tiny_shown(tmp_path, generated_omniglot, encoder_checkpoint, HARVEST)
+    assert main(["fit", *arguments]) == 0
+    assert main(["predict", "--ckpt_path", str(last(tmp_path)), "--data.predict_split", "val"]) == 0
+    found = harvest(last(tmp_path).parents[1])
+    options = yaml.safe_load((last(tmp_path).parents[1] / "config.yaml").read_text())["data"]["init_args"]
+    data = OmniglotBanditDataModule(**{**options, "predict_split": "val"})
+    data.setup()
+    cues = embed_drawings(load_embedder(encoder_checkpoint), data.part("val").images)
+    rows = torch.cat([block.drawings.T.flatten() for block in data.evaluation_blocks("predict")])  # type: ignore[union-attr]
+    np.testing.assert_allclose(found["cue"], cues[rows], atol=1e-3)
+    assert np.array_equal(found["label"], data.part("val").labels[rows])
+
+
+BARCODES = ["--data.cue", "barcode", "--data.bits", "12", "--data.distance", "2", "--data.noise", "0.25"]
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        (["--model.cue_encoder", "null"], 28 * 28),
+        (["--model.cue_encoder", "null", *BARCODES], 12),
+        (["--model.cue_encoder.code", "class_sign", "--model.cue_encoder.noise", "0.25"], 8),
+    ],
+    ids=["pixels", "barcodes", "class signs"],
+)
+def test_other_cues_train_too(options: list[str], size: int, tmp_path: Path, generated_omniglot: Path) -> None:
+    arguments = [*tiny_shown(tmp_path, generated_omniglot, None), *options, "--model.cue_input", "true"]
+    assert main(["fit", *arguments]) == 0
+    assert part(last(tmp_path), "network.")["cell.weight"].shape[1] == 2 + 1 + size + 50  # arms, reward, cue, state
+
+
+def test_an_encoder_that_learns_changes_after_each_block_and_nothing_else_does(
+    encoder_checkpoint: Path, tmp_path: Path, generated_omniglot: Path
+) -> None:
+    arguments = tiny_shown(tmp_path, generated_omniglot, encoder_checkpoint, LEARNING)
+    arguments += ["--model.optimizer.lr", "0"]
+    assert main(["fit", *arguments]) == 0
+    saved, original = last(tmp_path), load_embedder(encoder_checkpoint).state_dict()
+    changed = part(saved, "perception.network.")
+    assert changed.keys() == original.keys()
+    assert all(not torch.equal(changed[name], original[name]) for name in original)
+    checkpoint = read_checkpoint(saved)
+    agent, encoder = checkpoint["optimizer_states"]
+    assert {int(state["step"]) for state in agent["state"].values()} == {BLOCKS * EPISODES}
+    assert {int(state["step"]) for state in encoder["state"].values()} == {BLOCKS * UPDATES}
+    assert [schedule["last_epoch"] for schedule in checkpoint["lr_schedulers"]] == [BLOCKS] * 2
+    assert part(saved, "perception.learner.objectives.parts.kaiser.")
+    assert not part(saved, "memory.")
+    assert "train/encoder_loss" in rows(saved.parents[1])[0]
+    assert same(dict(load_embedder(saved).state_dict()), changed)
+
+
+def test_the_agents_gradient_is_its_own(tmp_path: Path, generated_omniglot: Path) -> None:
+    # With a learning rate of 0 the encoder's loss can be anything: were the agent to feel it, its weights would differ.
+    common = [*tiny_shown(tmp_path, generated_omniglot, None, LEARNING), "--model.cue_learning.optimizer.lr", "0"]
+    common += ["--model.cue_learning.objectives", '{"softmax": 1.0}', *PROJECTED]
+    for version, scale in (("one", "1"), ("two", "30")):
+        more = ["--model.cue_learning.softmax.scale", scale, "--run.version", version]
+        assert main(["fit", *common, *more]) == 0
+    one, two = (rows(last(tmp_path, version).parents[1]) for version in ("one", "two"))
+    assert one[-1]["train/encoder_loss"] != two[-1]["train/encoder_loss"]
+    assert same(part(last(tmp_path, "one"), "network."), part(last(tmp_path, "two"), "network."))
+    assert "projection.weight" in part(last(tmp_path, "one"), "network.")
+
+
+def test_validation_goes_by_what_the_encoder_has_become(
+    tmp_path: Path, generated_omniglot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[dict[str, Tensor]] = []
+    log = EpisodicAgent.log_dict
+
+    def noting(self: EpisodicAgent, metrics: dict[str, Tensor], **options: Any) -> None:
+        if "val/reward" in metrics:
+            found.append({name: value for name, value in metrics.items() if name != "step"})
+        log(self, metrics, **options)
+
+    monkeypatch.setattr(EpisodicAgent, "log_dict", noting)
+    arguments = tiny_shown(tmp_path, generated_omniglot, None, CONTIGUITY, epochs=2)
+    assert main(["fit", *arguments, "--model.cue_input", "true", "--model.cue_learning.optimizer.lr", "0.1"]) == 0
+    assert main(["validate", "--ckpt_path", str(last(tmp_path))]) == 0
+    assert len(found) == 3
+    for name, value in found[2].items():
+        torch.testing.assert_close(value, found[1][name], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "more"),
+    [
+        (HARVEST, []),
+        (LEARNING, ["--model.cue_learning.objectives", '{"softmax": 1.0, "kaiser": 0.5}', *PROJECTED]),
+    ],
+)
+def test_a_resumed_training_equals_one_left_alone(
+    config: str,
+    more: list[str],
+    encoder_checkpoint: Path,
+    tmp_path: Path,
+    generated_omniglot: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder = tmp_path / "encoder.ckpt"
+    shutil.copy(encoder_checkpoint, encoder)
+    arguments = [*tiny_shown(tmp_path, generated_omniglot, encoder, config), *more]
+    arguments += ["--trainer.max_epochs", "2"]
+    assert main(["fit", *arguments, "--run.version", "whole"]) == 0
+    with monkeypatch.context() as patched:
+        step = EpisodicAgent.training_step
+
+        def breaking(self: EpisodicAgent, batch: Any, batch_idx: int) -> None:
+            if self.current_epoch == 1 and batch_idx == 1:
+                torch.rand(3)  # a draw that the resumed training must not feel
+                raise BrokenOff
+            step(self, batch, batch_idx)
+
+        patched.setattr(EpisodicAgent, "training_step", breaking)
+        with pytest.raises(BrokenOff):
+            main(["fit", *arguments, "--run.version", "broken"])
+    encoder.unlink()
+    assert main(["fit", "--ckpt_path", str(last(tmp_path, "broken"))]) == 0
+    assert_equal_runs(*(last(tmp_path, version).parents[1] for version in ("whole", "broken")))
+
+
+@pytest.mark.parametrize(
+    ("config", "arguments", "complaint"),
+    [
+        ("omniglot_bandit", ["--data.cue", "barcode"], "cue_encoder is given, yet the data show no drawings"),
+        (
+            LEARNING,
+            ["--model.memory.organisation", "stack"],
+            "memory.organisation is 'stack': cue_learning needs 'append'",
+        ),
+        (LEARNING, ["--model.cue_encoder", "null"], "cue_learning is given without cue_encoder"),
+        (LEARNING, ["--model.cue_learning.labels", "episode"], "cue_learning.objectives are kaiser: labels 'episode'"),
+        ("omniglot_bandit", ["--model.cue_projection", "3"], "cue_projection is 3: without cue_input"),
+        ("omniglot_bandit", ["--model.cue_encoder.arguments", '{"depth": 3}'], "arguments do not fit OmniglotEmbedder"),
+        ("omniglot_bandit", ["--data.contexts", "9"], "contexts is 9: there are 8 characters for them"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line(
+    config: str,
+    arguments: list[str],
+    complaint: str,
+    tmp_path: Path,
+    generated_omniglot: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["fit", *tiny_shown(tmp_path, generated_omniglot, None, config), *arguments]) == 2
+    assert complaint in one_error(capsys)
+    assert not (tmp_path / config).exists(), "a failed command left a run"
+
+
+def test_bad_checkpoints_are_one_line(
+    encoder_checkpoint: Path, tmp_path: Path, generated_omniglot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"state_dict": {"network.cell.weight": torch.zeros(2)}}, tmp_path / "agent.ckpt")
+    listed = torch.load(encoder_checkpoint, weights_only=True)
+    listed["embedder"]["arguments"] = [8]
+    torch.save(listed, tmp_path / "listed.ckpt")
+    network = ["--model.cue_encoder.network"]
+    wider = ["--model.cue_encoder.arguments", '{"embedding_size": 9, "channels": 4}']
+    cases: list[tuple[Path, list[str], str]] = [
+        (tmp_path / "none.ckpt", [], "none.ckpt does not exist, nor a shipped encoder of this name"),
+        (tmp_path / "none.ckpt", [*network, "OmniglotEmbedder", *wider], "none.ckpt does not exist"),
+        (tmp_path / "listed.ckpt", [], "does not fit its own description"),
+        (tmp_path / "agent.ckpt", [], "holds no encoder"),
+        (save_encoder(tmp_path / "states.ckpt"), [], "cue_encoder.network is 'HiddenStateEmbedder'"),
+        (encoder_checkpoint, wider, "is not built as cue_encoder.network and arguments say"),
+        (encoder_checkpoint, [*network, "TwoLayerAutoencoder"], "arguments do not fit TwoLayerAutoencoder"),
+    ]
+    root = tmp_path / "runs"
+    capsys.readouterr()
+    for checkpoint, more, complaint in cases:
+        assert main(["fit", *tiny_shown(root, generated_omniglot, checkpoint), *more]) == 2
+        assert complaint in one_error(capsys), complaint
+        assert not (root / "omniglot_bandit").exists(), "a failed command left a run"
+    assert all(name.startswith("cache/") for name in files(root))
+
+
+def test_missing_data_are_one_line(
+    tmp_path: Path, generated_omniglot: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torchvision
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(torchvision.datasets.Omniglot, "__init__", refuse)
+    monkeypatch.delenv("OMNIGLOT_ROOT", raising=False)
+    arguments = tiny_shown(tmp_path / "runs", generated_omniglot, None)
+    assert main(["fit", *arguments, "--data.root", str(tmp_path / "nothing")]) == 2
+    assert "OMNIGLOT_ROOT" in one_error(capsys)
+    assert not files(tmp_path / "runs")
+
+
+def test_a_cache_that_cannot_be_written_to_is_one_line(
+    encoder_checkpoint: Path, tmp_path: Path, generated_omniglot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    arguments = tiny_shown(tmp_path, generated_omniglot, encoder_checkpoint)
+    assert main(["fit", *arguments, "--model.cue_encoder.cache_dir", str(tmp_path / "file")]) == 2
+    assert "cache_dir of cue_encoder names another folder" in one_error(capsys)
+    assert not (tmp_path / "omniglot_bandit").exists()
+
+
+def test_two_processes_share_the_encoder(encoder_checkpoint: Path, tmp_path: Path, generated_omniglot: Path) -> None:
+    arguments = tiny_shown(tmp_path, generated_omniglot, encoder_checkpoint, LEARNING)
+    more = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.callbacks+=tests.rank_probe.RankProbe"]
+    finish(start("fit", *arguments, *more))
+    run = last(tmp_path).parents[1]
+    one, other = (json.loads((run / f"rank_{rank}.json").read_text()) for rank in (0, 1))
+    assert one["world"] == other["world"] == 2
+    assert one["weights"] == other["weights"]
+    assert not set(one["batches"]) & set(other["batches"])
+    assert not same(part(last(tmp_path), "perception.network."), dict(load_embedder(encoder_checkpoint).state_dict()))
