@@ -91,6 +91,30 @@ def test_a_harvest_holds_the_embeddings_that_were_met(
     assert np.array_equal(found["label"], data.part("val").labels[rows])
 
 
+def test_an_agent_may_build_upon_all_three_earlier_stages(
+    encoder_checkpoint: Path, tmp_path: Path, generated_omniglot: Path
+) -> None:
+    drawings = tmp_path / "drawings.ckpt"
+    shutil.copy(encoder_checkpoint, drawings)
+    assert main(["fit", *tiny_shown(tmp_path, generated_omniglot, drawings, HARVEST)]) == 0
+    agent, states = tmp_path / "agent.ckpt", save_encoder(tmp_path / "states.ckpt")
+    shutil.move(last(tmp_path), agent)
+    original = read_checkpoint(agent)["state_dict"]
+    keys = ["--model.encoder.embedding_size", "8", "--model.encoder.hidden_layer", "12", "--model.encoder.checkpoint"]
+    arguments = tiny_shown(tmp_path, generated_omniglot, drawings, "omniglot_bandit_encoder")
+    start_from = ["--model.initial", str(agent), "--model.freeze_network", "true", "--run.version", "built"]
+    assert main(["fit", *arguments, *keys, str(states), *start_from]) == 0
+    encoder = dict(load_embedder(states).state_dict())
+    for earlier in (drawings, agent, states):
+        earlier.unlink()
+    saved = last(tmp_path, "built")
+    assert main(["test", "--ckpt_path", str(saved)]) == 0
+    for prefix in ("network.", "perception."):
+        assert same(part(saved, prefix), with_prefix(original, prefix))
+    assert same(part(saved, "encoder."), encoder)
+    assert same(dict(load_embedder(saved).state_dict()), encoder), "it is the keys' encoder that is passed on"
+
+
 BARCODES = ["--data.cue", "barcode", "--data.bits", "12", "--data.distance", "2", "--data.noise", "0.25"]
 
 
@@ -234,15 +258,11 @@ def test_bad_checkpoints_are_one_line(
     encoder_checkpoint: Path, tmp_path: Path, generated_omniglot: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch.save({"state_dict": {"network.cell.weight": torch.zeros(2)}}, tmp_path / "agent.ckpt")
-    listed = torch.load(encoder_checkpoint, weights_only=True)
-    listed["embedder"]["arguments"] = [8]
-    torch.save(listed, tmp_path / "listed.ckpt")
     network = ["--model.cue_encoder.network"]
     wider = ["--model.cue_encoder.arguments", '{"embedding_size": 9, "channels": 4}']
     cases: list[tuple[Path, list[str], str]] = [
         (tmp_path / "none.ckpt", [], "none.ckpt does not exist, nor a shipped encoder of this name"),
         (tmp_path / "none.ckpt", [*network, "OmniglotEmbedder", *wider], "none.ckpt does not exist"),
-        (tmp_path / "listed.ckpt", [], "does not fit its own description"),
         (tmp_path / "agent.ckpt", [], "holds no encoder"),
         (save_encoder(tmp_path / "states.ckpt"), [], "cue_encoder.network is 'HiddenStateEmbedder'"),
         (encoder_checkpoint, wider, "is not built as cue_encoder.network and arguments say"),

@@ -90,6 +90,24 @@ def test_with_an_encoder_they_are_embeddings_that_are_made_once(tmp_path: Path, 
     assert not any(parameter.requires_grad for parameter in built.parameters())
 
 
+@pytest.mark.parametrize(
+    ("network", "arguments"),
+    [
+        ("OmniglotEmbedder", {**ARGUMENTS, "backbone": "convolutional", "image_size": 30, "views": True}),
+        ("ConvolutionalAutoencoder", {"latent_size": 5, "channels": 2, "image_size": 32}),
+        ("TwoLayerAutoencoder", {}),
+    ],
+)
+def test_any_network_of_stage_1_may_look_at_the_drawings(
+    network: str, arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    built, drawings = Perception(CueEncoder(None, network, arguments, cache_dir=str(tmp_path)), None, 784, 6), table()
+    cues = built(SPEC, drawings, "train").cues
+    assert cues.shape == (12, 4, built.cue_size)
+    assert torch.equal(cues, embedded(built, drawings)[rows(SPEC)])
+    assert built.arguments == arguments
+
+
 def test_a_frozen_encoder_always_embeds_as_in_evaluation(tmp_path: Path) -> None:
     built, drawings = sight(tmp_path), table()
     assert built.training
