@@ -100,7 +100,7 @@ class CueLearner(nn.Module):
 
     def learned(self, network: nn.Module) -> list[nn.Parameter]:
         """All that a lesson has a gradient to."""
-        return [*network.parameters(), *self.objectives.parameters()]
+        return [p for p in [*network.parameters(), *self.objectives.parameters()] if p.requires_grad]
 
     def lesson(self, network: nn.Module, memory: EpisodicMemory, images: Tensor, generator: torch.Generator) -> Lesson:
         """The loss of stored drawings that the generator, on the CPU, draws and deforms.

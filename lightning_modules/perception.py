@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from errors import require
 from lightning_modules.cue_encoder import CueEncoder
 from lightning_modules.cue_learning import CueLearner, CueLearning
+from networks.autoencoder import Autoencoder
 from networks.class_code import class_signs
 from networks.embedding_cache import cached_embeddings, embed_drawings
 from tasks.barcode_noise import flip_bits
@@ -57,6 +58,8 @@ class Perception(nn.Module):
             self.cue_size = self.network.embed(torch.zeros(1, 1, side, side)).shape[1]  # type: ignore[operator]
         self.network.requires_grad_(learning is not None)
         if learning is not None:
+            if isinstance(self.network, Autoencoder):
+                self.network.decoder.requires_grad_(False)  # it has no part in an embedding
             self.learner = CueLearner(learning, self.cue_size, classes)
 
     def train(self, mode: bool = True) -> "Perception":
