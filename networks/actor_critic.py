@@ -12,9 +12,10 @@ class RecurrentActorCritic(nn.Module):
     """Episodic LSTM, policy logits and state value (learning to reinforcement-learn, Wang et al. 2016).
 
     The input at step t is `[one-hot a_{t-1} (A), r_{t-1} (1), cue (C)]`; at the first step action and
-    reward are zero. Without `cue_input` C is 0. With `cue_projection` a learned linear projection of the cue's direction
-    u takes its place, `W u / sqrt(C)`: many numbers as large as a reward, or that change quickly, would drown the
-    rewards that the agent learns from. They begin as about 0.3, and the factor keeps the optimiser's steps small.
+    reward are zero. Without `cue_input` C is 0. With `cue_projection` a learned linear projection of the cue's
+    direction u takes its place, `W u / sqrt(C)`: many numbers as large as a reward, or that change quickly, would
+    drown the rewards that the agent learns from. They begin as about 0.3, and the factor keeps the optimiser's steps
+    small.
 
     Args:
         actions: number of actions A.
