@@ -25,12 +25,12 @@ def similarity(kernel: str, a: Vector, b: Vector) -> float:
     return sum(x * y for x, y in zip(a, b, strict=True)) / norms if norms > 0 else 0.0
 
 
-def nearest_first(similarities: dict[int, float], written: dict[int, int], k: int) -> list[int]:
-    """Take the most similar slot k times over, the newest of those that are equal up to rounding."""
+def nearest_first(similarities: dict[int, float], written: dict[int, int], k: int, slack: float = 0.0) -> list[int]:
+    """Take the most similar slot k times over, the newest of those that are equal up to slack and rounding."""
     left, chosen = dict(similarities), list[int]()
     while left and len(chosen) < k:
         best = max(left.values())
-        equal = [slot for slot, value in left.items() if value >= best - 1e-6 * (1 + abs(best))]
+        equal = [slot for slot, value in left.items() if value >= best - slack - 1e-6 * (1 + abs(best))]
         chosen.append(max(equal, key=lambda slot: written[slot]))
         del left[chosen[-1]]
     return chosen
@@ -113,6 +113,7 @@ class ListMemory:
     match_above: float | None = None
     weighting: str = "softmax"
     temperature: float = 1.0
+    slack: float = 0.0
     slots: dict[int, Stored] = field(default_factory=dict)
     time: int = 0
 
@@ -157,16 +158,17 @@ class ListMemory:
         stored = self.slots[slot]
         return merged(self.value_update, stored.values, stored.returns, self.update_rate)
 
-    def _nearest(self, query: Vector, k: int) -> tuple[dict[int, float], list[int]]:
+    def _nearest(self, query: Vector, k: int, slack: float = 0.0) -> tuple[dict[int, float], list[int]]:
         near = {slot: similarity(self.kernel, query, self.key(slot)) for slot in self.slots}
         written = {slot: stored.written for slot, stored in self.slots.items()}
-        return near, nearest_first(near, written, k)
+        return near, nearest_first(near, written, k, slack)
 
     def read(self, query: Vector) -> Found:
         self.time += 1
-        near, chosen = self._nearest(query, self.neighbours)
-        highest = near[chosen[0]] if chosen else -math.inf
-        recalled = [slot for slot in chosen if self.threshold is None or near[slot] >= self.threshold]
+        near, chosen = self._nearest(query, self.neighbours, self.slack)
+        highest = max(near.values(), default=-math.inf)
+        passed = near if self.neighbours > 1 else dict.fromkeys(chosen, highest)  # of a single one the nearest decides
+        recalled = [slot for slot in chosen if self.threshold is None or passed[slot] >= self.threshold]
         if not recalled:
             return Found([0.0] * self.value_size, -1, highest, -1)
         for slot in recalled:

@@ -17,6 +17,7 @@ from tests.memory.memory_oracle import DEVICES, ListMemory
 
 CAPACITY, KEY, VALUE, BATCH = 5, 6, 3, 4
 THRESHOLDS = {"cosine": 0.55, "l2": -1.6, "l1": -2.6}  # between the similarities that barcodes can have
+SLACKS = {"cosine": 0.13, "l2": 0.29, "l1": 0.53}  # likewise, no difference of theirs
 MATCHES = {"cosine": 0.45, "l2": -1.23, "l1": -1.37}  # likewise; some keys that differ share a stack
 
 #: What the random operations are tried with: all pairs of entries of two different lines that can go together.
@@ -200,6 +201,25 @@ def test_random_operations_equal_lists(
 
 
 @pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("barcodes", [False, True], ids=["gaussian", "barcodes"])
+@pytest.mark.parametrize("thresholded", [False, True], ids=["any", "threshold"])
+@pytest.mark.parametrize("organisation", ["append", "stack", "by key"])
+@pytest.mark.parametrize("kernel", ["cosine", "l2", "l1"])
+def test_random_operations_with_slack_equal_lists(
+    kernel: str, organisation: str, thresholded: bool, barcodes: bool, device: str
+) -> None:
+    options: dict[str, Any] = {
+        "kernel": kernel,
+        "organisation": "append" if organisation == "append" else "stack",
+        "threshold": THRESHOLDS[kernel] if thresholded else None,
+        "match_above": MATCHES[kernel] if organisation == "by key" else None,
+        "slack": SLACKS[kernel],
+    }
+    memory, lists = build(device, **options), [ListMemory(CAPACITY, VALUE, **options) for _ in range(BATCH)]
+    play(memory, lists, f"slack {kernel} {organisation} {thresholded} {barcodes}", barcodes)
+
+
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("case", covering_cases(), ids=name_of)
 def test_random_operations_under_every_rule_equal_lists(case: dict[str, Any], device: str) -> None:
     options = options_of(case)
@@ -229,6 +249,65 @@ def test_what_is_below_the_threshold_is_not_recalled_but_its_similarity_is_told(
     assert recall.slot.tolist() == [0, -1, -1, -1]
     assert recall.value.sum(1).tolist() == [VALUE, 0.0, 0.0, 0.0]
     torch.testing.assert_close(recall.similarity, torch.tensor([1.0] + [0.5**0.5] * 3))
+
+
+def turned(degrees: float) -> Tensor:
+    """Keys `[BATCH, KEY]` at an angle to the first axis."""
+    angle = torch.tensor(degrees).deg2rad()
+    return torch.nn.functional.pad(torch.stack([angle.cos(), angle.sin()]), (0, KEY - 2)).expand(BATCH, KEY)
+
+
+def remember(memory: EpisodicMemory, *angles: float) -> None:
+    """One key at each angle, labelled by its place."""
+    for label, degrees in enumerate(angles):
+        memory.write(turned(degrees), torch.full((BATCH, VALUE), float(label)), torch.full((BATCH,), label))
+
+
+@pytest.mark.parametrize(("slack", "label"), [(0.0, 0), (0.01, 0), (0.05, 1), (0.2, 2)])
+def test_of_keys_within_the_slack_the_newest_is_recalled(slack: float, label: int) -> None:
+    memory = build(slack=slack)
+    remember(memory, 0, 15, 35, 90)  # cosines 1, 0.966, 0.819, 0
+    recall = memory.read(turned(0))
+    assert recall.label.tolist() == recall.slot.tolist() == [label] * BATCH
+    assert recall.value.tolist() == [[float(label)] * VALUE] * BATCH
+    torch.testing.assert_close(recall.similarity, torch.ones(BATCH))
+
+
+def test_the_threshold_goes_by_the_nearest_not_by_what_the_slack_recalls() -> None:
+    memory = build(slack=0.2, threshold=0.95)
+    remember(memory, 0, 35)
+    assert memory.read(turned(0)).label.tolist() == [1] * BATCH  # 0.819 by itself would not pass
+    recall = memory.read(turned(-20))
+    assert recall.label.tolist() == recall.slot.tolist() == [-1] * BATCH
+    assert not recall.value.any()
+    torch.testing.assert_close(recall.similarity, torch.tensor(20.0).deg2rad().cos().expand(BATCH))
+
+
+def test_with_slack_what_is_recalled_counts_as_used_and_the_nearest_does_not() -> None:
+    memory = build(slack=0.2, organisation="stack")
+    remember(memory, 0, 35, 100, 150, 200)
+    memory.read(turned(0))  # recalls the one at 35 degrees
+    memory.write(turned(250), torch.zeros(BATCH, VALUE), torch.full((BATCH,), 7))
+    assert memory.labels[0].tolist() == [7, 1, 2, 3, 4]
+
+
+def test_slack_has_no_say_in_which_stack_is_written_to() -> None:
+    memory = build(slack=0.2, organisation="stack", match_above=0.97)
+    for degrees in (0.0, 35.0, 5.0):
+        memory.write(turned(degrees), torch.full((BATCH, VALUE), degrees))
+    assert memory.occupied.sum(dim=1).tolist() == [2] * BATCH
+    assert memory.values[0, :2, 0].tolist() == [5.0, 35.0]
+
+
+@pytest.mark.parametrize("organisation", ["append", "stack"])
+def test_without_slack_a_similarity_is_that_of_its_slot_to_the_bit(organisation: str) -> None:
+    memory = build(organisation=organisation, slack=0.0)
+    for seed in range(4):
+        fill(memory, writes=4, seed=seed)
+        query = torch.randn(BATCH, KEY, generator=torch.Generator().manual_seed(seed))
+        similarity = memory.similarity(query)
+        recall = memory.read(query)
+        assert torch.equal(recall.similarity, similarity.gather(1, recall.slot.unsqueeze(1)).squeeze(1))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -468,6 +547,9 @@ def test_several_neighbours_pass_the_gradient_on_to_the_query(kernel: str) -> No
         ("update_rate", {"organisation": "stack", "update": "ema", "update_rate": 1.1}),
         ("update_rate", {"update_rate": float("nan")}),
         ("weighting", {"weighting": "uniform"}),
+        ("slack", {"slack": -0.1}),
+        ("slack", {"slack": float("nan")}),
+        ("slack", {"slack": 0.1, "neighbours": 2}),
         ("temperature", {"temperature": 0.0}),
         ("temperature", {"temperature": -1.0}),
         ("temperature", {"temperature": float("nan")}),
