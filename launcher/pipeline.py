@@ -39,19 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--generated", action="store_true", help="generated characters instead of Omniglot's")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of its runs (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default %(default)s)")
+    status = 0
     try:
         options: argparse.Namespace = parser.parse_args(arguments)
+        require(GRID.is_file(), f"grid {GRID} does not exist: run this in the project's folder")
         generated = options.generated or not _omniglot_is_there()
         grid = pipeline_grid(read_yaml(GRID.read_text(encoding="utf-8")), options.shipped, generated)
         status = run_grid(grid, options.root, options.root, options.workers)
-        rows = read_rows(options.root / f"{grid.name}.csv")
+        report(read_rows(options.root / f"{grid.name}.csv"), options.root / f"{grid.name}.png", generated)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return status or 2
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return 130
-    report(rows, options.root / f"{grid.name}.png", generated)
     print(f"curves of all stages: .venv/bin/tensorboard --logdir {options.root / grid.name}")
     return status
 

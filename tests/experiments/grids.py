@@ -45,9 +45,13 @@ def training_of(test: Job) -> Job:
     return test.training
 
 
-def tiny_overrides(epochs: int) -> dict[str, Any]:
-    """What makes a bandit's training as small as `tests.tiny` does, without its pictures."""
-    arguments = tiny_bandit(Path("-"), epochs=epochs)
+def overrides_of(arguments: list[str]) -> dict[str, Any]:
+    """The numbers of a small training as a condition's overrides, without its pictures."""
     pairs = dict(zip(arguments[::2], arguments[1::2], strict=True))
     kept = {name.removeprefix("--"): value for name, value in pairs.items() if name not in ("--config", "--run.root")}
     return {**kept, "trainer.callbacks": None}
+
+
+def tiny_overrides(epochs: int) -> dict[str, Any]:
+    """What makes a bandit's training as small as `tests.tiny` does."""
+    return overrides_of(tiny_bandit(Path("-"), epochs=epochs))

@@ -7,6 +7,7 @@ import pytest
 from errors import InputError
 from experiments.conditions import config_content
 from experiments.grid import parse_grid, read_grid
+from experiments.jobs import grid_cells
 from experiments.overrides import override_arguments
 from tests.experiments.grids import CONFIG, grid, said
 from tests.tiny import PROJECT
@@ -207,5 +208,7 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 def test_every_shipped_grid_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PROJECT)
     grid = read_grid(path)
-    assert len(grid.seeds) >= 3, "an interval wants seeds"
-    assert grid.baseline in grid.tested
+    assert grid_cells(grid, Path("runs"))
+    if path.stem != "pipeline":  # which shows what comes of each stage, and compares by eye
+        assert len(grid.seeds) >= 3, "an interval wants seeds"
+        assert grid.baseline in grid.tested

@@ -16,12 +16,13 @@ import torch
 import yaml
 
 from cli import main as command
+from errors import InputError
 from experiments.attempt import carry_out
 from experiments.grid import read_grid
 from experiments.job import Job
 from experiments.jobs import grid_cells
 from experiments.record import log_path
-from experiments.run import main
+from experiments.run import main, run_grid
 from experiments.selection import job_order
 from lightning_modules.episodic_agent import EpisodicAgent
 from tests.experiments.grids import CONFIG, tiny_overrides
@@ -158,6 +159,17 @@ def test_no_worker_writes_the_rows_that_there_are(
     assert main([*place, "--workers", "0"]) == 0
     assert "0 of 8 rows" in capsys.readouterr().out
     assert sorted(os.listdir(tmp_path)) == ["results", "small.yaml"]
+
+
+def test_a_grid_can_be_run_by_other_programs(grid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    assert run_grid(read_grid(grid), tmp_path / "runs", tmp_path / "results", workers=0, substring="whole") == 0
+    assert "0 of 8 rows" in capsys.readouterr().out
+    assert (tmp_path / "results" / "small.csv").read_text().startswith("condition,evaluation,seed")
+    for wrong in ({"workers": -1}, {"substring": "nothing"}, {"part": "3/2"}):
+        with pytest.raises(InputError, match=r"^--[^\n]+$"):
+            run_grid(read_grid(grid), tmp_path / "runs", tmp_path / "results", **wrong)
+    assert signal.getsignal(signal.SIGTERM) is handler
 
 
 @pytest.mark.parametrize(
