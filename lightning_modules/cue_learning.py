@@ -1,13 +1,12 @@
 """An agent's encoder of drawings learns while the agent plays, from the drawings that its memory holds."""
 
-from typing import Any
-
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from errors import require, require_choice, require_positive
-from lightning_modules.online_learning import Lesson, OnlineLearning
+from lightning_modules.encoder_learner import EncoderLearner, Lesson
+from lightning_modules.online_learning import OnlineLearning
 from lightning_modules.optimisation import ConfiguredOptimizer
 from losses.objectives import KaiserSettings, SoftmaxSettings, TripletSettings
 from losses.schedules import Schedule
@@ -76,7 +75,7 @@ class CueLearning(OnlineLearning):
             )
 
 
-class CueLearner(nn.Module):
+class CueLearner(EncoderLearner):
     """The objectives of an encoder of drawings that learns while its agent plays, and their optimiser.
 
     Args:
@@ -89,18 +88,9 @@ class CueLearner(nn.Module):
     """
 
     def __init__(self, settings: CueLearning, embedding_size: int, classes: int) -> None:
-        super().__init__()
+        optimisation = ConfiguredOptimizer(settings.optimizer, settings.learning_rate_schedule)
+        super().__init__(settings.build(embedding_size, classes), optimisation)
         self.settings = settings
-        self.objectives = settings.build(embedding_size, classes)
-        self.optimisation = ConfiguredOptimizer(settings.optimizer, settings.learning_rate_schedule)
-
-    def configure(self, network: nn.Module, blocks: float) -> dict[str, Any]:
-        """The encoder's optimiser, as `configure_optimizers` returns it, for a training of so many blocks."""
-        return self.optimisation.configure(self.learned(network), lambda: blocks, "step")
-
-    def learned(self, network: nn.Module) -> list[nn.Parameter]:
-        """All that a lesson has a gradient to."""
-        return [p for p in [*network.parameters(), *self.objectives.parameters()] if p.requires_grad]
 
     def lesson(self, network: nn.Module, memory: EpisodicMemory, images: Tensor, generator: torch.Generator) -> Lesson:
         """The loss of stored drawings that the generator, on the CPU, draws and deforms.
@@ -111,16 +101,7 @@ class CueLearner(nn.Module):
             images: drawings `[N, S, S]` uint8.
             generator: on the CPU.
         """
-        drawings, labels = self.examples(memory, images, generator)
-        network.train()
-        embedding = network.embed(drawings)  # type: ignore[operator]
-        network.eval()
-        loss: Tensor = self.objectives(embedding, labels)
-        softmax = self.objectives.softmax
-        if softmax is None:
-            return Lesson(loss, loss.new_full((), float("nan")))
-        with torch.no_grad():
-            return Lesson(loss, (softmax.cosines(embedding).argmax(dim=1) == labels).float().mean())
+        return self.lesson_of(network, *self.examples(memory, images, generator))
 
     def examples(self, memory: EpisodicMemory, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Deformed drawings `[M, 1, S, S]` and their labels `[M]` long."""

@@ -6,14 +6,23 @@ from typing import Any, cast
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from errors import require, require_choice, require_fraction, require_positive
+from errors import require, require_fraction, require_positive
+from lightning_modules.agent_checks import (
+    require_initial,
+    require_learning,
+    require_memory,
+    require_one_learner,
+    require_sizes,
+)
 from lightning_modules.cue_encoder import CueEncoder
 from lightning_modules.cue_learning import CueLearning
+from lightning_modules.encoder_learner import EncoderLearner, Lesson, no_gradient
 from lightning_modules.key_encoder import KeyEncoder, require_encoder
-from lightning_modules.online_learning import Lesson, OnlineLearner, OnlineLearning, no_gradient
+from lightning_modules.key_parts import build_key_parts
+from lightning_modules.online_learning import OnlineLearning
 from lightning_modules.optimisation import ConfiguredOptimizer
 from lightning_modules.perception import DrawingTable, Perception
 from lightning_modules.randomness import step_generator
@@ -22,11 +31,10 @@ from losses.schedules import LinearSchedule, Schedule
 from memory.episodic_memory import EpisodicMemory
 from networks.actor_critic import RecurrentActorCritic
 from networks.agent_weights import copy_agent
-from networks.cosine_classifier import CosineClassifier
-from networks.hidden_state_embedder import HiddenStateEmbedder
 from networks.pretrained import EMBEDDER_KEY, describe_embedder
 from tasks.bandit import Bandit
 from tasks.blocks import BlockSpec
+from tasks.harvest import harvest_block
 from tasks.keys import KeySource
 from tasks.players import PLAYERS, play_block
 from tasks.rollout import Trajectory, play_episodes
@@ -34,7 +42,6 @@ from tasks.statistics import BanditStatistics
 
 MemoryFactory = Callable[[int, int, int], EpisodicMemory]
 
-STACK_LABELS = ("context", "predicted")
 #: Beginnings of the names of what every process has for itself.
 OWN = ("memory.", "online.", "perception.learner.")
 
@@ -142,19 +149,20 @@ class EpisodicAgent(pl.LightningModule):
         self.save_hyperparameters()
         self.automatic_optimization = False
         require_encoder(encoder, key_source)
-        require(
-            online is None or cue_learning is None, "online and cue_learning are both given: one of them has to be null"
-        )
-        require(
-            encoder is None or cue_learning is None,
-            "cue_learning is given with key_source 'encoder': the memory then keeps states, no drawings to learn from",
-        )
+        require_one_learner(encoder, online, cue_learning)
+        require_initial(initial, freeze_network)
         self.perception = Perception(cue_encoder, cue_learning, cue_size, label_count)
         cue_length = self.perception.cue_size
-        self._build_encoder(encoder, online, hidden_size, label_count, stack_labels)
-        self.keys = KeySource(
-            key_source, key_state, stored_states, stored_value, read_at, self.encoder, self._stack_of(stack_labels)
+        self._key_parts = build_key_parts(
+            encoder,
+            online,
+            hidden_size=hidden_size,
+            label_count=label_count,
+            predicts_stacks=stack_labels == "predicted",
         )
+        self.encoder, self.online, self.classifier = self._key_parts
+        stack_of = self._key_parts.stack_of(stack_labels)
+        self.keys = KeySource(key_source, key_state, stored_states, stored_value, read_at, self.encoder, stack_of)
         with_memory = memory is not None and key_source != "none"
         self.sizes = {"actions": actions, "cue_size": cue_size, "label_count": label_count, "pulls": pulls}
         self.network = RecurrentActorCritic(
@@ -175,21 +183,8 @@ class EpisodicAgent(pl.LightningModule):
             if self.online is not None:
                 self.memory.keep_sources(hidden_size)
             elif cue_learning is not None:
-                require(
-                    self.memory.organisation == "append",
-                    f"memory.organisation is {self.memory.organisation!r}: cue_learning needs 'append', which keeps "
-                    "every drawing",
-                )
                 self.memory.keep_sources(1)  # the drawing's row in its table
-        require_stacks(stack_labels, self.memory)
-        require(self.memory is not None or encoder is None, "memory is null: key_source 'encoder' makes keys for one")
-        require(
-            self.memory is not None or cue_learning is None, "memory is null: cue_learning learns from what it holds"
-        )
-        require(
-            initial is not None or not freeze_network,
-            "freeze_network is true: initial has to name the agent whose network stays as it is",
-        )
+        require_memory(self.memory, encoder, cue_learning, stack_labels)
         self.network.requires_grad_(not freeze_network)
         self.key_encoder, self.initial = encoder, initial
         if encoder is not None or initial is not None or cue_encoder is not None:
@@ -206,85 +201,21 @@ class EpisodicAgent(pl.LightningModule):
         self._ideal: dict[int, Tensor] = {}
         self._episodes = 0.0  # played in this training so far
 
-    def _build_encoder(
-        self,
-        encoder: KeyEncoder | None,
-        online: OnlineLearning | None,
-        hidden_size: int,
-        label_count: int,
-        stack_labels: str,
-    ) -> None:
-        """The encoder of the keys, with whatever learns or predicts on it."""
-        self.encoder: HiddenStateEmbedder | None = None
-        self.online: OnlineLearner | None = None
-        self.classifier: CosineClassifier | None = None
-        require(online is None or encoder is not None, "online is given without encoder: there is nothing to learn")
-        if encoder is None:
-            return
-        self.encoder = encoder.build(hidden_size).requires_grad_(online is not None)
-        classes = label_count if encoder.classes is None else encoder.classes
-        if online is not None:
-            require(not encoder.recurrent, "encoder.recurrent is true: online learning is of single states, set false")
-            self.online = OnlineLearner(online, encoder.embedding_size, classes)
-        elif stack_labels == "predicted":
-            self.classifier = CosineClassifier(classes, encoder.embedding_size).requires_grad_(False)
-
-    @property
-    def _labelling(self) -> CosineClassifier | None:
-        """The classifier of the encoder's embeddings, where one is trained or used."""
-        softmax = self.online.objectives.softmax if self.online is not None else None
-        return softmax.classifier if softmax is not None else self.classifier
-
-    def _stack_of(self, stack_labels: str) -> Callable[[Tensor], Tensor] | None:
-        require_choice("stack_labels", stack_labels, STACK_LABELS)
-        if stack_labels == "context":
-            return None
-        classifier = self._labelling
-        require(
-            classifier is not None,
-            "stack_labels is 'predicted': it takes an encoder and, with online, the softmax objective",
-        )
-        assert classifier is not None
-        return lambda key: classifier(key).argmax(dim=1)
-
     def setup(self, stage: str) -> None:
         """Take the task from the data module, and check that the network fits it."""
         self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]
-        for name, size in self.trainer.datamodule.sizes.items():  # type: ignore[attr-defined]
-            require(self.sizes.get(name, size) == size, f"model.{name} is {self.sizes.get(name)}: the data's is {size}")
+        require_sizes(self.sizes, self.trainer.datamodule.sizes)  # type: ignore[attr-defined]
         require(
             self.perception.network is None or self.task.shows_drawings,
             "cue_encoder is given, yet the data show no drawings: set it to null, or data.cue to drawing",
         )
         self.perception.forget()
         if stage == "fit":
-            self._check_learning()
+            require_learning(self, self.trainer.world_size)
+            self._key_parts.require_learnable(self.task)
         task, by_pull = self.task, self.memory is not None and self.keys.searches(self.task.pulls) > 1
         statistics = BanditStatistics(task.exposures, task.pulls, task.episodes, by_pull=by_pull)
-        self.statistics = torch.nn.ModuleDict({"val": statistics, "test": statistics.clone()})
-
-    def _check_learning(self) -> None:
-        learning = any(parameter.requires_grad for parameter in self.parameters())
-        require(
-            learning or self.trainer.world_size == 1,
-            f"freeze_network is true and nothing else learns: that takes one process, not {self.trainer.world_size}",
-        )
-        if self.online is None:
-            return
-        require(
-            self.task.fixed_labels,
-            "online is given, yet labels mean other contexts in other environments: set data.vocabulary",
-        )
-        require(
-            self.online.settings.every <= self.task.episodes,
-            f"online.every is {self.online.settings.every}: it has to be at most a block's episodes, "
-            f"{self.task.episodes}",
-        )
-        classifier, labels = self._labelling, self.task.label_count
-        require(
-            classifier is None or len(classifier.weight) >= labels,
-            f"encoder.classes is too small: online learning has {labels} labels to tell apart",
-        )
+        self.statistics = nn.ModuleDict({"val": statistics, "test": statistics.clone()})
 
     def on_fit_start(self) -> None:
         """Take over the weights of earlier stages, unless a resumed training has done so before."""
@@ -295,7 +226,7 @@ class EpisodicAgent(pl.LightningModule):
             copy_agent(self.network, self.initial)
         if self.key_encoder is not None and self.encoder is not None:
             needed = self.keys.stack_of is not None
-            self.key_encoder.fill(self.encoder, self._labelling, needed=needed, state=self.keys.state)
+            self.key_encoder.fill(self.encoder, self._key_parts.labelling, needed=needed, state=self.keys.state)
         self.transferred.fill_(True)
 
     def train(self, mode: bool = True) -> "EpisodicAgent":
@@ -322,33 +253,35 @@ class EpisodicAgent(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"].update(self._contents())
 
+    @property
+    def _learning(self) -> tuple[EncoderLearner, nn.Module] | None:
+        """The encoder that learns while the agent plays, if one does, and what it learns by."""
+        for learner, network in ((self.online, self.encoder), (self.perception.learner, self.perception.network)):
+            if learner is not None and network is not None:
+                return learner, network
+        return None
+
     def configure_optimizers(self) -> Any:
         # With a network that stays as it is too: its optimiser then does nothing, but the steps are counted.
-        agent = self.optimisation.configure(
-            self._of_agent(), lambda: self.trainer.num_training_batches * self._epochs, "step"
-        )
-        if (learner := self.perception.learner) is not None and self.perception.network is not None:
-            blocks = self.trainer.num_training_batches * self._epochs
-            return [agent, learner.configure(self.perception.network, blocks)]
-        if self.online is None or self.encoder is None:
+        agent = self.optimisation.configure(self._of_agent(), self._blocks, "step")
+        if self._learning is None:
             return agent
-        return [agent, self.online.configure(self.encoder)]
+        learner, network = self._learning
+        return [agent, learner.configure(network, self._blocks())]
 
-    @property
-    def _epochs(self) -> int:
-        return self.trainer.max_epochs if self.trainer.max_epochs and self.trainer.max_epochs > 0 else 1
+    def _blocks(self) -> float:
+        """Blocks of the whole training; not known before it has started."""
+        epochs = self.trainer.max_epochs if self.trainer.max_epochs and self.trainer.max_epochs > 0 else 1
+        return self.trainer.num_training_batches * epochs
 
     def progress(self) -> float:
         """Share of the training that is done, by blocks."""
-        blocks = max(self.trainer.num_training_batches * self._epochs, 1)
-        return self.trainer.fit_loop.epoch_loop.total_batch_idx / blocks
+        return self.trainer.fit_loop.epoch_loop.total_batch_idx / max(self._blocks(), 1)
 
     def on_train_start(self) -> None:
         self.optimisation.restore_configuration()
-        if self.online is not None:
-            self.online.optimisation.restore_configuration()
-        if self.perception.learner is not None:
-            self.perception.learner.optimisation.restore_configuration()
+        if self._learning is not None:
+            self._learning[0].optimisation.restore_configuration()
 
     def loss(self, trajectory: Trajectory, entropy_weight: float, cue: Tensor | None = None) -> ActorCriticLoss:
         """The loss of one episode, with its gradient; cue `[B, K]`, for a network that has a projection of it."""
@@ -368,8 +301,7 @@ class EpisodicAgent(pl.LightningModule):
     def training_step(self, batch: BlockSpec, batch_idx: int) -> None:
         """Play a block; update the weights after each episode."""
         entropy_weight = self.entropy_weight(self.progress())
-        learns = self.online is not None or self.perception.learner is not None
-        generator = step_generator(self, batch_idx) if learns else None
+        generator = step_generator(self, batch_idx) if self._learning is not None else None
         batch = self._perceived(batch, "train")
         logged, learned = [], []
         for episode, trajectory in enumerate(self._play(batch, greedy=False)):
@@ -378,7 +310,7 @@ class EpisodicAgent(pl.LightningModule):
             self._update(loss.total, lesson)
             logged.append(torch.stack([trajectory.rewards.mean(), *(part.detach() for part in loss)]))
             if lesson is not None:
-                learned.append(torch.stack([lesson.loss.detach(), lesson.accuracy]))
+                learned.append(lesson.figures)
         if self.perception.learner is not None and generator is not None:
             learned = self._learn_cues(generator)
         learning_rate = self._optimizers()[0].param_groups[0]["lr"]
@@ -394,7 +326,7 @@ class EpisodicAgent(pl.LightningModule):
                 "train/entropy": entropy,
                 "train/entropy_weight": entropy_weight,
                 "train/learning_rate": learning_rate,
-                **self._learning_metrics(learned),
+                **(self._learning[0].metrics(learned) if self._learning is not None else {}),
                 "step": self._episodes,
             },
             sync_dist=self.trainer.world_size > 1,
@@ -430,33 +362,21 @@ class EpisodicAgent(pl.LightningModule):
             optimizers[1].step()
             self.online.refresh(self.encoder, self.memory)
 
-    def _of_agent(self) -> list[torch.nn.Parameter]:
+    def _of_agent(self) -> list[nn.Parameter]:
         """What the agent's optimiser changes, or leaves as it is."""
         return [*self.network.parameters(), *(self.memory.parameters() if self.memory is not None else ())]
 
-    def _of_encoder(self) -> list[torch.nn.Parameter]:
+    def _of_encoder(self) -> list[nn.Parameter]:
         """What the optimiser of an encoder that learns changes."""
-        if self.online is not None and self.encoder is not None:
-            return self.online.learned(self.encoder)
-        if self.perception.learner is not None and self.perception.network is not None:
-            return self.perception.learner.learned(self.perception.network)
-        return []
+        if self._learning is None:
+            return []
+        learner, network = self._learning
+        return learner.learned(network)
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         """The agent's and, where the encoder learns online, the encoder's."""
         found = self.optimizers()
         return cast(list[torch.optim.Optimizer], found if isinstance(found, list) else [found])
-
-    def _learning_metrics(self, learned: list[Tensor]) -> dict[str, Tensor]:
-        """Loss and accuracy of the encoder that learns, if there is one."""
-        learner = self.online if self.online is not None else self.perception.learner
-        if learner is None:
-            return {}
-        loss, accuracy = torch.stack(learned).mean(dim=0)
-        metrics = {"train/encoder_loss": loss}
-        if learner.objectives.softmax is not None:
-            metrics["train/encoder_accuracy"] = accuracy
-        return metrics
 
     def _learn_cues(self, generator: torch.Generator) -> list[Tensor]:
         """Update the encoder of drawings from what the memories hold at a block's end; loss and accuracy of each."""
@@ -473,7 +393,7 @@ class EpisodicAgent(pl.LightningModule):
             optimizer.zero_grad()
             self.manual_backward(total)
             optimizer.step()
-            learned.append(torch.stack([lesson.loss.detach(), lesson.accuracy]))
+            learned.append(lesson.figures)
         sight.forget()
         return learned
 
@@ -543,31 +463,6 @@ class EpisodicAgent(pl.LightningModule):
         self.statistics["test"].reset()  # type: ignore[operator]
 
     def predict_step(self, batch: BlockSpec, batch_idx: int) -> dict[str, Tensor]:
-        """A harvest of the block, see `datamodules.harvest_files`: `[B, E, T, ...]`, numbers in half precision.
-
-        The states are those that the key source `hidden` searches with: what each pull would have led to if nothing had
-        been reinstated at it.
-        """
+        """A harvest of the block, see `tasks.harvest` and `datamodules.harvest_files`."""
         batch = self._perceived(batch, "predict")
-        episodes = [self._harvest(trajectory) for trajectory in self._play(batch, self.greedy_evaluation)]
-        harvest = {name: torch.stack([episode[name] for episode in episodes]).movedim(2, 0) for name in episodes[0]}
-        of_episodes = {"cue": batch.cues.half(), "label": batch.labels, "exposure": batch.exposures}
-        return harvest | {name: part.transpose(0, 1) for name, part in of_episodes.items()}
-
-    def _harvest(self, trajectory: Trajectory) -> dict[str, Tensor]:
-        states = self.network.cell.candidates(trajectory.gates, trajectory.cells)
-        return {
-            "cell": states.cell.half(),
-            "hidden": states.hidden.half(),
-            "action": trajectory.actions,
-            "reward": trajectory.rewards.half(),
-        }
-
-
-def require_stacks(stack_labels: str, memory: EpisodicMemory | None) -> None:
-    """Raise `InputError` where labels are predicted for a memory that finds no stacks by a label."""
-    labelled = memory is not None and memory.organisation == "stack" and memory.match_above is None
-    require(
-        stack_labels == "context" or labelled,
-        f"stack_labels is {stack_labels!r}: the memory has to be of organisation stack, without match_above",
-    )
+        return harvest_block(self._play(batch, self.greedy_evaluation), self.network.cell, batch)

@@ -1,13 +1,10 @@
 """An agent's encoder of states goes on learning while the agent plays, from what its memory holds."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
-
 import torch
 from pytorch_lightning.cli import OptimizerCallable
-from torch import Tensor, nn
 
 from errors import require_positive
+from lightning_modules.encoder_learner import EncoderLearner, Lesson
 from lightning_modules.optimisation import ConfiguredOptimizer
 from losses.objectives import (
     KaiserSettings,
@@ -60,14 +57,7 @@ class OnlineLearning:
         return build_objectives(self.weights, embedding_size, classes, **settings)  # type: ignore[arg-type]
 
 
-class Lesson(NamedTuple):
-    """What an update learns from."""
-
-    loss: Tensor  # [] with a gradient to encoder and objectives, and to nothing else
-    accuracy: Tensor  # [] share of the examples that the classifier told right; NaN where there is none
-
-
-class OnlineLearner(nn.Module):
+class OnlineLearner(EncoderLearner):
     """The objectives of an encoder that learns online, and their optimiser.
 
     Args:
@@ -80,18 +70,8 @@ class OnlineLearner(nn.Module):
     """
 
     def __init__(self, settings: OnlineLearning, embedding_size: int, classes: int) -> None:
-        super().__init__()
+        super().__init__(settings.build(embedding_size, classes), ConfiguredOptimizer(settings.optimizer, None))
         self.settings = settings
-        self.objectives = settings.build(embedding_size, classes)
-        self.optimisation = ConfiguredOptimizer(settings.optimizer, None)
-
-    def configure(self, encoder: HiddenStateEmbedder) -> dict[str, Any]:
-        """The encoder's optimiser, as `configure_optimizers` returns it."""
-        return self.optimisation.configure(self.learned(encoder), lambda: 1, "step")
-
-    def learned(self, encoder: HiddenStateEmbedder) -> list[nn.Parameter]:
-        """All that a lesson has a gradient to."""
-        return [*encoder.parameters(), *self.objectives.parameters()]
 
     def due(self, episode: int) -> bool:
         """Whether the encoder learns after a block's episode, from 0."""
@@ -99,23 +79,9 @@ class OnlineLearner(nn.Module):
 
     def lesson(self, encoder: HiddenStateEmbedder, memory: EpisodicMemory, generator: torch.Generator) -> Lesson:
         """The loss of stored states that the generator, on the CPU, draws."""
-        states, labels = draw_stored(memory, self.settings.examples, generator)
-        encoder.train()  # statistics of these very states; searching goes by the running ones
-        embedding = encoder.embed(states)
-        encoder.eval()
-        loss: Tensor = self.objectives(embedding, labels)
-        softmax = self.objectives.softmax
-        if softmax is None:
-            return Lesson(loss, loss.new_full((), float("nan")))
-        with torch.no_grad():
-            return Lesson(loss, (softmax.cosines(embedding).argmax(dim=1) == labels).float().mean())
+        return self.lesson_of(encoder, *draw_stored(memory, self.settings.examples, generator))
 
     def refresh(self, encoder: HiddenStateEmbedder, memory: EpisodicMemory) -> None:
         """Make the stored keys again by what the encoder has become."""
         if self.settings.refresh:
             memory.rekey(encoder.embed)
-
-
-def no_gradient(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """0, with a gradient of 0 to every parameter: distributed processes wait for all of them in each backward pass."""
-    return torch.stack([parameter.sum() for parameter in parameters if parameter.requires_grad]).sum() * 0

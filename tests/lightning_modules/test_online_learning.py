@@ -10,9 +10,10 @@ from torch import Tensor
 
 from cli import main
 from errors import InputError
+from lightning_modules.encoder_learner import no_gradient
 from lightning_modules.episodic_agent import EpisodicAgent
 from lightning_modules.key_encoder import KeyEncoder
-from lightning_modules.online_learning import OnlineLearner, OnlineLearning, no_gradient
+from lightning_modules.online_learning import OnlineLearner, OnlineLearning
 from losses.objectives import OBJECTIVES
 from memory.episodic_memory import EpisodicMemory
 from memory.sampling import draw_stored
