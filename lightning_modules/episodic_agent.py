@@ -1,44 +1,29 @@
 """The RL agent: an episodic LSTM with a key-value memory, trained by advantage actor-critic."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from errors import require, require_fraction, require_positive
-from lightning_modules.agent_checks import (
-    require_initial,
-    require_learning,
-    require_memory,
-    require_one_learner,
-    require_sizes,
-)
+from lightning_modules.agent_checks import require_initial, require_memory, require_one_learner
+from lightning_modules.block_learner import BlockLearner
 from lightning_modules.cue_encoder import CueEncoder
 from lightning_modules.cue_learning import CueLearning
-from lightning_modules.encoder_learner import EncoderLearner, Lesson, no_gradient
 from lightning_modules.key_encoder import KeyEncoder, require_encoder
 from lightning_modules.key_parts import build_key_parts
 from lightning_modules.online_learning import OnlineLearning
 from lightning_modules.optimisation import ConfiguredOptimizer
-from lightning_modules.perception import DrawingTable, Perception
-from lightning_modules.randomness import step_generator
-from losses.actor_critic import ActorCriticLoss, actor_critic_loss
+from lightning_modules.perception import Perception
 from losses.schedules import LinearSchedule, Schedule
 from memory.episodic_memory import EpisodicMemory
 from networks.actor_critic import RecurrentActorCritic
 from networks.agent_weights import copy_agent
 from networks.pretrained import EMBEDDER_KEY, describe_embedder
-from tasks.bandit import Bandit
-from tasks.blocks import BlockSpec
-from tasks.harvest import harvest_block
 from tasks.keys import KeySource
-from tasks.players import PLAYERS, play_block
-from tasks.rollout import Trajectory, play_episodes
-from tasks.statistics import BanditStatistics
 
 MemoryFactory = Callable[[int, int, int], EpisodicMemory]
 
@@ -46,7 +31,7 @@ MemoryFactory = Callable[[int, int, int], EpisodicMemory]
 OWN = ("memory.", "online.", "perception.learner.")
 
 
-class EpisodicAgent(pl.LightningModule):
+class EpisodicAgent(BlockLearner):
     """epL2RL, L2RL and L2RL+context by configuration alone (Ritter et al. 2018, section 4).
 
     With a `memory` the agent is epL2RL: `key_source` says what the memory is searched by, the final cell state is the
@@ -147,7 +132,6 @@ class EpisodicAgent(pl.LightningModule):
             missing = "actions, cue_size, label_count, pulls and episodes"
             raise ValueError(f"{missing} have to be given where no data module fills them in")
         self.save_hyperparameters()
-        self.automatic_optimization = False
         require_encoder(encoder, key_source)
         require_one_learner(encoder, online, cue_learning)
         require_initial(initial, freeze_network)
@@ -175,7 +159,7 @@ class EpisodicAgent(pl.LightningModule):
             forget_bias=forget_bias,
             reinstatement_bias=reinstatement_bias,
         )
-        self.memory: EpisodicMemory | None = None
+        self.memory = None
         if memory is not None and with_memory:
             sizes = {"actions": actions, "cue_size": cue_length, "hidden_size": hidden_size, "label_count": label_count}
             slots = episodes * len(self.keys.stored_steps(pulls)) if capacity is None else capacity
@@ -197,25 +181,12 @@ class EpisodicAgent(pl.LightningModule):
         self.entropy_weight = entropy_weight or LinearSchedule(0.05, 0.0)
         self.gradient_norm, self.greedy_evaluation = gradient_norm, greedy_evaluation
         self.optimisation = ConfiguredOptimizer(optimizer, learning_rate_schedule)
-        self.task: Bandit
-        self._ideal: dict[int, Tensor] = {}
-        self._episodes = 0.0  # played in this training so far
 
     def setup(self, stage: str) -> None:
-        """Take the task from the data module, and check that the network fits it."""
-        self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]
-        require_sizes(self.sizes, self.trainer.datamodule.sizes)  # type: ignore[attr-defined]
-        require(
-            self.perception.network is None or self.task.shows_drawings,
-            "cue_encoder is given, yet the data show no drawings: set it to null, or data.cue to drawing",
-        )
-        self.perception.forget()
+        """As `BlockLearner.setup`; before a training, check that an encoder of states can learn from the task."""
+        super().setup(stage)
         if stage == "fit":
-            require_learning(self, self.trainer.world_size)
             self._key_parts.require_learnable(self.task)
-        task, by_pull = self.task, self.memory is not None and self.keys.searches(self.task.pulls) > 1
-        statistics = BanditStatistics(task.exposures, task.pulls, task.episodes, by_pull=by_pull)
-        self.statistics = nn.ModuleDict({"val": statistics, "test": statistics.clone()})
 
     def on_fit_start(self) -> None:
         """Take over the weights of earlier stages, unless a resumed training has done so before."""
@@ -252,217 +223,3 @@ class EpisodicAgent(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"].update(self._contents())
-
-    @property
-    def _learning(self) -> tuple[EncoderLearner, nn.Module] | None:
-        """The encoder that learns while the agent plays, if one does, and what it learns by."""
-        for learner, network in ((self.online, self.encoder), (self.perception.learner, self.perception.network)):
-            if learner is not None and network is not None:
-                return learner, network
-        return None
-
-    def configure_optimizers(self) -> Any:
-        # With a network that stays as it is too: its optimiser then does nothing, but the steps are counted.
-        agent = self.optimisation.configure(self._of_agent(), self._blocks, "step")
-        if self._learning is None:
-            return agent
-        learner, network = self._learning
-        return [agent, learner.configure(network, self._blocks())]
-
-    def _blocks(self) -> float:
-        """Blocks of the whole training; not known before it has started."""
-        epochs = self.trainer.max_epochs if self.trainer.max_epochs and self.trainer.max_epochs > 0 else 1
-        return self.trainer.num_training_batches * epochs
-
-    def progress(self) -> float:
-        """Share of the training that is done, by blocks."""
-        return self.trainer.fit_loop.epoch_loop.total_batch_idx / max(self._blocks(), 1)
-
-    def on_train_start(self) -> None:
-        self.optimisation.restore_configuration()
-        if self._learning is not None:
-            self._learning[0].optimisation.restore_configuration()
-
-    def loss(self, trajectory: Trajectory, entropy_weight: float, cue: Tensor | None = None) -> ActorCriticLoss:
-        """The loss of one episode, with its gradient; cue `[B, K]`, for a network that has a projection of it."""
-        recalled = trajectory.recall.value if trajectory.recall is not None else None
-        logits, values = self.network(trajectory.joint, trajectory.cells, trajectory.gates, recalled, cue)
-        return actor_critic_loss(
-            logits,
-            values,
-            trajectory.actions,
-            trajectory.rewards,
-            discount=self.discount,
-            trace=self.trace,
-            value_weight=self.value_weight,
-            entropy_weight=entropy_weight,
-        )
-
-    def training_step(self, batch: BlockSpec, batch_idx: int) -> None:
-        """Play a block; update the weights after each episode."""
-        entropy_weight = self.entropy_weight(self.progress())
-        generator = step_generator(self, batch_idx) if self._learning is not None else None
-        batch = self._perceived(batch, "train")
-        logged, learned = [], []
-        for episode, trajectory in enumerate(self._play(batch, greedy=False)):
-            loss = self.loss(trajectory, entropy_weight, batch.cues[episode])
-            lesson = self._lesson(episode, generator)
-            self._update(loss.total, lesson)
-            logged.append(torch.stack([trajectory.rewards.mean(), *(part.detach() for part in loss)]))
-            if lesson is not None:
-                learned.append(lesson.figures)
-        if self.perception.learner is not None and generator is not None:
-            learned = self._learn_cues(generator)
-        learning_rate = self._optimizers()[0].param_groups[0]["lr"]
-        self._step_schedule()
-        self._episodes = self.episodes_played(batch)
-        reward, total, policy, value, entropy = torch.stack(logged).mean(dim=0)
-        self.log_dict(
-            {
-                "train/reward": reward * self.task.pulls,
-                "train/loss": total,
-                "train/policy_loss": policy,
-                "train/value_loss": value,
-                "train/entropy": entropy,
-                "train/entropy_weight": entropy_weight,
-                "train/learning_rate": learning_rate,
-                **(self._learning[0].metrics(learned) if self._learning is not None else {}),
-                "step": self._episodes,
-            },
-            sync_dist=self.trainer.world_size > 1,
-            batch_size=batch.batch_size,
-        )
-
-    def _lesson(self, episode: int, generator: torch.Generator | None) -> Lesson | None:
-        """What the encoder learns from after this episode, if anything."""
-        if self.online is None or not self.online.due(episode):
-            return None
-        assert self.encoder is not None
-        assert self.memory is not None
-        assert generator is not None
-        return self.online.lesson(self.encoder, self.memory, generator)
-
-    def _update(self, total: Tensor, lesson: Lesson | None) -> None:
-        """Make a step of the agent's optimiser and, where there is a lesson, of the encoder's.
-
-        One backward pass serves both: distributed processes wait for the gradient of every parameter in each.
-        """
-        optimizers = self._optimizers()
-        if lesson is not None:
-            total = total + lesson.loss
-        elif self.trainer.world_size > 1 and (others := self._of_encoder()):
-            total = total + no_gradient(others)
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        if total.requires_grad:
-            self.manual_backward(total)
-        self.clip_gradients(optimizers[0], gradient_clip_val=self.gradient_norm, gradient_clip_algorithm="norm")
-        optimizers[0].step()
-        if lesson is not None and self.online is not None and self.encoder is not None and self.memory is not None:
-            optimizers[1].step()
-            self.online.refresh(self.encoder, self.memory)
-
-    def _of_agent(self) -> list[nn.Parameter]:
-        """What the agent's optimiser changes, or leaves as it is."""
-        return [*self.network.parameters(), *(self.memory.parameters() if self.memory is not None else ())]
-
-    def _of_encoder(self) -> list[nn.Parameter]:
-        """What the optimiser of an encoder that learns changes."""
-        if self._learning is None:
-            return []
-        learner, network = self._learning
-        return learner.learned(network)
-
-    def _optimizers(self) -> list[torch.optim.Optimizer]:
-        """The agent's and, where the encoder learns online, the encoder's."""
-        found = self.optimizers()
-        return cast(list[torch.optim.Optimizer], found if isinstance(found, list) else [found])
-
-    def _learn_cues(self, generator: torch.Generator) -> list[Tensor]:
-        """Update the encoder of drawings from what the memories hold at a block's end; loss and accuracy of each."""
-        sight, learned = self.perception, []
-        assert sight.learner is not None
-        assert sight.network is not None
-        assert self.memory is not None
-        optimizer, images = self._optimizers()[1], self._drawings("train").images
-        for _ in range(sight.learner.settings.updates):
-            lesson = sight.learner.lesson(sight.network, self.memory, images, generator)
-            total = lesson.loss
-            if self.trainer.world_size > 1:
-                total = total + no_gradient(self._of_agent())
-            optimizer.zero_grad()
-            self.manual_backward(total)
-            optimizer.step()
-            learned.append(lesson.figures)
-        sight.forget()
-        return learned
-
-    def _step_schedule(self) -> None:
-        schedulers = self.lr_schedulers() or []
-        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-            if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
-                scheduler.step()
-
-    def episodes_played(self, batch: BlockSpec) -> float:
-        """Training episodes up to and including this block, over all processes: the x-axis of all curves."""
-        blocks = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
-        return float(blocks * batch.episodes * batch.batch_size * self.trainer.world_size)
-
-    def validation_step(self, batch: BlockSpec, batch_idx: int) -> None:
-        self._evaluate(batch, "val")
-
-    def test_step(self, batch: BlockSpec, batch_idx: int) -> None:
-        self._evaluate(batch, "test")
-
-    def _evaluate(self, batch: BlockSpec, split: str) -> None:
-        statistics, batch = self.statistics[split], self._perceived(batch, split)
-        assert isinstance(statistics, BanditStatistics)
-        for episode, trajectory in enumerate(self._play(batch, self.greedy_evaluation)):
-            gate = self.network.cell.reinstatement_gate(trajectory.gates)
-            occupied = self.memory.occupied if self.memory is not None else None
-            statistics.update(trajectory, batch, episode, gate, occupied)
-        statistics.add_ideal(self.ideal_reward(batch))
-
-    def _play(self, batch: BlockSpec, greedy: bool) -> Iterator[Trajectory]:
-        return play_episodes(self.task, self.network, self.memory, batch, keys=self.keys, greedy=greedy)
-
-    def _perceived(self, batch: BlockSpec, split: str) -> BlockSpec:
-        """The block with cues, where it shows drawings."""
-        if batch.drawings is None:
-            return batch
-        return self.perception(batch, self._drawings(split), self.trainer.datamodule.characters_of(split))  # type: ignore[attr-defined, no-any-return]
-
-    def _drawings(self, split: str) -> DrawingTable:
-        part = self.trainer.datamodule.part(split)  # type: ignore[attr-defined]
-        return DrawingTable(part.images, part.labels)
-
-    def ideal_reward(self, batch: BlockSpec) -> Tensor:
-        """Summed reward of the ideal observer on the same block, with the same luck; played once."""
-        if batch.seed not in self._ideal:
-            self._ideal[batch.seed] = play_block(PLAYERS["ideal"], self.task, batch).rewards.sum()
-        return self._ideal[batch.seed]
-
-    def on_validation_epoch_end(self) -> None:
-        self._log_evaluation("val")
-
-    def on_test_epoch_end(self) -> None:
-        self._log_evaluation("test")
-
-    def _log_evaluation(self, split: str) -> None:
-        statistics = self.statistics[split]
-        assert isinstance(statistics, BanditStatistics)
-        metrics = {f"{split}/{name}": value for name, value in statistics.compute().items()}
-        if self._episodes:
-            metrics["step"] = torch.tensor(self._episodes)
-        self.log_dict(metrics)
-
-    def on_validation_epoch_start(self) -> None:
-        self.statistics["val"].reset()  # type: ignore[operator]
-
-    def on_test_epoch_start(self) -> None:
-        self.statistics["test"].reset()  # type: ignore[operator]
-
-    def predict_step(self, batch: BlockSpec, batch_idx: int) -> dict[str, Tensor]:
-        """A harvest of the block, see `tasks.harvest` and `datamodules.harvest_files`."""
-        batch = self._perceived(batch, "predict")
-        return harvest_block(self._play(batch, self.greedy_evaluation), self.network.cell, batch)
