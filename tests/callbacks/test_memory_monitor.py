@@ -46,7 +46,7 @@ def played(
     spec = TASK.draw_block(BATCH, 0)
     if labels is not None:
         spec = spec._replace(labels=labels[spec.contexts])
-    parts = {name: getattr(spec, name).to(device) for name in BlockSpec._fields if name != "seed"}
+    parts = {name: getattr(spec, name).to(device) for name in BlockSpec._fields if name not in ("seed", "drawings")}
     moved = spec._replace(**parts)
     return moved, list(play_episodes(TASK, agent, memory.to(device), moved))
 
