@@ -1,5 +1,6 @@
 """An agent learns from the blocks that it plays, by advantage actor-critic; an encoder may learn beside it."""
 
+from abc import abstractmethod
 from typing import Any, cast
 
 import torch
@@ -34,6 +35,7 @@ class BlockLearner(BlockPlayer):
     value_weight: float
     gradient_norm: float
 
+    @abstractmethod
     def __init__(self) -> None:
         super().__init__()
         self.automatic_optimization = False

@@ -1,5 +1,6 @@
 """An agent plays blocks: its evaluation by exposure and pull, and harvests of its states."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import pytorch_lightning as pl
@@ -20,7 +21,7 @@ from tasks.rollout import Trajectory, play_episodes
 from tasks.statistics import BanditStatistics
 
 
-class BlockPlayer(pl.LightningModule):
+class BlockPlayer(pl.LightningModule, ABC):
     """Validates, tests and predicts with an agent, whose constructor sets the parts that are named here.
 
     The task is the data module's. One batch is a block.
@@ -35,6 +36,7 @@ class BlockPlayer(pl.LightningModule):
     task: Bandit
     statistics: nn.ModuleDict  # by split; made anew for every stage
 
+    @abstractmethod
     def __init__(self) -> None:
         super().__init__()
         self._ideal: dict[int, Tensor] = {}
