@@ -60,10 +60,10 @@ class BlockLearner(BlockPlayer):
         if self._learning is None:
             return agent
         learner, network = self._learning
-        return [agent, learner.configure(network, self._blocks())]
+        return [agent, learner.configure(network, self._blocks)]
 
     def _blocks(self) -> float:
-        """Blocks of the whole training; not known before it has started."""
+        """Blocks of the whole training; infinite before it has started."""
         epochs = self.trainer.max_epochs if self.trainer.max_epochs and self.trainer.max_epochs > 0 else 1
         return self.trainer.num_training_batches * epochs
 

@@ -1,6 +1,6 @@
 """What an encoder learns by while its agent plays: objectives, and an optimiser of their own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -34,9 +34,9 @@ class EncoderLearner(nn.Module):
         super().__init__()
         self.objectives, self.optimisation = objectives, optimisation
 
-    def configure(self, network: nn.Module, blocks: float) -> dict[str, Any]:
-        """The encoder's optimiser, as `configure_optimizers` returns it, for a training of so many blocks."""
-        return self.optimisation.configure(self.learned(network), lambda: blocks, "step")
+    def configure(self, network: nn.Module, blocks: Callable[[], float]) -> dict[str, Any]:
+        """The encoder's optimiser, as `configure_optimizers` returns it; `blocks()` is their number in the training."""
+        return self.optimisation.configure(self.learned(network), blocks, "step")
 
     def learned(self, network: nn.Module) -> list[nn.Parameter]:
         """All that a lesson has a gradient to."""

@@ -154,6 +154,13 @@ def test_an_encoder_that_learns_changes_after_each_block_and_nothing_else_does(
     assert same(dict(load_embedder(saved).state_dict()), changed)
 
 
+def test_the_encoders_learning_rate_follows_its_schedule_to_the_end(tmp_path: Path, generated_omniglot: Path) -> None:
+    assert main(["fit", *tiny_shown(tmp_path, generated_omniglot, None, LEARNING, epochs=2)]) == 0
+    agents, encoders = torch.load(last(tmp_path), weights_only=True)["optimizer_states"]
+    assert agents["param_groups"][0]["lr"] == pytest.approx(0.01 * 1.5e-2)
+    assert encoders["param_groups"][0]["lr"] == pytest.approx(0.01 * 2e-3)
+
+
 def test_the_agents_gradient_is_its_own(tmp_path: Path, generated_omniglot: Path) -> None:
     # With a learning rate of 0 the encoder's loss can be anything: were the agent to feel it, its weights would differ.
     common = [*tiny_shown(tmp_path, generated_omniglot, None, LEARNING), "--model.cue_learning.optimizer.lr", "0"]

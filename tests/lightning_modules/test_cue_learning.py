@@ -166,7 +166,7 @@ def test_the_optimiser_is_the_encoders_own_with_a_schedule_over_the_blocks() -> 
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.5),
         learning_rate_schedule=LinearSchedule(1.0, 0.0),
     )
-    found = cue.configure(network, blocks=4)
+    found = cue.configure(network, lambda: 4)
     optimizer, scheduler = found["optimizer"], found["lr_scheduler"]["scheduler"]
     assert {id(one) for one in optimizer.param_groups[0]["params"]} == {id(one) for one in cue.learned(network)}
     rates = []
