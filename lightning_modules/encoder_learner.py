@@ -65,4 +65,5 @@ class EncoderLearner(nn.Module):
 
 def no_gradient(parameters: Iterable[nn.Parameter]) -> Tensor:
     """0, with a gradient of 0 to every parameter: distributed processes wait for all of them in each backward pass."""
-    return torch.stack([parameter.sum() for parameter in parameters if parameter.requires_grad]).sum() * 0
+    learning = [parameter.sum() for parameter in parameters if parameter.requires_grad]
+    return torch.stack(learning).sum() * 0 if learning else torch.zeros(())

@@ -72,6 +72,12 @@ def test_a_lesson_is_the_objective_of_stored_states(objective: str, device: str)
     assert all(parameter.grad is not None and not parameter.grad.any() for parameter in reached)
 
 
+def test_where_nothing_learns_there_is_nothing_to_have_a_gradient_of_zero() -> None:
+    frozen = torch.nn.Linear(2, 2).requires_grad_(False)
+    for parameters in ([], list(frozen.parameters())):
+        assert no_gradient(parameters).item() == 0
+
+
 def test_it_learns_to_tell_the_stored_states_apart_and_the_keys_follow() -> None:
     online, encoder = learner(examples=64)
     memory, optimizer = filled(), torch.optim.Adam([*encoder.parameters(), *online.parameters()], lr=0.03)
