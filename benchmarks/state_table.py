@@ -4,7 +4,7 @@
 
 Prints one JSON object.
 
-- `known_exactly`: by pull, the share of states of blocks held out that occur among the training's to the last bit: those
+- `known_exactly`: by pull, the share of held-out blocks' states that occur among the training's to the last bit: those
   that a table, such as `torch.nn.Embedding` has for whole numbers, would have a row for.
 - `table_accuracy`: by pull, how often the training's most frequent context of a state's cell is its own, where the
   training's states are gathered into so many cells by k-means: a table of cells, one row each.
