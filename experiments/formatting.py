@@ -22,19 +22,23 @@ def is_cost(metric: str) -> bool:
     return COST.search(metric) is not None
 
 
-def format_estimate(metric: str, estimate: Estimate, seeds: int, signed: bool = False) -> str:
+def format_estimate(metric: str, estimate: Estimate, seeds: int, signed: bool = False, finer: int = 0) -> str:
     """`8.37 [8.35, 8.39]`; where there are fewer values than `seeds`, how many."""
-    middle, low, high = (format_value(metric, value, signed) for value in estimate[:3])
+    middle, low, high = (format_value(metric, value, signed, finer) for value in estimate[:3])
     told = middle if math.isnan(estimate.low) else f"{middle} [{low.removesuffix(' %')}, {high.removesuffix(' %')}]"
     return told if estimate.number == seeds else f"{told} (n = {estimate.number})"
 
 
-def format_value(metric: str, value: float, signed: bool = False) -> str:
-    """Shares in per cent with one decimal, rewards and regrets with two, all else with four digits."""
+def format_value(metric: str, value: float, signed: bool = False, finer: int = 0) -> str:
+    """Shares in per cent with one decimal, rewards and regrets with two, all else with four digits; `finer` more."""
     sign = "+" if signed else ""
     if SHARE.search(metric):
-        return f"{round(100 * value, 1) + 0.0:{sign}.1f} %"  # adding zero turns -0 into 0
-    return f"{round(value, 2) + 0.0:{sign}.2f}" if POINTS.search(metric) else f"{value:{sign}.4g}"
+        return f"{_rounded(100 * value, 1 + finer, sign)} %"
+    return _rounded(value, 2 + finer, sign) if POINTS.search(metric) else f"{value:{sign}.{4 + finer}g}"
+
+
+def _rounded(value: float, digits: int, sign: str) -> str:
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}"  # adding zero turns -0 into 0
 
 
 def markdown_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from errors import InputError, require
+from errors import InputError
 from experiments.formatting import NOTHING, format_estimate, markdown_rows, metric_label
 from experiments.grid import Grid, read_grid
+from experiments.grid_rows import rows_of_grid
 from experiments.intervals import confidence_told, intervals_told, mean_interval, paired_differences
 from experiments.results import Row, Values, by_seed, read_rows
 from experiments.run import OneLineParser
@@ -46,20 +47,6 @@ def markdown_table(grid: Grid, rows: Sequence[Row]) -> str:
     header = ["condition", *_headings(grid)]
     table = markdown_rows(header, [[name, *_cells(grid, name, values, seeds)] for name in grid.tested])
     return f"{table}\n\n{_note(grid, rows, seeds)}"
-
-
-def rows_of_grid(grid: Grid, rows: Sequence[Row], metrics: Sequence[str]) -> list[Row]:
-    """Those rows that the grid still has.
-
-    Raises:
-        InputError: there are none, or a metric is in none of them.
-    """
-    found = [row for row in rows if row.condition in grid.tested and row.evaluation in grid.tests]
-    known = sorted({name for row in found for name in row.metrics})
-    require(bool(known), f"there are no results of {grid.name} yet: python -m experiments.run makes them")
-    for metric in metrics:
-        require(metric in known, f"metrics: {metric!r} is none of the results', which are {', '.join(known)}")
-    return found
 
 
 def _headings(grid: Grid) -> list[str]:
