@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 #: of `make pipeline`, such as --shipped or --generated
 PIPELINE ?=
 
-.PHONY: demo pipeline test lint install clean
+.PHONY: demo pipeline report test lint install clean
 
 install: $(INSTALLED)
 
@@ -20,6 +20,9 @@ demo: $(INSTALLED)
 
 pipeline: $(INSTALLED)
 	$(BIN)/python -m launcher.pipeline $(PIPELINE)
+
+report: $(INSTALLED)
+	$(BIN)/python -m experiments.report
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

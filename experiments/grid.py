@@ -1,7 +1,7 @@
 """A grid of experiments as its YAML file describes it: conditions x seeds to train, evaluations to test under."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,10 @@ from errors import InputError, require, require_choice
 from experiments.conditions import Condition, parse_conditions
 from experiments.overrides import Arguments, named_overrides, override_arguments
 from experiments.references import check_references
+from experiments.report_section import ReportSection, parse_report
 from experiments.unique_keys import read_yaml
 
-KEYS = ("config", "seeds", "overrides", "evaluations", "baseline", "conditions", "metrics")
+KEYS = ("config", "seeds", "overrides", "evaluations", "baseline", "conditions", "metrics", "report")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Grid:
         conditions: by name, in the file's order.
         metrics: the figures of the table; differences are taken of the first.
         baseline: the condition that the others are compared with.
+        report: what the report says of it; None: it is not in there.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Grid:
     conditions: Mapping[str, Condition]
     metrics: tuple[str, ...]
     baseline: str | None = None
+    report: ReportSection | None = None
 
     @property
     def tested(self) -> tuple[str, ...]:
@@ -88,7 +91,9 @@ def parse_grid(said: Any, name: str) -> Grid:
     require(bool(grid.tested), "conditions: none has evaluations, so that there would be no results")
     if grid.baseline is not None:
         require_choice("baseline", str(grid.baseline), grid.tested)
-    return grid
+    if "report" not in said:
+        return grid
+    return replace(grid, report=parse_report(said["report"], grid.metrics, grid.tested, grid.tests))
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:

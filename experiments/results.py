@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from experiments.job import Cell
 from experiments.record import is_stale, read_record, write_whole
 
 BEFORE, AFTER = ("condition", "evaluation", "seed"), ("revision", "seconds")
+#: (condition, evaluation, metric) -> seed -> value.
+Values = Mapping[tuple[str, str, str], Mapping[int, float]]
 
 
 class Row(NamedTuple):
@@ -74,3 +77,13 @@ def _parsed(row: dict[str, str]) -> Row:
     metrics = {name: float(text) for name, text in row.items() if name not in (*BEFORE, *AFTER) and text}
     place = (row["condition"], row["evaluation"], int(row["seed"]))
     return Row(*place, metrics, row["revision"], float(row["seconds"]))
+
+
+def by_seed(rows: Sequence[Row]) -> Values:
+    """The figures by condition, evaluation and metric, then by seed; one that is not a number is left out."""
+    values: dict[tuple[str, str, str], dict[int, float]] = {}
+    for row in rows:
+        for name, value in row.metrics.items():
+            if not math.isnan(value):
+                values.setdefault((row.condition, row.evaluation, name), {})[row.seed] = value
+    return values

@@ -1,24 +1,18 @@
 """Prints the table of a grid's results: `python -m experiments.table GRID.yaml [--results results] [--plain]`."""
 
 import argparse
-import math
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from errors import InputError, require
+from errors import InputError
+from experiments.formatting import NOTHING, format_estimate, markdown_rows, metric_label
 from experiments.grid import Grid, read_grid
-from experiments.intervals import CONFIDENCE, RANDOM_STATE, RESAMPLES, Estimate, mean_interval, paired_differences
-from experiments.results import Row, read_rows
+from experiments.grid_rows import rows_of_grid
+from experiments.intervals import confidence_told, intervals_told, mean_interval, paired_differences
+from experiments.results import Row, Values, by_seed, read_rows
 from experiments.run import OneLineParser
-
-NOTHING = "-"
-SHARE = re.compile(r"accuracy|fraction|recall_at|shot")
-POINTS = re.compile(r"reward|regret")
-#: (condition, evaluation, metric) -> seed -> value.
-Values = Mapping[tuple[str, str, str], Mapping[int, float]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,41 +41,21 @@ def markdown_table(grid: Grid, rows: Sequence[Row]) -> str:
     Raises:
         InputError: a metric of the grid is in none of its rows.
     """
-    rows = [row for row in rows if row.condition in grid.tested and row.evaluation in grid.tests]
-    known = sorted({name for row in rows for name in row.metrics})
-    require(bool(known), f"there are no results of {grid.name} yet: python -m experiments.run makes them")
-    for metric in grid.metrics:
-        require(metric in known, f"metrics: {metric!r} is none of the results', which are {', '.join(known)}")
+    rows = rows_of_grid(grid, rows, grid.metrics)
     values = by_seed(rows)
     seeds = max(len({row.seed for row in rows if row.condition == name}) for name in grid.tested)
     header = ["condition", *_headings(grid)]
-    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
-    lines += [[name, *_cells(grid, name, values, seeds)] for name in grid.tested]
-    table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    table = markdown_rows(header, [[name, *_cells(grid, name, values, seeds)] for name in grid.tested])
     return f"{table}\n\n{_note(grid, rows, seeds)}"
-
-
-def by_seed(rows: Sequence[Row]) -> Values:
-    """The figures by condition, evaluation and metric, then by seed; one that is not a number is left out."""
-    values: dict[tuple[str, str, str], dict[int, float]] = {}
-    for row in rows:
-        for name, value in row.metrics.items():
-            if not math.isnan(value):
-                values.setdefault((row.condition, row.evaluation, name), {})[row.seed] = value
-    return values
 
 
 def _headings(grid: Grid) -> list[str]:
     headings = []
     for evaluation in grid.tests:
-        headings += [f"{evaluation}: {_label(metric)}" for metric in grid.metrics]
+        headings += [f"{evaluation}: {metric_label(metric)}" for metric in grid.metrics]
         if grid.baseline is not None:
-            headings.append(f"{evaluation}: {_label(grid.metrics[0])} - baseline")
+            headings.append(f"{evaluation}: {metric_label(grid.metrics[0])} - baseline")
     return headings
-
-
-def _label(metric: str) -> str:
-    return metric.removeprefix("test/").replace("_", " ")
 
 
 def _cells(grid: Grid, condition: str, values: Values, seeds: int) -> list[str]:
@@ -105,27 +79,11 @@ def _cell(metric: str, values: Sequence[float], seeds: int, signed: bool = False
     return format_estimate(metric, mean_interval(values), seeds, signed)
 
 
-def format_estimate(metric: str, estimate: Estimate, seeds: int, signed: bool = False) -> str:
-    """`8.37 [8.35, 8.39]`; where there are fewer values than `seeds`, how many."""
-    mean, low, high = (format_value(metric, value, signed) for value in estimate[:3])
-    told = mean if estimate.number == 1 else f"{mean} [{low.removesuffix(' %')}, {high.removesuffix(' %')}]"
-    return told if estimate.number == seeds else f"{told} (n = {estimate.number})"
-
-
-def format_value(metric: str, value: float, signed: bool = False) -> str:
-    """Shares in per cent with one decimal, rewards and regrets with two, all else with four digits."""
-    sign = "+" if signed else ""
-    if SHARE.search(metric):
-        return f"{round(100 * value, 1) + 0.0:{sign}.1f} %"  # adding zero turns -0 into 0
-    return f"{round(value, 2) + 0.0:{sign}.2f}" if POINTS.search(metric) else f"{value:{sign}.4g}"
-
-
 def _note(grid: Grid, rows: Sequence[Row], seeds: int) -> str:
     revisions = ", ".join(dict.fromkeys(row.revision for row in rows))
     told = f"{seeds} seed{'s' if seeds > 1 else ''} a condition"
     if seeds > 1:
-        told = f"Means over {seeds} seeds with {CONFIDENCE:.0%} intervals ".replace("%", " %")
-        told += f"(percentile bootstrap over seeds, {RESAMPLES} resamples, random state {RANDOM_STATE})"
+        told = f"Means over {seeds} seeds with {confidence_told()} intervals ({intervals_told()})"
     if grid.baseline is not None:
         told += f"; differences to {grid.baseline!r}, paired by seed"
     return f"{told}. Revision {revisions}."

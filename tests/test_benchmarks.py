@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.encoders import BareLoop, Setting, Stage, ThroughLightning, build, main
+from benchmarks.state_table import by_pull
+from benchmarks.state_table import main as measure_states
 from launcher.main import quieten
+from tests.harvests import generated_harvest
 from tests.tiny import PROJECT
 
 
@@ -218,3 +221,23 @@ def test_encoders_turns_away_what_it_cannot_measure(
     complaint = capsys.readouterr().err.splitlines()[-1]
     assert "error: " in complaint
     assert telling in complaint
+
+
+def test_state_table_finds_the_states_that_it_knows(tmp_path: Path) -> None:
+    states = torch.eye(4).half()[torch.tensor([[0, 1], [2, 3], [0, 2]])]  # of three episodes, two pulls each
+    others = torch.stack([states[0], torch.full((2, 4), 0.5).half()])
+    known, right = by_pull(states, torch.tensor([5, 6, 5]), others, torch.tensor([5, 6]), cells=4)
+    assert known == [0.5, 0.5]
+    assert right[1] >= 0.5  # pull 2 of the first was met in its own context alone
+    assert all(0 <= share <= 1 for share in right)
+
+
+def test_state_table_prints_one_json_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    harvest = tmp_path / "harvest.npz"
+    generated_harvest(harvest)
+    assert measure_states([str(harvest), "--cells", "8", "--episodes", "40"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["same"] is True
+    assert result["embed_over_forward"] > 0
+    assert measure_states([str(tmp_path / "none.npz")]) == 2
+    assert "none.npz" in capsys.readouterr().err

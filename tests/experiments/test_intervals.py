@@ -14,7 +14,7 @@ def test_the_interval_is_that_of_all_resamples(values: list[float]) -> None:
     means = [sum(drawn) / len(values) for drawn in itertools.product(values, repeat=len(values))]
     low, high = np.quantile(means, [0.025, 0.975], method="inverted_cdf")
     found = mean_interval(values)
-    assert found.mean == pytest.approx(sum(values) / len(values))
+    assert found.value == pytest.approx(sum(values) / len(values))
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.03 * (max(values) - min(values)))
     assert found.number == len(values)
     assert mean_interval(values) == found
@@ -28,7 +28,7 @@ def test_equal_values_have_an_interval_of_no_width() -> None:
 
 def test_one_value_has_none() -> None:
     found = mean_interval([8.0])
-    assert (found.mean, found.number) == (8.0, 1)
+    assert (found.value, found.number) == (8.0, 1)
     assert math.isnan(found.low)
     assert math.isnan(found.high)
 

@@ -4,9 +4,8 @@ import pytest
 import yaml
 
 from errors import InputError
-from experiments.intervals import Estimate
 from experiments.results import Row, write_rows
-from experiments.table import format_estimate, format_value, main, markdown_table
+from experiments.table import main, markdown_table
 from tests.experiments.grids import grid, said
 
 
@@ -68,26 +67,6 @@ def test_helpers_have_no_row_and_own_evaluations_a_column() -> None:
 def test_a_bar_in_a_name_does_not_break_the_table() -> None:
     made = markdown_table(grid(conditions={"a|b": {}}, baseline=None), [row("a|b", "0 %", 1, 8.0, 0.5)])
     assert made.splitlines()[2].startswith(r"| a\|b | 8.00 |")
-
-
-@pytest.mark.parametrize(
-    ("metric", "value", "told"),
-    [
-        ("test/reward", 8.376, "8.38"),
-        ("test/regret_exposure_01", 4.5, "4.50"),
-        ("test/recall_accuracy", 0.98765, "98.8 %"),
-        ("test/ideal_fraction", 1.0, "100.0 %"),
-        ("test/20way_1shot", 0.5, "50.0 %"),
-        ("test/reconstruction_mse", 0.0042171, "0.004217"),
-    ],
-)
-def test_figures_are_as_long_as_their_kind(metric: str, value: float, told: str) -> None:
-    assert format_value(metric, value) == told
-
-
-def test_a_difference_has_a_sign() -> None:
-    assert format_estimate("test/reward", Estimate(-0.5, -1.0, 0.25, 3), 3, signed=True) == "-0.50 [-1.00, +0.25]"
-    assert format_value("test/reward", -0.0001, signed=True) == "+0.00"
 
 
 def test_a_metric_that_no_row_has_is_an_error() -> None:

@@ -1,0 +1,47 @@
+"""How figures are written in tables: by their kind, with their intervals."""
+
+import math
+import re
+from collections.abc import Sequence
+
+from experiments.intervals import Estimate
+
+NOTHING = "-"
+SHARE = re.compile(r"accuracy|fraction|recall_at|shot")
+POINTS = re.compile(r"reward|regret")
+COST = re.compile(r"regret|error|loss|mse")
+
+
+def metric_label(metric: str) -> str:
+    """`test/recall_accuracy` as `recall accuracy`."""
+    return metric.removeprefix("test/").replace("_", " ")
+
+
+def is_cost(metric: str) -> bool:
+    """Whether less of it is better."""
+    return COST.search(metric) is not None
+
+
+def format_estimate(metric: str, estimate: Estimate, seeds: int, signed: bool = False, finer: int = 0) -> str:
+    """`8.37 [8.35, 8.39]`; where there are fewer values than `seeds`, how many."""
+    middle, low, high = (format_value(metric, value, signed, finer) for value in estimate[:3])
+    told = middle if math.isnan(estimate.low) else f"{middle} [{low.removesuffix(' %')}, {high.removesuffix(' %')}]"
+    return told if estimate.number == seeds else f"{told} (n = {estimate.number})"
+
+
+def format_value(metric: str, value: float, signed: bool = False, finer: int = 0) -> str:
+    """Shares in per cent with one decimal, rewards and regrets with two, all else with four digits; `finer` more."""
+    sign = "+" if signed else ""
+    if SHARE.search(metric):
+        return f"{_rounded(100 * value, 1 + finer, sign)} %"
+    return _rounded(value, 2 + finer, sign) if POINTS.search(metric) else f"{value:{sign}.{4 + finer}g}"
+
+
+def _rounded(value: float, digits: int, sign: str) -> str:
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}"  # adding zero turns -0 into 0
+
+
+def markdown_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; the first column is flush left, the others right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

@@ -1,0 +1,76 @@
+"""What a grid's file says of itself in the report: the question that it asks, and what came out."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from errors import require, require_choice
+from experiments.curves import curve_panels
+
+KEYS = ("question", "answer", "chance", "ideal", "metric", "figure", "order")
+FIGURES = ("bars", "curve")
+
+
+@dataclass(frozen=True)
+class ReportSection:
+    """A grid's section of the report.
+
+    Args:
+        question: one sentence, the section's heading.
+        answer: a paragraph of Markdown.
+        metric: the figure that is drawn and compared.
+        chance: its value for a player that chooses at random, in the metric's unit; None: it is not normalised.
+        ideal: its value for the ideal player.
+        figure: `bars`, a bar a condition; `curve`, lines over the number in the names of conditions or evaluations.
+        order: sections are sorted by it; those without one come last, by their grids' names.
+    """
+
+    question: str
+    answer: str
+    metric: str
+    chance: float | None = None
+    ideal: float | None = None
+    figure: str = "bars"
+    order: float | None = None
+
+
+def parse_report(
+    said: Any, metrics: Sequence[str], conditions: Sequence[str], evaluations: Sequence[str]
+) -> ReportSection:
+    """The section that a grid with these metrics, tested conditions and evaluations describes.
+
+    Raises:
+        InputError: a key that is unknown, missing or of the wrong kind; a curve without numbers to draw it over.
+    """
+    require(isinstance(said, dict), f"report is {said!r}: it has to be a mapping with question and answer")
+    for key in said:
+        require_choice("report: key", str(key), KEYS)
+    question, answer = (_text(said, key) for key in ("question", "answer"))
+    require("\n" not in question, f"report: question is {question!r}: it has to be one sentence on one line")
+    metric = said.get("metric", metrics[0])
+    named = isinstance(metric, str) and bool(metric)
+    require(named, f"report: metric is {metric!r}: it has to be a name such as test/reward")
+    chance, ideal, order = (_number(said, key) for key in ("chance", "ideal", "order"))
+    for key, value, other in (("chance", chance, "ideal"), ("ideal", ideal, "chance")):
+        require(value is not None or said.get(other) is None, f"report: {key} is None: with {other} it has to be there")
+    require(chance is None or chance != ideal, f"report: ideal is {ideal}: it has to differ from chance")
+    figure = said.get("figure", "bars")
+    require_choice("report: figure", str(figure), FIGURES)
+    if figure == "curve":
+        curve_panels(conditions, evaluations)
+    return ReportSection(question, answer, metric, chance, ideal, figure, order)
+
+
+def _text(said: dict[str, Any], key: str) -> str:
+    text = said.get(key)
+    given = isinstance(text, str) and bool(text.strip())
+    require(given, f"report: {key} is {text!r}: it has to be text")
+    return str(text).strip()
+
+
+def _number(said: dict[str, Any], key: str) -> float | None:
+    value = said.get(key)
+    finite = value is None or (type(value) in (int, float) and math.isfinite(value))
+    require(finite, f"report: {key} is {value!r}: it has to be a number")
+    return value
