@@ -10,7 +10,7 @@ from lightning_modules.cue_encoder import CueEncoder
 from lightning_modules.cue_learning import CueLearner, CueLearning
 from networks.autoencoder import Autoencoder
 from networks.class_code import class_signs
-from networks.embedding_cache import cached_embeddings, embed_drawings
+from networks.embedding_cache import cached_embeddings, embed_table
 from tasks.barcode_noise import flip_bits
 from tasks.blocks import BlockSpec, seeded
 
@@ -101,7 +101,7 @@ class Perception(nn.Module):
         if self.network is None:
             return drawings.images.flatten(1).float().div_(255).to(device)
         if self.learner is not None:
-            return embed_drawings(self.network, drawings.images)
+            return embed_table(self.network, drawings.images)
         assert self.encoder is not None
         cues = cached_embeddings(self.network, drawings.images, self.encoder.cache_dir)
         return class_signs(cues, drawings.labels.to(device)) if self.encoder.code == "class_sign" else cues
@@ -110,4 +110,4 @@ class Perception(nn.Module):
         """Cues `[E, B, K]` of a block's drawings alone, `[E, B]` long."""
         assert self.network is not None
         met, place = rows.unique(return_inverse=True)
-        return embed_drawings(self.network, drawings.images[met.to(drawings.images.device)])[place]
+        return embed_table(self.network, drawings.images[met.to(drawings.images.device)])[place]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from errors import InputError
+from networks.few_shot import embed_drawings
 
-BATCH = 64  # larger ones take longer for each drawing on a CPU, whose caches they overflow
 #: Changes when the same network would embed the same drawings otherwise.
 FORMAT = "1"
 
@@ -27,16 +27,14 @@ def has_bfloat16(device: torch.device) -> bool:
         return False
 
 
-@torch.no_grad()
-def embed_drawings(network: nn.Module, images: Tensor) -> Tensor:
+def embed_table(network: nn.Module, images: Tensor) -> Tensor:
     """Embeddings `[N, D]` of drawings `[N, S, S]` uint8, ink = 255, by a network with `embed`, on the network's device.
 
     In the mode that the network is in, and in bfloat16 where the device has it.
     """
     device = next(network.parameters()).device
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_bfloat16(device)):
-        parts = [network.embed(as_floats(part.to(device))) for part in images.split(BATCH)]  # type: ignore[operator]
-    return torch.cat(parts).float()
+        return embed_drawings(lambda x: network.embed(x.to(device)), images).float()  # type: ignore[operator]
 
 
 def as_floats(images: Tensor) -> Tensor:
@@ -45,7 +43,7 @@ def as_floats(images: Tensor) -> Tensor:
 
 
 def cached_embeddings(network: nn.Module, images: Tensor, folder: str | Path | None = None) -> Tensor:
-    """As `embed_drawings`, kept in a file that is named after a hash of network and drawings.
+    """As `embed_table`, kept in a file that is named after a hash of network and drawings.
 
     Args:
         network: in evaluation mode.
@@ -60,7 +58,7 @@ def cached_embeddings(network: nn.Module, images: Tensor, folder: str | Path | N
     path = base / f"embeddings-{_digest(network, images)}.pt"
     found = _read(path, len(images))
     if found is None:
-        found = embed_drawings(network, images).cpu()
+        found = embed_table(network, images).cpu()
         _write(path, found)
     return found.to(device)
 

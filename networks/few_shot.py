@@ -10,7 +10,8 @@ from errors import require, require_choice, require_positive
 from networks.class_rows import choose_classes, choose_rows, chunk_sizes, class_rows, classes_with, usable_embeddings
 
 METRICS = ("cosine", "euclidean")
-EPISODES, DRAWINGS = 128, 512  # at once
+EPISODES = 128  # at once
+DRAWINGS = 64  # at once: more take longer each on a CPU, whose caches they overflow
 
 
 @torch.no_grad()
@@ -90,7 +91,7 @@ def require_ways(ways: int, available: int, which: str) -> None:
 
 @torch.no_grad()
 def embed_drawings(embed: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Embeddings `[N, D]` of many drawings, some hundred at a time.
+    """Embeddings `[N, D]` of many drawings, some at a time.
 
     Args:
         embed: takes `[B, 1, S, S]` floats in [0, 1] to `[B, D]`; it may move them to its own device.

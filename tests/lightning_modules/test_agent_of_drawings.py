@@ -14,7 +14,7 @@ from torch import Tensor
 from cli import main
 from datamodules.omniglot_bandit import OmniglotBanditDataModule
 from lightning_modules.episodic_agent import EpisodicAgent
-from networks.embedding_cache import embed_drawings
+from networks.embedding_cache import embed_table
 from networks.pretrained import load_embedder, read_checkpoint, with_prefix
 from tests.lightning_modules.stages import DRAWN, save_drawing_encoder, save_encoder, tiny_shown
 from tests.test_cli import BrokenOff, assert_equal_runs, files, one_error, rows, same
@@ -85,7 +85,7 @@ def test_a_harvest_holds_the_embeddings_that_were_met(
     options = yaml.safe_load((last(tmp_path).parents[1] / "config.yaml").read_text())["data"]["init_args"]
     data = OmniglotBanditDataModule(**{**options, "predict_split": "val"})
     data.setup()
-    cues = embed_drawings(load_embedder(encoder_checkpoint), data.part("val").images)
+    cues = embed_table(load_embedder(encoder_checkpoint), data.part("val").images)
     rows = torch.cat([block.drawings.T.flatten() for block in data.evaluation_blocks("predict")])  # type: ignore[union-attr]
     np.testing.assert_allclose(found["cue"], cues[rows], atol=1e-3)
     assert np.array_equal(found["label"], data.part("val").labels[rows])

@@ -12,7 +12,7 @@ from lightning_modules.cue_encoder import CueEncoder
 from lightning_modules.cue_learning import CueLearning
 from lightning_modules.perception import DrawingTable, Perception
 from networks.class_code import class_signs
-from networks.embedding_cache import embed_drawings
+from networks.embedding_cache import embed_table
 from tasks.blocks import BlockSpec
 from tasks.drawing_bandit import DrawingBandit
 
@@ -44,7 +44,7 @@ def rows(spec: BlockSpec) -> Tensor:
 
 def embedded(built: Perception, drawings: DrawingTable) -> Tensor:
     assert built.network is not None
-    return embed_drawings(built.network, drawings.images)
+    return embed_table(built.network, drawings.images)
 
 
 @pytest.fixture
@@ -54,10 +54,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(network: torch.nn.Module, images: Tensor) -> Tensor:
         found.append(len(images))
-        return embed_drawings(network, images)
+        return embed_table(network, images)
 
     for module in ("lightning_modules.perception", "networks.embedding_cache"):
-        monkeypatch.setattr(f"{module}.embed_drawings", counted)
+        monkeypatch.setattr(f"{module}.embed_table", counted)
     return found
 
 

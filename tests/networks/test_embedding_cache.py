@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from errors import InputError
-from networks.embedding_cache import as_floats, cached_embeddings, embed_drawings, has_bfloat16
+from networks.embedding_cache import as_floats, cached_embeddings, embed_table, has_bfloat16
 from networks.omniglot_encoder import OmniglotEmbedder
 
 COUNT = 70  # more than go through the network at once
@@ -45,7 +45,7 @@ def test_drawings_become_floats_with_ink_one() -> None:
 def test_embeddings_are_those_of_each_drawing_alone(half: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("networks.embedding_cache.has_bfloat16", lambda device: half)
     network, images = build(), drawings()
-    found = embed_drawings(network, images)
+    found = embed_table(network, images)
     assert found.dtype == torch.float32
     assert found.shape == (COUNT, 6)
     assert not found.requires_grad
@@ -58,7 +58,7 @@ def test_the_mode_of_the_network_is_left() -> None:
     network = build()
     for training in (False, True):
         before = {name: value.clone() for name, value in network.train(training).state_dict().items()}
-        embed_drawings(network, drawings())
+        embed_table(network, drawings())
         assert network.training == training
         moved = {name for name, value in network.state_dict().items() if not torch.equal(before[name], value)}
         assert bool(moved) == training
@@ -67,7 +67,7 @@ def test_the_mode_of_the_network_is_left() -> None:
 def test_what_is_kept_is_what_was_embedded_and_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network, images, folder = build(), drawings(), tmp_path / "not" / "there"
     first = cached_embeddings(network, images, folder)
-    assert torch.equal(first, embed_drawings(network, images))
+    assert torch.equal(first, embed_table(network, images))
     (file,) = folder.iterdir()
     written = file.stat().st_mtime_ns
     monkeypatch.setattr(network, "embed", refuse)
@@ -109,7 +109,7 @@ def test_another_network_or_other_drawings_have_a_file_of_their_own(tmp_path: Pa
     for number, (one, table) in enumerate(cases, start=1):
         found = cached_embeddings(one, table, tmp_path)
         assert len(list(tmp_path.iterdir())) == number
-        assert torch.equal(found, embed_drawings(one, table))
+        assert torch.equal(found, embed_table(one, table))
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "text", "other", "short"])
