@@ -124,14 +124,15 @@ def comparison(agents: Sequence[Row], title: str) -> Figure:
     bars.barh(names, [row.metrics[REWARD] for row in agents], color=[f"C{number}" for number in range(len(agents))])
     bars.invert_yaxis()
     for place, row in enumerate(agents):
-        bars.text(row.metrics[REWARD] + 0.05, place, f"{row.metrics[REWARD]:.2f}", va="center", fontsize=8)
+        told = f"{row.metrics[REWARD]:.2f}"
+        bars.text(row.metrics[REWARD] - 0.1, place, told, va="center", ha="right", fontsize=9, color="white")
         found = sorted((name, value) for name, value in row.metrics.items() if name.startswith(f"{REWARD}_exposure_"))
         lines.plot(range(1, len(found) + 1), [value for _, value in found], "o-", markersize=3, label=row.condition)
     for (name, level), style in zip(LEVELS.items(), ("--", ":"), strict=True):
         bars.axvline(level, color="0.4", linestyle=style, lw=1, label=f"{name} ({level:.2f})")
     bars.set_xlabel("mean episode reward")
     bars.set_xlim(0, 9.4)
-    bars.legend(fontsize=7, loc="lower left")
+    bars.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False)
     lines.set_xlabel("exposure")
     lines.set_ylabel("episode reward")
     lines.set_ylim(0, Bandit().pulls * Bandit().best + 0.3)
