@@ -95,7 +95,7 @@ def regret_figure(statistics: BanditStatistics, plays: dict[str, Play], spec: Bl
     """Cumulative regret by pull: the agent's exposures, the classical players, the ideal observer."""
     figure = new_figure(8.5, 5.5)
     axes = figure.axes[0]
-    regret = _agent_means(statistics.regret, statistics).cumsum(dim=1)
+    regret = statistics.regret_by_pull()
     pulls = np.arange(1, regret.shape[1] + 1)
     for x in range(regret.shape[0]):
         if statistics.episodes[x] > 0:

@@ -24,6 +24,7 @@ from callbacks.metrics_json import MetricsJSON
 from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.random_state import RandomState
+from callbacks.regret_csv import RegretCSV
 from callbacks.run_checkpoint import LastCheckpoint, RunCheckpoint, logged_before
 from errors import InputError, require, require_positive
 from launcher.arguments import option
@@ -222,7 +223,7 @@ class StageCLI(LightningCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         if config.get("logger") in (None, True):
             config["logger"] = self._loggers()
-        callbacks = [*callbacks, RandomState(), MetricsJSON(), HyperparameterTab()]
+        callbacks = [*callbacks, RandomState(), MetricsJSON(), RegretCSV(), HyperparameterTab()]
         best = next(callback for callback in callbacks if isinstance(callback, RunCheckpoint))
         best.dirpath = os.path.realpath(self.run.checkpoints)
         if config.get("enable_checkpointing") is False:

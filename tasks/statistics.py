@@ -95,6 +95,10 @@ class BanditStatistics(torchmetrics.Metric):
         found = similarity.isfinite()
         return similarity[found], kind[found]
 
+    def regret_by_pull(self) -> Tensor:
+        """Mean regret of an episode up to and with each pull, `[X, T]`; NaN where an exposure had no episode."""
+        return self.regret.cumsum(dim=1) / self.episodes.unsqueeze(1)
+
     def compute(self) -> dict[str, Tensor]:
         """The metrics of a bandit agent by name, without the split's prefix; scalars."""
         reward, regret = self.reward.sum(1), self.regret.sum(1)

@@ -75,6 +75,22 @@ def test_sums_equal_the_loops(exposures: int, memory: bool) -> None:
     assert_sums(collect(block, exposures=exposures), slow_sums(block, exposures=exposures))
 
 
+def test_regret_by_pull_grows_as_the_episodes_do() -> None:
+    block = play()
+    sums, statistics = slow_sums(block, exposures=5), collect(block, exposures=5)
+    found = statistics.regret_by_pull()
+    assert found.shape == (5, TASK.pulls)
+    for x in range(5):
+        for t in range(TASK.pulls):
+            total = sum(sums["regret"][x, : t + 1].tolist())
+            if sums["episodes"][x] == 0:
+                assert found[x, t].isnan()
+            else:
+                assert found[x, t].item() == pytest.approx(total / sums["episodes"][x].item(), abs=1e-6)
+    for x in range(TASK.exposures):
+        assert found[x, -1].item() == pytest.approx(statistics.compute()[f"regret_exposure_{x + 1:02d}"].item())
+
+
 def test_two_blocks_are_added_up() -> None:
     one, other = play(seed=0), play(seed=1)
     assert_sums(collect(one, other), slow_sums(one, other))
