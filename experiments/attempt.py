@@ -26,7 +26,7 @@ def carry_out(job: Job, revision: str, command: Command) -> int:
     begun = time.monotonic()
     if status := command(arguments):
         return status
-    require(job.product.is_file(), f"{job.title}: the command ended well but left no {job.product}")
+    require(job.missing is None, f"{job.title}: the command ended well but left no {job.missing}")
     write_record(job, replace(record, seconds=record.seconds + time.monotonic() - begun, finished=time.time()))
     return 0
 

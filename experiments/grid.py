@@ -12,7 +12,18 @@ from experiments.references import check_references
 from experiments.report_section import ReportSection, parse_report
 from experiments.unique_keys import read_yaml
 
-KEYS = ("config", "seeds", "overrides", "evaluations", "baseline", "conditions", "metrics", "report")
+KEYS = (
+    "config",
+    "seeds",
+    "overrides",
+    "evaluations",
+    "baseline",
+    "conditions",
+    "metrics",
+    "curves",
+    "regret_by_pull",
+    "report",
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,8 @@ class Grid:
         metrics: the figures of the table; differences are taken of the first.
         baseline: the condition that the others are compared with.
         report: what the report says of it; None: it is not in there.
+        curves: what of the trainings is kept step by step, in a CSV of its own; nothing: there is none.
+        regret_by_pull: whether the regret of its tests is kept by exposure and pull, in a CSV of its own.
     """
 
     name: str
@@ -38,6 +51,8 @@ class Grid:
     metrics: tuple[str, ...]
     baseline: str | None = None
     report: ReportSection | None = None
+    curves: tuple[str, ...] = ()
+    regret_by_pull: bool = False
 
     @property
     def tested(self) -> tuple[str, ...]:
@@ -85,8 +100,10 @@ def parse_grid(said: Any, name: str) -> Grid:
         arguments=arguments,
         evaluations=evaluations,
         conditions=conditions,
-        metrics=_metrics(said.get("metrics")),
+        metrics=_names(said.get("metrics"), "metrics", "test/reward"),
         baseline=said.get("baseline"),
+        curves=_names(said["curves"], "curves", "val/reward") if "curves" in said else (),
+        regret_by_pull=_whether(said.get("regret_by_pull", False), "regret_by_pull"),
     )
     require(bool(grid.tested), "conditions: none has evaluations, so that there would be no results")
     if grid.baseline is not None:
@@ -103,7 +120,12 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def _metrics(metrics: Any) -> tuple[str, ...]:
-    named = isinstance(metrics, list) and bool(metrics) and all(isinstance(name, str) for name in metrics)
-    require(named, f"metrics is {metrics!r}: it has to be a list of names such as test/reward")
-    return tuple(dict.fromkeys(metrics))
+def _names(names: Any, key: str, example: str) -> tuple[str, ...]:
+    named = isinstance(names, list) and bool(names) and all(isinstance(name, str) for name in names)
+    require(named, f"{key} is {names!r}: it has to be a list of names such as {example}")
+    return tuple(dict.fromkeys(names))
+
+
+def _whether(answer: Any, key: str) -> bool:
+    require(type(answer) is bool, f"{key} is {answer!r}: it has to be true or false")
+    return bool(answer)

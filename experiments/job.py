@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from experiments.references import HARVEST
 from launcher.run_folder import RunFolder
 
+#: What the test of a bandit agent leaves beside its `metrics.json`.
+REGRET_FILE = "regret_by_pull.csv"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -21,6 +24,7 @@ class Job:
         arguments: the command line.
         training: the training whose best checkpoint it tests or predicts with; None: it is a training itself.
         referred: further jobs whose files its command line names.
+        also: names of files that it has to leave in its folder beside its product.
     """
 
     title: str
@@ -29,6 +33,7 @@ class Job:
     arguments: tuple[str, ...]
     training: "Job | None" = None
     referred: "tuple[Job, ...]" = ()
+    also: tuple[str, ...] = ()
 
     @property
     def needs(self) -> "tuple[Job, ...]":
@@ -41,6 +46,12 @@ class Job:
         if self.training is None:
             return self.run.best
         return self.run.path / ("metrics.json" if self.arguments[0] == "test" else HARVEST)
+
+    @property
+    def missing(self) -> Path | None:
+        """The first file that is not there of those that the job leaves; None where all are."""
+        files = (self.product, *(self.run.path / name for name in self.also))
+        return next((path for path in files if not path.is_file()), None)
 
 
 class Cell(NamedTuple):

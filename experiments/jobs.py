@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.conditions import Condition
 from experiments.grid import Grid
-from experiments.job import Cell, Job, digest
+from experiments.job import REGRET_FILE, Cell, Job, digest
 from experiments.references import Reference, find_reference
 from launcher.run_folder import RunFolder
 
@@ -74,7 +74,8 @@ class JobMaker:
         run = RunFolder(self.root, folder_name(condition.name), version)
         start = (command, "--ckpt_path", str(training.run.best), *_place(run))
         title = " / ".join([f"{command} {condition.name}", *([name] if command == "test" else []), f"seed {seed}"])
-        return Job(title, run, identity, (*start, *arguments, QUIET), training, tuple(referred.values()))
+        also = (REGRET_FILE,) if self.grid.regret_by_pull and command == "test" else ()
+        return Job(title, run, identity, (*start, *arguments, QUIET), training, tuple(referred.values()), also)
 
     def _resolved(self, overrides: Sequence[str]) -> tuple[list[str], dict[str, Job]]:
         """The overrides with paths for references, and by reference the jobs that make those files."""

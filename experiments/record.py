@@ -79,7 +79,7 @@ def write_whole(path: Path, text: str) -> None:
 def is_done(job: Job) -> bool:
     """Whether a job ended well, and what it made is still there and came from what it needs as that is now."""
     record = read_record(job)
-    if record is None or record.finished is None or not job.product.is_file():
+    if record is None or record.finished is None or job.missing is not None:
         return False
     return all(is_done(needed) for needed in job.needs) and not is_stale(record, job)
 

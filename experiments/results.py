@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from errors import InputError, require
-from experiments.job import Cell
+from experiments.job import Cell, Job
 from experiments.record import is_stale, read_record, write_whole
 
 BEFORE, AFTER = ("condition", "evaluation", "seed"), ("revision", "seconds")
@@ -34,11 +34,17 @@ def collect(cells: Sequence[Cell]) -> list[Row]:
     return [row for row in rows if row is not None]
 
 
+def is_tested(test: Job) -> bool:
+    """Whether a test ended well, and what it tested is still the same."""
+    record = read_record(test)
+    if record is None or record.finished is None or record.trained is None or not test.product.is_file():
+        return False
+    return not is_stale(record, test)
+
+
 def _row(cell: Cell) -> Row | None:
     test, record = cell.test, read_record(cell.test)
-    if record is None or record.finished is None or record.trained is None or not test.product.is_file():
-        return None
-    if is_stale(record, test):
+    if not is_tested(test) or record is None or record.trained is None:
         return None
     metrics: dict[str, float] = json.loads(test.product.read_text(encoding="utf-8"))
     return Row(cell.condition, cell.evaluation, cell.seed, metrics, record.revisions, record.trained["seconds"])

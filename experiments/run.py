@@ -15,11 +15,11 @@ from typing import NoReturn
 from errors import InputError, require
 from experiments.display import Display
 from experiments.grid import Grid, read_grid
+from experiments.grid_files import csv_path, write_files
 from experiments.job import Cell, Job
 from experiments.jobs import grid_cells
 from experiments.pool import WorkerPool
 from experiments.record import is_done, log_path
-from experiments.results import collect, write_rows
 from experiments.revision import source_revision
 from experiments.schedule import cancelled, is_training, next_job, seconds_left
 from experiments.selection import job_order, only, parse_shard, shard
@@ -115,11 +115,11 @@ class Runner:
         grid: what it is of.
         cells: all rows of its results.
         jobs: what is to be done, in order; what has been done is left out.
-        results: folder of the CSV.
+        results: folder of the CSVs.
     """
 
     def __init__(self, grid: Grid, cells: Sequence[Cell], jobs: Sequence[Job], results: Path) -> None:
-        self.cells, self.csv = cells, results / f"{grid.name}.csv"
+        self.grid, self.cells, self.results = grid, cells, results
         self.waiting = [job for job in jobs if not is_done(job)]
         self.unfinished = {job.run.path for job in self.waiting}
         self.failed: list[tuple[Job, Outcome]] = []
@@ -162,8 +162,7 @@ class Runner:
         return seconds_left(self.waiting, list(pool.running.values()), self.taken, pool.size)
 
     def _write(self) -> None:
-        self.rows = collect(self.cells)
-        write_rows(self.csv, self.rows)
+        self.rows = write_files(self.grid, self.cells, self.results)
 
     def _report(self) -> int:
         self._write()
@@ -174,7 +173,7 @@ class Runner:
             print(f"not tested, since their training failed: {tests}", file=sys.stderr)
         if others := len(self.skipped) - tests:
             print(f"not done, since what they need failed: {others}", file=sys.stderr)
-        print(f"{len(self.rows)} of {len(self.cells)} rows in {self.csv}")
+        print(f"{len(self.rows)} of {len(self.cells)} rows in {csv_path(self.results, self.grid.name)}")
         return int(bool(self.failed))
 
 
