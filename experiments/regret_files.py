@@ -35,6 +35,15 @@ def regret_path(results: Path, grid: str) -> Path:
     return results / f"{grid}_regret.csv"
 
 
+def read_regrets(path: Path) -> list[RegretPoint]:
+    """The rows of a grid's CSV.
+
+    Raises:
+        InputError: there is no such file, or it is not one of a grid's regrets.
+    """
+    return read_records(path, RegretPoint, "python -m experiments.run")
+
+
 def collect_regrets(cells: Sequence[Cell]) -> list[RegretPoint]:
     """The regrets of all cells that have been tested, in the order of the cells.
 

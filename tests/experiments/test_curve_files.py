@@ -13,8 +13,7 @@ from experiments.grid_files import write_files
 from experiments.job import Cell, Job
 from experiments.jobs import grid_cells
 from experiments.record import is_done
-from experiments.regret_files import RegretPoint, regret_path
-from experiments.tidy_files import read_records
+from experiments.regret_files import read_regrets, regret_path
 from tests.experiments.grids import grid, training_of
 
 LOGGED = "step,epoch,train/loss,train/reward,val/reward\n10,0,0.5,1.25,\n20,0,0.4,2.123456789,3.0\n30,1,0.3,,\n"
@@ -96,7 +95,7 @@ def test_the_files_of_a_grid_are_tidy(asked: Grid, cells: list[Cell], tmp_path: 
     assert text == "condition,seed,step,train/reward,val/reward\nappend,1,10,1.25,\nappend,1,20,2.12346,3\n"
     found = read_curves(tmp_path / "results" / "small_curves.csv")
     assert found[0] == CurvePoint("append", 1, 10, {"train/reward": 1.25})
-    regrets = read_records(regret_path(tmp_path / "results", "small"), RegretPoint, "")
+    regrets = read_regrets(regret_path(tmp_path / "results", "small"))
     assert [point[:3] for point in regrets[::4]] == [
         (name, test, 1) for name in ("append", "mean keys") for test in ("0 %", "20 %")
     ]
