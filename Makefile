@@ -23,6 +23,7 @@ pipeline: $(INSTALLED)
 
 report: $(INSTALLED)
 	$(BIN)/python -m experiments.report
+	$(BIN)/python -m experiments.reproduction
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
