@@ -1,23 +1,21 @@
-"""Which condition another is compared with: one for all, or one for each number at the end of their names."""
+"""Which condition another is compared with: one for all, or one for each setting at the end of their names."""
 
-import re
 from collections.abc import Sequence
 
 from errors import require, require_choice
 
-#: A number at the end of a name, with a per cent sign if it has one.
-NUMBER = re.compile(r"(?<!\S)[-+]?\d+(\.\d+)?(e[-+]?\d+)?(\s*%)?$")
-STAR = "*"
+STAR, COMMA = "*", ", "
 
 
 def baseline_of(name: str, baseline: str | None, conditions: Sequence[str]) -> str | None:
     """The condition that `name` is compared with; None where there is none, or it is that itself.
 
-    With a star in it, `cue, noise *` stands for `cue, noise 20 %` where `states, noise 20 %` is compared.
+    A star stands for what follows the last comma of `name`: with the baseline `cue, *` the condition
+    `states, noise 20 %` is compared with `cue, noise 20 %`.
     """
     if baseline is not None and STAR in baseline:
-        number = NUMBER.search(name)
-        baseline = baseline.replace(STAR, number[0]) if number else None
+        _, comma, setting = name.rpartition(COMMA)
+        baseline = baseline.replace(STAR, setting) if comma else None
     return baseline if baseline in conditions and baseline != name else None
 
 
@@ -31,9 +29,7 @@ def check_baseline(baseline: object, conditions: Sequence[str]) -> str:
     if STAR not in said:
         require_choice("baseline", said, tuple(conditions))
         return said
-    found = [name for name in conditions if baseline_of(name, said, conditions) is not None]
+    found = any(baseline_of(name, said, conditions) for name in conditions)
     known = ", ".join(repr(name) for name in conditions)
-    require(
-        bool(found), f"baseline is {said!r}: no condition but for the number at its end is called so; there are {known}"
-    )
+    require(found, f"baseline is {said!r}: no two conditions that end alike after a comma fit that; there are {known}")
     return said

@@ -27,8 +27,8 @@ class Grid:
         evaluations: by name, what a test under it overrides, for conditions that have no evaluations of their own.
         conditions: by name, in the file's order.
         metrics: the figures of the table; differences are taken of the first.
-        baseline: the condition that the others are compared with; a star in it stands for the number at the end of each
-            one's name, see `experiments.baselines`.
+        baseline: the condition that the others are compared with; a star in it stands for what follows the comma in
+            each one's name, see `experiments.baselines`.
         report: what the report says of it; None: it is not in there.
     """
 

@@ -109,7 +109,7 @@ def report_note(grid: Grid, section: ReportSection, found: Comparisons, rows: Se
 
 
 def _baseline_told(grid: Grid) -> str:
-    stands = ", where the star stands for the number at the end of a condition's name" * (STAR in str(grid.baseline))
+    stands = ", where the star stands for what follows the comma in a condition's name" * (STAR in str(grid.baseline))
     return f"The baseline is {grid.baseline!r}{stands}."
 
 
