@@ -5,7 +5,10 @@ INSTALLED := .venv/installed
 #: of `make pipeline`, such as --shipped or --generated
 PIPELINE ?=
 
-.PHONY: demo pipeline report test lint install clean
+#: of `make results`, such as --quick or --shard 1/2
+RESULTS ?=
+
+.PHONY: demo pipeline results report test lint install clean
 
 install: $(INSTALLED)
 
@@ -21,12 +24,15 @@ demo: $(INSTALLED)
 pipeline: $(INSTALLED)
 	$(BIN)/python -m launcher.pipeline $(PIPELINE)
 
+results: $(INSTALLED)
+	$(BIN)/python -m launcher.results $(RESULTS)
+
 report: $(INSTALLED)
 	$(BIN)/python -m experiments.report
 	$(BIN)/python -m experiments.reproduction
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

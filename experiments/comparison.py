@@ -45,7 +45,7 @@ def compare(grid: Grid, metric: str, rows: Sequence[Row]) -> Comparisons:
     for name in grid.tested:
         for evaluation in grid.tests:
             own = values.get((name, evaluation, metric))
-            other = values.get((grid.baseline or "", evaluation, metric)) if name != grid.baseline else None
+            other = values.get((grid.baseline_of(name) or "", evaluation, metric))
             if own:
                 found[name, evaluation] = _compared(own, other, is_cost(metric))
     return found

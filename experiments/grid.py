@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import InputError, require, require_choice
+from experiments.baselines import baseline_of, check_baseline
 from experiments.conditions import Condition, parse_conditions
 from experiments.overrides import Arguments, named_overrides, override_arguments
 from experiments.references import check_references
@@ -37,7 +38,8 @@ class Grid:
         evaluations: by name, what a test under it overrides, for conditions that have no evaluations of their own.
         conditions: by name, in the file's order.
         metrics: the figures of the table; differences are taken of the first.
-        baseline: the condition that the others are compared with.
+        baseline: the condition that the others are compared with; a star in it stands for what follows the comma in
+            each one's name, see `experiments.baselines`.
         report: what the report says of it; None: it is not in there.
         curves: what of the trainings is kept step by step, in a CSV of its own; nothing: there is none.
         regret_by_pull: whether the regret of its tests is kept by exposure and pull, in a CSV of its own.
@@ -58,6 +60,10 @@ class Grid:
     def tested(self) -> tuple[str, ...]:
         """The conditions that have results; the others are only there to be referred to."""
         return tuple(name for name, condition in self.conditions.items() if condition.evaluations)
+
+    def baseline_of(self, condition: str) -> str | None:
+        """The condition that this one is compared with; None where there is none, or it is that itself."""
+        return baseline_of(condition, self.baseline, self.tested)
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -107,7 +113,7 @@ def parse_grid(said: Any, name: str) -> Grid:
     )
     require(bool(grid.tested), "conditions: none has evaluations, so that there would be no results")
     if grid.baseline is not None:
-        require_choice("baseline", str(grid.baseline), grid.tested)
+        check_baseline(grid.baseline, grid.tested)
     if "report" not in said:
         return grid
     return replace(grid, report=parse_report(said["report"], grid.metrics, grid.tested, grid.tests))

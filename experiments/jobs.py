@@ -1,12 +1,13 @@
 """What a grid asks for, as jobs."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments.conditions import Condition
+from experiments.elsewhere import Elsewhere, done_elsewhere, runs_elsewhere
 from experiments.grid import Grid
 from experiments.job import REGRET_FILE, Cell, Job, digest
 from experiments.references import Reference, find_reference
@@ -18,12 +19,29 @@ QUIET = "--trainer.enable_progress_bar=false"
 
 def grid_cells(grid: Grid, root: Path) -> list[Cell]:
     """Every row of the results, by condition, evaluation and seed in the grid's order."""
+    others = runs_elsewhere(root, grid.name)
     return [
-        Cell(name, evaluation, seed, JobMaker(grid, root / grid.name, seed).test(grid.conditions[name], evaluation))
+        Cell(
+            name,
+            evaluation,
+            seed,
+            JobMaker(grid, root / grid.name, seed, others).test(grid.conditions[name], evaluation),
+        )
         for name in grid.tested
         for evaluation in grid.conditions[name].evaluations
         for seed in grid.seeds
     ]
+
+
+class _Referred(NamedTuple):
+    """A file that another job makes; None: its product."""
+
+    job: Job
+    file: str | None
+
+    @property
+    def path(self) -> Path:
+        return self.job.product if self.file is None else self.job.run.path / self.file
 
 
 @dataclass(frozen=True)
@@ -34,11 +52,13 @@ class JobMaker:
         grid: which.
         root: folder of its runs.
         seed: of the trainings, where a condition has none of its own.
+        others: what other grids have done, which is not done again.
     """
 
     grid: Grid
     root: Path
     seed: int
+    others: Elsewhere = field(default_factory=dict)
 
     def training(self, condition: Condition) -> Job:
         """The training of a condition, which may be another's."""
@@ -47,12 +67,13 @@ class JobMaker:
         seed = self.seed if condition.seed is None else condition.seed
         overrides = [*self.grid.arguments, *condition.arguments]
         arguments, referred = replace(self, seed=seed)._resolved(overrides)
-        identity = {"config": condition.config.name, "content": condition.content, "seed": seed, "arguments": overrides}
-        identity |= _identities(referred)
+        identity = {"config": condition.config.name, "content": condition.content, "seed": seed}
+        identity |= {"arguments": _identified(overrides, referred)}
         run = RunFolder(self.root, folder_name(condition.name), f"seed_{seed}-{digest(identity)}")
         start = ["fit", "--config", str(condition.config), "--seed_everything", str(seed)]
         command = (*start, *_place(run), *arguments, QUIET)
-        return Job(f"train {condition.name} / seed {seed}", run, identity, command, None, tuple(referred.values()))
+        job = Job(f"train {condition.name} / seed {seed}", run, identity, command, None, _jobs(referred))
+        return done_elsewhere(job, self.others)
 
     def test(self, condition: Condition, evaluation: str) -> Job:
         """The test of a condition under one of its evaluations."""
@@ -68,23 +89,24 @@ class JobMaker:
         overrides = [*(condition.arguments if condition.trained_as else ()), *more]
         seed = self.seed if condition.seed is None else condition.seed
         arguments, referred = replace(self, seed=seed)._resolved(overrides)
-        identity = {"trained": training.identity, "arguments": overrides, **_identities(referred)}
+        identity = {"trained": training.identity, "arguments": _identified(overrides, referred)}
         identity |= {} if command == "test" else {"command": command}
         version = f"{training.run.version}-{folder_name(name)}-{digest(identity)}"
         run = RunFolder(self.root, folder_name(condition.name), version)
         start = (command, "--ckpt_path", str(training.run.best), *_place(run))
         title = " / ".join([f"{command} {condition.name}", *([name] if command == "test" else []), f"seed {seed}"])
         also = (REGRET_FILE,) if self.grid.regret_by_pull and command == "test" else ()
-        return Job(title, run, identity, (*start, *arguments, QUIET), training, tuple(referred.values()), also)
+        job = Job(title, run, identity, (*start, *arguments, QUIET), training, _jobs(referred), also)
+        return job if command == "test" else done_elsewhere(job, self.others)
 
-    def _resolved(self, overrides: Sequence[str]) -> tuple[list[str], dict[str, Job]]:
-        """The overrides with paths for references, and by reference the jobs that make those files."""
+    def _resolved(self, overrides: Sequence[str]) -> tuple[list[str], dict[str, _Referred]]:
+        """The overrides with paths for references, and by reference what they refer to."""
         arguments, referred = [], {}
         for override in overrides:
             if (reference := find_reference(override, self.grid.conditions)) is not None:
                 name, _, value = override.partition("=")
-                referred[value] = self._maker_of(reference)
-                override = f"{name}={_path(reference, referred[value])}"
+                referred[value] = _Referred(self._maker_of(reference), reference.file)
+                override = f"{name}={referred[value].path}"
             arguments.append(override)
         return arguments, referred
 
@@ -94,13 +116,21 @@ class JobMaker:
         return self.prediction(condition) if reference.to_harvest else self.training(condition)
 
 
-def _path(reference: Reference, maker: Job) -> Path:
-    return maker.product if reference.file is None else maker.run.path / reference.file
+def _identified(overrides: Sequence[str], referred: Mapping[str, _Referred]) -> list[Any]:
+    """What an identity says of overrides, wherever they stand: in whatever grid, under whatever names of conditions.
+
+    Of an argument that is given twice the last one counts, unless it adds to a list.
+    """
+    last: dict[str, list[Any]] = {}
+    for place, override in enumerate(overrides):
+        name, _, value = override.partition("=")
+        told = [referred[value].job.identity, referred[value].file] if value in referred else [value]
+        last[f"{name} {place}" if name.endswith("+") else name] = [name, *told]
+    return [last[name] for name in sorted(last)]
 
 
-def _identities(referred: dict[str, Job]) -> dict[str, Any]:
-    """What an identity says of the jobs that are referred to; nothing where there are none."""
-    return {"referred": {value: job.identity for value, job in referred.items()}} if referred else {}
+def _jobs(referred: Mapping[str, _Referred]) -> tuple[Job, ...]:
+    return tuple(file.job for file in referred.values())
 
 
 def _place(run: RunFolder) -> list[str]:

@@ -120,7 +120,7 @@ def _section(entry: Entry, output: Path) -> str:
             section.answer,
             f"![Interquartile means of the {label}]({picture})",
             f"*Interquartile means of the {label} over seeds, with {confidence_told()} intervals.*",
-            report_tables(grid, section, entry.found),
+            report_tables(grid, section, entry.found, entry.rows),
             report_note(grid, section, entry.found, entry.rows),
             f"Conditions: [{entry.path.name}]({_link(entry.path, output)}); every seed's figures: "
             f"[{entry.csv.name}]({_link(entry.csv, output)}).",

@@ -31,6 +31,7 @@ def report_figure(grid: Grid, section: ReportSection, found: Comparisons) -> Fig
 def _bars(grid: Grid, section: ReportSection, found: Comparisons) -> Figure:
     """A bar a condition, a panel an evaluation."""
     names = [name for name in grid.tested if any((name, test) in found for test in grid.tests)]
+    baselines = {grid.baseline_of(name) for name in grid.tested}
     labels = [textwrap.fill(name, NAME_LENGTH) for name in names]
     height = 0.29 if any("\n" in label for label in labels) else 0.24
     figure = Figure((3.2 + 2.6 * len(grid.tests), 1.3 + height * len(names)), layout="constrained")
@@ -38,7 +39,7 @@ def _bars(grid: Grid, section: ReportSection, found: Comparisons) -> Figure:
     for axes, evaluation in zip(panels, grid.tests, strict=True):
         for place, name in enumerate(names):
             if (name, evaluation) in found:
-                _bar(axes, place, section, found[name, evaluation].score, name == grid.baseline)
+                _bar(axes, place, section, found[name, evaluation].score, name in baselines)
         _levels(axes, section, vertical=True)
         axes.set_title(evaluation if len(panels) > 1 else "", fontsize=9)
         axes.set_xlabel(metric_label(section.metric), fontsize=8)

@@ -8,7 +8,7 @@ from typing import Any
 from errors import require, require_choice
 from experiments.curves import curve_panels
 
-KEYS = ("question", "answer", "chance", "ideal", "metric", "figure", "order")
+KEYS = ("question", "answer", "chance", "ideal", "metric", "also", "figure", "order")
 FIGURES = ("bars", "curve")
 
 
@@ -23,6 +23,7 @@ class ReportSection:
         chance: its value for a player that chooses at random, in the metric's unit; None: it is not normalised.
         ideal: its value for the ideal player.
         figure: `bars`, a bar a condition; `curve`, lines over the number in the names of conditions or evaluations.
+        also: further figures that the tables have, without comparison.
         order: sections are sorted by it; those without one come last, by their grids' names.
     """
 
@@ -33,6 +34,7 @@ class ReportSection:
     ideal: float | None = None
     figure: str = "bars"
     order: float | None = None
+    also: tuple[str, ...] = ()
 
 
 def parse_report(
@@ -59,7 +61,15 @@ def parse_report(
     require_choice("report: figure", str(figure), FIGURES)
     if figure == "curve":
         curve_panels(conditions, evaluations)
-    return ReportSection(question, answer, metric, chance, ideal, figure, order)
+    return ReportSection(question, answer, metric, chance, ideal, figure, order, _also(said, metrics))
+
+
+def _also(said: dict[str, Any], metrics: Sequence[str]) -> tuple[str, ...]:
+    also = said.get("also", [])
+    require(isinstance(also, list), f"report: also is {also!r}: it has to be a list of the grid's metrics")
+    for name in also:
+        require_choice("report: also", str(name), tuple(metrics))
+    return tuple(also)
 
 
 def _text(said: dict[str, Any], key: str) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from experiments.comparison import Comparison, Comparisons
+from experiments.baselines import STAR
+from experiments.comparison import Comparison, Comparisons, compare
 from experiments.formatting import (
     NOTHING,
     format_estimate,
@@ -23,14 +24,17 @@ NOT_SIGNIFICANT = "n. s."
 SHARE, PROBABILITY = "fraction", "reward"  # the kinds of figure that these are written like
 
 
-def report_tables(grid: Grid, section: ReportSection, found: Comparisons) -> str:
+def report_tables(grid: Grid, section: ReportSection, found: Comparisons, rows: Sequence[Row]) -> str:
     """A table for each evaluation: a row a condition that is tested under it."""
+    others = [compare(grid, metric, rows) for metric in section.also]
     parts = []
     for evaluation in grid.tests:
         names = [name for name in grid.tested if evaluation in grid.conditions[name].evaluations]
-        rows = [[name, *_cells(section, found.get((name, evaluation)))] for name in names]
+        lines = [
+            [name, *_cells(section, [each.get((name, evaluation)) for each in (found, *others)])] for name in names
+        ]
         caption = [f"**Evaluation: {evaluation}**"] if len(grid.tests) > 1 else []
-        parts += [*caption, _without_empty_columns(_header(grid, section), rows)]
+        parts += [*caption, _without_empty_columns(_header(grid, section), lines)]
     return "\n\n".join(parts)
 
 
@@ -43,15 +47,22 @@ def _header(grid: Grid, section: ReportSection) -> list[str]:
         "normalised",
         f"difference to {baseline}",
         f"P({better} than {baseline})",
+        *map(metric_label, section.also),
         "seeds",
     ]
 
 
-def _cells(section: ReportSection, found: Comparison | None) -> list[str]:
+def _cells(section: ReportSection, comparisons: Sequence[Comparison | None]) -> list[str]:
+    """Of the section's metric, then of those that are shown `also`."""
+    found, *others = comparisons
+    further = [
+        NOTHING if other is None else format_estimate(metric, other.score, other.seeds)
+        for metric, other in zip(section.also, others, strict=True)
+    ]
     if found is None:
-        return [NOTHING, NOTHING, NOTHING, NOTHING, "0"]
+        return [NOTHING, NOTHING, NOTHING, NOTHING, *further, "0"]
     metric, seeds = section.metric, found.seeds
-    cells = [format_estimate(metric, found.score, seeds), NOTHING, NOTHING, NOTHING, str(seeds)]
+    cells = [format_estimate(metric, found.score, seeds), NOTHING, NOTHING, NOTHING, *further, str(seeds)]
     if section.chance is not None and section.ideal is not None:
         cells[1] = format_estimate(SHARE, _normalised(found.score, section.chance, section.ideal), seeds)
     if found.difference is not None:
@@ -87,7 +98,7 @@ def report_note(grid: Grid, section: ReportSection, found: Comparisons, rows: Se
         told.append(f"Normalised: 0 % is chance ({chance}), 100 % the ideal player ({ideal}).")
     if any(comparison.difference is not None for comparison in found.values()):
         told += [
-            f"The baseline is {grid.baseline!r}. Differences to it are interquartile means of those of the same seeds; "
+            f"{_baseline_told(grid)} Differences to it are interquartile means of those of the same seeds; "
             f"{NOT_SIGNIFICANT} (not significant): the interval holds 0, or there is none.",
             f"P: how likely a run has a {better} {label} than one of the baseline, ties counting half.",
             "Intervals are not corrected for the number of comparisons.",
@@ -95,6 +106,11 @@ def report_note(grid: Grid, section: ReportSection, found: Comparisons, rows: Se
     revisions = dict.fromkeys(part for row in rows for part in row.revision.split("/"))
     told.append(f"Revision{'s' if len(revisions) > 1 else ''} {', '.join(revisions)}.")
     return "\n\n".join([" ".join(told), *_warning(seeds)])
+
+
+def _baseline_told(grid: Grid) -> str:
+    stands = ", where the star stands for what follows the comma in a condition's name" * (STAR in str(grid.baseline))
+    return f"The baseline is {grid.baseline!r}{stands}."
 
 
 def seeds_by_condition(grid: Grid, found: Comparisons) -> dict[str, int]:

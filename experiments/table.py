@@ -67,8 +67,10 @@ def _cells(grid: Grid, condition: str, values: Values, seeds: int) -> list[str]:
             cells.append(_cell(metric, list(found.values()), seeds))
         if grid.baseline is not None:
             first = grid.metrics[0]
-            own, other = (values.get((name, evaluation, first), {}) for name in (condition, grid.baseline))
-            differences = paired_differences(own, other) if condition != grid.baseline else []
+            other = grid.baseline_of(condition) or ""
+            differences = paired_differences(
+                *(values.get((name, evaluation, first), {}) for name in (condition, other))
+            )
             cells.append(_cell(first, differences, seeds, signed=True))
     return cells
 

@@ -45,11 +45,12 @@ def memberships(points: Tensor, centres: Tensor, fuzziness: float = 2.0) -> Tens
 
     `u_c = d_c^(-2/(m-1)) / sum_j d_j^(-2/(m-1))`, where d is the distance to a centre and m the fuzziness
     (Bezdek 1981, equation 11.3a). A point on a centre belongs to it alone, shared equally among centres that
-    coincide. Distances within rounding of 0 count as 0: in single precision, those below about two thousandths
-    of the distances from the centres' mean. Differentiable, with a gradient of 0 on a centre.
+    coincide; with a fuzziness of 1 every point belongs to its nearest centre alone. Distances within rounding of 0
+    count as 0: in single precision, those below about two thousandths of the distances from the centres' mean.
+    Differentiable, with a gradient of 0 on a centre.
 
     Raises:
-        InputError: shapes that do not fit, a fuzziness of 1 or less.
+        InputError: shapes that do not fit, a fuzziness of less than 1.
     """
     _check_shapes(points, centres)
     check_fuzziness(fuzziness)
@@ -87,7 +88,8 @@ def fuzzy_c_means(
     Args:
         points: `[B, N, D]`.
         clusters: number of clusters C.
-        fuzziness: m > 1; towards 1 each point belongs to one cluster, the larger the softer.
+        fuzziness: m, 1 or more; the larger the softer. With 1 each point belongs to the nearest centre alone, which is
+            k-means (Lloyd 1982).
         mask: `[B, N]` bool, False where a slot holds no point.
         tolerance: see above; without unit.
         max_iterations: at most so many.
@@ -182,6 +184,8 @@ def _memberships(columns: Tensor, squares: Tensor, centres: Tensor, fuzziness: f
 
 
 def _to_exponent(ratio: Tensor, fuzziness: float) -> Tensor:
+    if fuzziness == 1:
+        return (ratio >= 1).to(ratio.dtype)
     return ratio if fuzziness == 2 else ratio.pow(1 / (fuzziness - 1))
 
 
@@ -228,5 +232,5 @@ def _check_shapes(points: Tensor, centres: Tensor) -> None:
 
 
 def check_fuzziness(fuzziness: float) -> None:
-    """Raise `InputError` unless the fuzziness is greater than 1."""
-    require(fuzziness > 1, f"fuzziness is {fuzziness}: it has to be greater than 1")
+    """Raise `InputError` if the fuzziness is less than 1."""
+    require(fuzziness >= 1, f"fuzziness is {fuzziness}: it has to be 1 (k-means) or more")

@@ -34,7 +34,7 @@ class FuzzyMemory(EpisodicMemory):
         key_size: length K of a key.
         value_size: length V of a value.
         clusters: number of clusters C.
-        fuzziness: m > 1; towards 1 each key belongs to one cluster, the larger the softer.
+        fuzziness: m, 1 or more; with 1 each key belongs to one cluster (k-means), the larger the softer.
         kernel: `cosine` or `l2`.
         threshold: lowest similarity that is recalled; None recalls whatever it is.
         tolerance: see `fuzzy_c_means`.

@@ -64,11 +64,16 @@ def test_a_training_leaves_its_files(agent_run: Path) -> None:
 
 
 def test_test_validate_and_predict_from_a_checkpoint_alone(agent_run: Path, tmp_path: Path) -> None:
+    assert not (agent_run / "validation.json").exists(), "left by the training"
     for command in ("test", "validate", "predict"):
         assert main([command, "--ckpt_path", str(agent_run / "checkpoints" / "best.ckpt")]) == 0
     metrics = json.loads((agent_run / "metrics.json").read_text())
     assert {"test/reward", "test/reward_exposure_01", "test/regret_exposure_02", "test/ideal_fraction"} <= set(metrics)
     assert all(isinstance(value, float) for value in metrics.values())
+    validation = json.loads((agent_run / "validation.json").read_text())
+    trained = [float(row["val/reward"]) for row in rows(agent_run) if row["val/reward"]]
+    assert validation["val/reward"] == pytest.approx(max(trained), abs=1e-4)
+    assert not any(name.startswith("test/") for name in validation)
     pictures = {path.stem for path in (agent_run / "figures").glob("*.png")}
     assert pictures == {"regret_by_exposure", "reward_by_exposure", "training_curve", "reinstatement_gate"}
     with np.load(agent_run / "harvest.npz") as harvest:

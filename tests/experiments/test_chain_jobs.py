@@ -74,7 +74,6 @@ def test_what_changes_changes_all_that_builds_on_it(changes: dict[str, Any], sam
 
 
 def test_without_references_nothing_is_said_of_them() -> None:
-    """The runs of grids without references keep their folders."""
     assert set(JOBS["train plain"].identity) == {"config", "content", "seed", "arguments"}
     assert set(JOBS["test plain / 0 %"].identity) == {"trained", "arguments"}
 

@@ -11,7 +11,7 @@ from tests.experiments.reports import REWARDS, reported, rows
 
 
 def tables(grid: Grid, section: ReportSection, found: list[Row]) -> list[str]:
-    return report_tables(grid, section, compare(grid, section.metric, found)).splitlines()
+    return report_tables(grid, section, compare(grid, section.metric, found), found).splitlines()
 
 
 def note(grid: Grid, section: ReportSection, found: list[Row]) -> str:
@@ -43,6 +43,22 @@ def test_the_tables_are_those_made_by_hand() -> None:
         mixed + "| +0.125 [-0.250, +0.500] n. s. | 0.50 [0.00, 1.00] | 2 |",
         "| stack | 5.25 | 53.1 % | +0.250 n. s. | 0.50 | 1 |",
     ]
+
+
+def test_further_figures_have_columns_without_comparison() -> None:
+    grid, section = reported({"also": ["test/recall_accuracy"]}, evaluations={"0 %": {}}, baseline=None)
+    assert tables(grid, section, rows())[:3] == [
+        "| condition | reward | recall accuracy | seeds |",
+        "| --- | ---: | ---: | ---: |",
+        "| append | 7.00 [6.00, 8.00] | 50.0 % [50.0, 50.0] | 2 |",
+    ]
+
+
+def test_the_note_tells_what_a_star_stands_for() -> None:
+    names = {"append, 1": {}, "stack, 1": {"model.memory.organisation": "stack"}}
+    grid, section = reported(conditions=names, evaluations={"0 %": {}}, baseline="append, *")
+    found = rows({("append, 1", "0 %"): (6.0, 8.0), ("stack, 1", "0 %"): (7.0, 8.0)})
+    assert "The baseline is 'append, *', where the star stands for what follows" in note(grid, section, found)
 
 
 def test_without_baseline_or_chance_there_are_no_such_columns() -> None:

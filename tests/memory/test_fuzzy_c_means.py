@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.cluster import KMeans
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from errors import InputError
 from memory.fuzzy_c_means import FuzzyClusters, fuzzy_c_means, memberships
@@ -63,14 +65,14 @@ def test_memberships_equal_the_textbook(fuzziness: float, device: str) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("size", [1, 10, 128])
-@pytest.mark.parametrize("fuzziness", [NEARLY_HARD, 1.2, 2.0, 8.0])
+@pytest.mark.parametrize("fuzziness", [1.0, NEARLY_HARD, 1.2, 2.0, 8.0])
 def test_a_point_on_a_centre_belongs_to_it_alone(fuzziness: float, size: int, device: str) -> None:
     centres = draw(BATCH, CLUSTERS, size).to(device)
     assert_close(memberships(centres, centres, fuzziness), torch.eye(CLUSTERS).expand(BATCH, -1, -1), atol=0.0)
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("fuzziness", [NEARLY_HARD, 2.0, 8.0])
+@pytest.mark.parametrize("fuzziness", [1.0, NEARLY_HARD, 2.0, 8.0])
 def test_centres_that_coincide_share_equally(fuzziness: float, device: str) -> None:
     first, second = draw(2, 1, 1, 50).to(device)
     centres = torch.cat([first, first, second, first], dim=1)
@@ -125,6 +127,18 @@ def test_the_same_start_leads_where_scikit_fuzzy_goes(fuzziness: float) -> None:
         centres, final, *_ = cmeans(data, CLUSTERS, fuzziness, 1e-9, 200, init=belonging[row].T)
         assert_close(found.centres[row], torch.from_numpy(centres))
         assert_close(found.memberships[row], torch.from_numpy(final.T))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fuzziness_of_one_is_k_means(seed: int, device: str) -> None:
+    points, start = cloud(seed)
+    found = fuzzy_c_means(points.to(device), CLUSTERS, 1.0, centres=start.to(device), tolerance=1e-6)
+    for row in range(BATCH):
+        oracle = KMeans(CLUSTERS, init=start[row].double().numpy(), n_init=1, tol=0.0)
+        labels = oracle.fit(points[row].double().numpy()).labels_
+        assert_close(found.centres[row], torch.from_numpy(oracle.cluster_centers_))
+        assert_close(found.memberships[row], one_hot(torch.from_numpy(labels).long(), CLUSTERS), atol=0.0)
 
 
 @pytest.mark.parametrize("fuzziness", [NEARLY_HARD, 1.2, 2.0, 3.0])
@@ -280,7 +294,7 @@ def test_no_clouds_at_all() -> None:
     [
         (r"clusters is 21: that is more clusters than points, 20", {"clusters": POINTS + 1}),
         (r"clusters is 0: ", {"clusters": 0}),
-        (r"fuzziness is 1\.0: ", {"fuzziness": 1.0}),
+        (r"fuzziness is 0\.9: ", {"fuzziness": 0.9}),
         (r"fuzziness is nan: ", {"fuzziness": float("nan")}),
         (r"tolerance is 0\.0: ", {"tolerance": 0.0}),
         (r"max_iterations is 0: ", {"max_iterations": 0}),

@@ -1,0 +1,109 @@
+"""What one grid has done another does not do again: with a command that leaves what each kind of job leaves."""
+
+from pathlib import Path
+from typing import Any
+
+from experiments.attempt import carry_out
+from experiments.grid import parse_grid
+from experiments.job import Job
+from experiments.jobs import grid_cells
+from experiments.record import is_done, record_path
+from experiments.results import collect
+from experiments.selection import job_order
+from tests.experiments.chains import CONDITIONS
+from tests.experiments.grids import CONFIG
+
+#: The same as the chain's, under other names and partly in another order.
+RENAMED: dict[str, Any] = {
+    "player": CONDITIONS["agent"],
+    "map of states": {"data.harvest": "@player/harvest.npz", "evaluations": {"own": {}}},
+    "keyed": {"model.encoder.checkpoint": "@map of states", "model.initial": "@player"},
+    "eager": {"model.discount": 0.9},
+}
+
+
+def jobs_of(root: Path, name: str, conditions: dict[str, Any], **changes: Any) -> dict[str, Job]:
+    """The jobs of one seed by their titles."""
+    said = {"config": CONFIG, "seeds": [1], "metrics": ["test/reward"], "conditions": conditions, **changes}
+    cells = grid_cells(parse_grid(said, name), root)
+    return {job.title.removesuffix(" / seed 1"): job for job in job_order(cells)}
+
+
+def do(jobs: dict[str, Job]) -> None:
+    for job in jobs.values():
+
+        def command(arguments: list[str], job: Job = job) -> int:
+            job.product.parent.mkdir(parents=True, exist_ok=True)
+            job.product.write_text('{"test/reward": 1.0}')
+            return 0
+
+        assert is_done(job) or carry_out(job, "a", command) == 0
+
+
+def undone(jobs: dict[str, Job]) -> list[str]:
+    return [title for title, job in jobs.items() if not is_done(job)]
+
+
+def test_trainings_and_harvests_of_another_grid_are_used_and_tests_are_done(tmp_path: Path) -> None:
+    assert undone(jobs_of(tmp_path, "second", RENAMED)) == list(jobs_of(tmp_path, "second", RENAMED))
+    do(jobs_of(tmp_path, "first", CONDITIONS))
+    second = jobs_of(tmp_path, "second", RENAMED)
+    assert undone(second) == ["test player / test", "test map of states / own", "test keyed / test", *NEW]
+    assert second["train keyed"].run.path.is_relative_to(tmp_path / "first" / "keys")
+    test = second["test keyed / test"]
+    assert test.run.path.is_relative_to(tmp_path / "second" / "keyed")
+    assert str(second["train keyed"].run.best) in test.arguments
+    do(second)
+    assert not undone(jobs_of(tmp_path, "second", RENAMED))
+
+
+NEW = ["train eager", "test eager / test"]
+
+
+def test_the_rows_tell_where_they_come_from(tmp_path: Path) -> None:
+    do(jobs_of(tmp_path, "first", CONDITIONS))
+    do(jobs_of(tmp_path, "second", RENAMED))
+    said = {"config": CONFIG, "seeds": [1], "metrics": ["test/reward"], "conditions": RENAMED}
+    rows = collect(grid_cells(parse_grid(said, "second"), tmp_path))
+    assert [row.condition for row in rows] == list(RENAMED)
+    assert {row.revision for row in rows} == {"a"}
+
+
+def test_what_is_overridden_twice_counts_once(tmp_path: Path) -> None:
+    plain = {"agent": {"model.discount": 0.5, "model.trace": 0.9}}
+    do(jobs_of(tmp_path, "first", plain))
+    told_twice = {"overrides": {"model.trace": 0.9, "model.discount": 0.1}}
+    assert undone(jobs_of(tmp_path, "second", {"agent": {"model.discount": 0.5}}, **told_twice)) == [
+        "test agent / test"
+    ]
+    assert len(undone(jobs_of(tmp_path, "second", {"agent": {"model.discount": 0.1}}, **told_twice))) == 2
+
+
+def test_what_adds_to_a_list_counts_each_time(tmp_path: Path) -> None:
+    once, twice = ({"agent": {"trainer.callbacks+": "BanditFigures"}}, {"overrides": {"trainer.callbacks+": "Timer"}})
+    do(jobs_of(tmp_path, "first", once))
+    assert len(undone(jobs_of(tmp_path, "second", once, **twice))) == 2
+
+
+def test_a_training_that_is_gone_or_half_done_elsewhere_is_done_here(tmp_path: Path) -> None:
+    first = jobs_of(tmp_path, "first", CONDITIONS)
+    do(first)
+    first["train agent"].product.unlink()
+    second = jobs_of(tmp_path, "second", RENAMED)
+    assert second["train player"].run.path.is_relative_to(tmp_path / "second")
+    assert undone(second) == list(second)
+
+
+def test_what_was_begun_here_is_gone_on_with_here(tmp_path: Path) -> None:
+    second = jobs_of(tmp_path, "second", RENAMED)
+    do(second)
+    do(jobs_of(tmp_path, "first", CONDITIONS))
+    again = jobs_of(tmp_path, "second", RENAMED)
+    assert {title: job.run for title, job in again.items()} == {title: job.run for title, job in second.items()}
+
+
+def test_a_record_that_cannot_be_read_is_no_training(tmp_path: Path) -> None:
+    first = jobs_of(tmp_path, "first", CONDITIONS)
+    do(first)
+    record_path(first["train agent"].run).write_text("{")
+    assert "train player" in undone(jobs_of(tmp_path, "second", RENAMED))
