@@ -21,7 +21,7 @@ class Display:
     """
 
     def __init__(self, total: int) -> None:
-        self.total, self.done = total, 0
+        self.total, self.done, self.note = total, 0, ""
         self.console = Console(stderr=True, highlight=False)
         self._bar = Progress(
             BarColumn(bar_width=20),
@@ -44,10 +44,10 @@ class Display:
         self._bar.stop()
 
     def update(self, running: Iterable[Job], left: float | None) -> None:
-        """Show what is under way, and the time left where it is known."""
+        """Show what is under way, and the time left where it is known; with it the note, if there is one."""
         titles = escape("; ".join(job.title for job in running))
-        told = "" if left is None else f"{duration(left)} left"
-        self._bar.update(self._task, completed=self.done, running=titles, left=told)
+        told = ["" if left is None else f"{duration(left)} left", escape(self.note)]
+        self._bar.update(self._task, completed=self.done, running=titles, left=", ".join(filter(None, told)))
 
     def ended(self, job: Job, outcome: Outcome, left: float | None) -> None:
         """Count a job that has ended; one that failed is told with its reason."""

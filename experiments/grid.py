@@ -102,7 +102,7 @@ def parse_grid(said: Any, name: str) -> Grid:
     check_references(conditions, arguments)
     grid = Grid(
         name=name,
-        seeds=_seeds(said.get("seeds")),
+        seeds=parse_seeds(said.get("seeds")),
         arguments=arguments,
         evaluations=evaluations,
         conditions=conditions,
@@ -119,7 +119,12 @@ def parse_grid(said: Any, name: str) -> Grid:
     return replace(grid, report=parse_report(said["report"], grid.metrics, grid.tested, grid.tests))
 
 
-def _seeds(seeds: Any) -> tuple[int, ...]:
+def parse_seeds(seeds: Any) -> tuple[int, ...]:
+    """A list of different whole numbers.
+
+    Raises:
+        InputError: it is something else.
+    """
     whole = isinstance(seeds, list) and bool(seeds) and all(type(seed) is int and seed >= 0 for seed in seeds)
     require(whole, f"seeds is {seeds!r}: it has to be a list of whole numbers, 0 or more")
     require(len(set(seeds)) == len(seeds), f"seeds is {seeds!r}: each may stand there once")

@@ -68,7 +68,7 @@ def run_grid(grid: Grid, root: Path, results: Path, workers: int = 2, substring:
     require(workers >= 0, f"--workers is {workers}: it has to be 0 or more")
     for name, folder in (("root", root), ("results", results)):
         require(folder.is_dir() or not folder.exists(), f"--{name} is {folder}: it has to be a folder")
-    with _terminable():
+    with terminable():
         return Runner(grid, cells, jobs, results).run(workers)
 
 
@@ -95,7 +95,7 @@ def chosen_jobs(cells: Sequence[Cell], substring: str = "", part: str = "1/1") -
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """Leave by an exception on SIGTERM too, so that the workers are stopped."""
 
     def leave(*_: object) -> None:
