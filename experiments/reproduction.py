@@ -21,18 +21,24 @@ OUTPUT = Path("docs/reproduction.md")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the page and its picture; returns the exit status: 0, or 2 where results are missing or wrong."""
+    """Write the page and its picture; returns the exit status: 0, or 2 where results are missing or wrong.
+
+    With `--optional` it is 0 then too, and the page stays as it was.
+    """
     parser = OneLineParser(prog="python -m experiments.reproduction", description="Write the reproduction page.")
     parser.add_argument(
         "--results", type=Path, default=Path("results"), help="folder of the CSVs (default %(default)s)"
     )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default %(default)s)")
+    parser.add_argument("--optional", action="store_true", help="no error where results are missing")
+    optional = False
     try:
         options: argparse.Namespace = parser.parse_args(arguments)
+        optional = options.optional
         picture = write_page(options.results, options.output)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        print(f"{'not written' if optional else 'error'}: {error}", file=sys.stderr)
+        return 0 if optional else 2
     print(f"{options.output}; picture {picture}")
     return 0
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from errors import InputError, require
+from experiments import reproduction
 from experiments.agreement import agreement
 from experiments.grid import Grid, read_grid
 from experiments.jobs import grid_cells
@@ -126,6 +127,8 @@ def report(paths: Sequence[Path], results: Path, output: Path) -> None:
     if there:
         write_report(read_entries(there, results), output)
         print(f"report: {output}")
+    page = output.with_name(reproduction.OUTPUT.name)
+    reproduction.main(["--optional", f"--results={results}", f"--output={page}"])
 
 
 def quick(root: Path, workers: int) -> int:

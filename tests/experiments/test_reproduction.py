@@ -75,6 +75,17 @@ def test_missing_rows_are_one_line(
     assert told in complaint(results, capsys)
 
 
+def test_where_it_is_optional_missing_results_leave_the_page_as_it_was(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv_path(results, "omniglot_bandit").unlink()
+    output = tmp_path / "page.md"
+    output.write_text("as it was")
+    assert main(["--optional", "--results", str(results), "--output", str(output)]) == 0
+    assert capsys.readouterr().err.startswith("not written: ")
+    assert output.read_text() == "as it was"
+
+
 def test_a_seed_that_is_missing_is_no_mistake(results: Path, tmp_path: Path) -> None:
     path = csv_path(results, "omniglot_bandit")
     kept = [line for line in path.read_text().splitlines() if not line.startswith("L2RL,new characters,3,")]
