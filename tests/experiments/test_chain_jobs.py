@@ -66,7 +66,7 @@ def test_another_file_of_a_training_is_waited_for_too() -> None:
         ({"encoder": {**CONDITIONS["encoder"], "model.x": 1}}, {*ORDER[:3], *ORDER[9:], "predict elsewhere"}),
         ({"plain": {"model.discount": 0.4}}, {*ORDER[:9]}),
     ],
-    ids=str,
+    ids=["agent", "harvest", "harvest elsewhere", "encoder", "plain"],
 )
 def test_what_changes_changes_all_that_builds_on_it(changes: dict[str, Any], same: set[str]) -> None:
     now = chain_jobs(**changes)
