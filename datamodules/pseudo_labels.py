@@ -23,7 +23,7 @@ def cluster_labels(points: Tensor, clusters: int, clustering: str, seed: int, fu
         fuzziness: of `fuzzy_c_means`; many clusters want little, since a larger one draws all centres together.
 
     Raises:
-        InputError: an unknown clustering; fewer different points than clusters; a fuzziness of 1 or less.
+        InputError: an unknown clustering; fewer different points than clusters; a fuzziness of less than 1.
     """
     require_choice("clustering", clustering, CLUSTERINGS)
     points = points.float()

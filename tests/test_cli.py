@@ -327,7 +327,7 @@ FUZZY = ["--model.memory", "FuzzyMemory"]
         (["--model.stored_states", "all"], "stored_states is 'all': with key_source context"),
         (["--model.capacity", "0"], "capacity is 0"),
         ([*FUZZY, "--model.memory.clusters", "7"], "clusters is 7: it has to be at most the capacity, 6"),
-        ([*FUZZY, "--model.memory.fuzziness", "1"], "fuzziness is 1.0"),
+        ([*FUZZY, "--model.memory.fuzziness", "0.5"], "fuzziness is 0.5"),
         ([*FUZZY, "--model.memory.kernel", "l1"], "kernel is 'l1': it has to be one of cosine, l2"),
         (["--data.noise", "1.5"], "noise is 1.5: it has to lie between 0 and 1"),
         (["--data.evaluation_noise", "-1"], "evaluation_noise is -1.0: it has to lie between 0 and 1"),

@@ -296,7 +296,7 @@ def test_sizes_are_known_before_the_states_are_read(harvest: str, unfixed: str) 
         ({"clusters": 0}, "clusters is 0"),
         ({"clusters": 3}, "clusters is 3: it has to be null where labels is 'context'"),
         ({"labels": "cues", "clusters": 7}, "clusters is 7: there are 6 different points to be clustered"),
-        ({"fuzziness": 1.0}, "fuzziness is 1.0: it has to be greater than 1"),
+        ({"fuzziness": 0.5}, "fuzziness is 0.5: it has to be 1 "),
         ({"split_seed": -1}, "split_seed is -1"),
         ({"pulls": [0]}, r"pulls is \[0\]: it has to be different numbers from 1 to 3"),
         ({"pulls": [4]}, r"pulls is \[4\]"),
