@@ -2,8 +2,8 @@
 
 import json
 import os
-import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -34,9 +34,16 @@ def tiny_stage(stage: str, root: Path, drawings: Path, epochs: int = 2) -> list[
     return [*tiny_encoder(root, drawings, epochs=epochs), *WITH_MEMORY]
 
 
+def free_port() -> int:
+    """A port that nobody uses; `random` would give the same one to tests that run side by side, since runs seed it."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
 def start(*arguments: str) -> subprocess.Popen[str]:
     """Start the command line as a process of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_PORT": str(random.randint(20000, 40000))}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_PORT": str(free_port())}
     command = [sys.executable, str(PROJECT / "cli.py"), *arguments]
     return subprocess.Popen(
         command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
