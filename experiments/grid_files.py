@@ -16,6 +16,13 @@ def csv_path(results: Path, grid: str) -> Path:
     return results / f"{grid}.csv"
 
 
+def grid_paths(grid: Grid, results: Path) -> list[Path]:
+    """All that `write_files` writes of a grid."""
+    paths = [csv_path(results, grid.name)]
+    paths += [curves_path(results, grid.name)] if grid.curves else []
+    return [*paths, *([regret_path(results, grid.name)] if grid.regret_by_pull else [])]
+
+
 def write_files(grid: Grid, cells: Sequence[Cell], results: Path) -> list[Row]:
     """Write all CSVs of a grid anew, of what is done so far; returns the rows of its figures."""
     rows = collect(cells)

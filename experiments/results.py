@@ -1,16 +1,14 @@
 """The figures of a grid: one row for each condition, evaluation and seed, in one tidy CSV."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from errors import InputError, require
 from experiments.job import Cell, Job
-from experiments.record import is_stale, read_record, write_whole
+from experiments.record import is_stale, read_record
+from experiments.tidy_files import read_cells, write_cells
 
 BEFORE, AFTER = ("condition", "evaluation", "seed"), ("revision", "seconds")
 #: (condition, evaluation, metric) -> seed -> value.
@@ -53,13 +51,10 @@ def _row(cell: Cell) -> Row | None:
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Write the CSV anew, in one go; a metric that a row lacks is left empty."""
     metrics = sorted({name for row in rows for name in row.metrics})
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*BEFORE, *metrics, *AFTER], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        place = {"condition": row.condition, "evaluation": row.evaluation, "seed": row.seed}
-        writer.writerow({**place, **row.metrics, "revision": row.revision, "seconds": f"{row.seconds:.1f}"})
-    write_whole(path, text.getvalue())
+    cells = [
+        [*row[:3], *(row.metrics.get(name, "") for name in metrics), row.revision, f"{row.seconds:.1f}"] for row in rows
+    ]
+    write_cells(path, [*BEFORE, *metrics, *AFTER], cells)
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -68,15 +63,7 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         InputError: there is no such file, or it is not one of a grid's results.
     """
-    require(path.is_file(), f"results {path} do not exist: python -m experiments.run makes them")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in (*BEFORE, *AFTER) if name not in (reader.fieldnames or [])]
-        require(not missing, f"results {path} have no column {next(iter(missing), '')}: they are not a grid's")
-        try:
-            return [_parsed(row) for row in reader]
-        except (TypeError, ValueError) as error:
-            raise InputError(f"results {path}, line {reader.line_num}: {error}") from error
+    return read_cells(path, (*BEFORE, *AFTER), _parsed, "python -m experiments.run")
 
 
 def _parsed(row: dict[str, str]) -> Row:

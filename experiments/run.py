@@ -7,7 +7,7 @@ import argparse
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -35,18 +35,26 @@ class OneLineParser(argparse.ArgumentParser):
         raise InputError(f"{message} (--help lists the options)")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a grid; returns the exit status: 0, 1 where a job failed, 2 for bad input, 130 after Ctrl-C."""
+def resumable(command: Callable[[], int]) -> int:
+    """The exit status of a command that can be run again: its own, 2 for bad input, 130 after Ctrl-C; in one line."""
     try:
-        options = _parser().parse_args(arguments)
-        grid, root, results = read_grid(options.grid), Path(options.root), Path(options.results)
-        return run_grid(grid, root, results, options.workers, options.only, options.shard)
+        return command()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a grid; returns the exit status: 0, 1 where a job failed, 2 for bad input, 130 after Ctrl-C."""
+    return resumable(lambda: _run(_parser().parse_args(arguments)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    grid, root, results = read_grid(options.grid), Path(options.root), Path(options.results)
+    return run_grid(grid, root, results, options.workers, options.only, options.shard)
 
 
 def run_grid(grid: Grid, root: Path, results: Path, workers: int = 2, substring: str = "", part: str = "1/1") -> int:

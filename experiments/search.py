@@ -3,6 +3,7 @@
 Interrupted, the same command goes on where it was; begun on several machines, they share the trials.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from optuna.exceptions import StorageInternalError
 
 from errors import InputError, require
-from experiments.run import INTERRUPTED, OneLineParser, terminable
+from experiments.run import OneLineParser, resumable, terminable
 from experiments.search_file import Search, read_search
 from experiments.search_runner import SearchRunner
 from experiments.search_storage import open_study
@@ -19,19 +20,16 @@ from experiments.search_study import SharedStudy
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a search; returns the exit status: 0, 1 where a trial failed, 2 for bad input, 130 after Ctrl-C."""
+    return resumable(lambda: _search(_parser().parse_args(arguments)))
+
+
+def _search(options: argparse.Namespace) -> int:
+    search = read_search(options.search, options.trials)
     try:
-        options = _parser().parse_args(arguments)
-        search = read_search(options.search, options.trials)
         return run_search(search, Path(options.root), options.workers, options.storage)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except StorageInternalError as error:
-        print(f"error: the storage does not answer, the same command goes on from here: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
+        told = "the storage does not answer, the same command goes on from here"
+        raise InputError(f"{told}: {error}") from error
 
 
 def run_search(search: Search, root: Path, workers: int = 2, storage: str | None = None) -> int:

@@ -14,39 +14,34 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from errors import InputError, require
+from errors import require
 from experiments import reproduction
 from experiments.agreement import agreement
 from experiments.grid import Grid, read_grid
+from experiments.grid_files import csv_path, grid_paths
 from experiments.jobs import grid_cells
 from experiments.report import OUTPUT, read_entries, write_report
 from experiments.results import read_rows
-from experiments.run import INTERRUPTED, OneLineParser, run_grid
+from experiments.run import OneLineParser, resumable, run_grid
 from experiments.schedule import duration
 
 GRIDS, QUICK = Path("experiments"), Path("experiments/quick/quick.yaml")
 ROOT = Path("runs/experiments")
-#: Ends of the names of what may stand beside a grid's CSV.
-BESIDE = ("_curves", "_regret")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the grids; returns the exit status: 0, 1 where a job failed, 2 for bad input, 130 after Ctrl-C."""
-    try:
-        options: argparse.Namespace = _parser().parse_args(arguments)
-        if options.quick:
-            return quick(options.root, options.workers)
-        paths = chosen_grids(options.only)
-        status = run_grids(paths, options.root, options.results, options.workers, options.shard)
-        if options.shard == "1/1":
-            report(chosen_grids(), options.results, options.output)
-        return status
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
+    return resumable(lambda: _run(_parser().parse_args(arguments)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.quick:
+        return quick(options.root, options.workers)
+    paths = chosen_grids(options.only)
+    status = run_grids(paths, options.root, options.results, options.workers, options.shard)
+    if options.shard == "1/1":
+        report(chosen_grids(), options.results, options.output)
+    return status
 
 
 def _parser() -> OneLineParser:
@@ -90,7 +85,7 @@ def run_grids(paths: Sequence[Path], root: Path, results: Path, workers: int = 2
         print(f"{number} of {len(paths)}: {path}", file=sys.stderr)
         with _until_interrupted(table):
             worst = max(worst, run_grid(grid, root, root, workers, part=part))
-        rows, cells = len(read_rows(root / f"{grid.name}.csv")), len(grid_cells(grid, root))
+        rows, cells = len(read_rows(csv_path(root, grid.name))), len(grid_cells(grid, root))
         if rows == cells:
             keep(grid, root, results)
         table.add_row(grid.name, f"{rows} of {cells}", duration(time.monotonic() - begun))
@@ -110,13 +105,12 @@ def _until_interrupted(table: Table) -> Iterator[None]:
 
 def keep(grid: Grid, root: Path, results: Path) -> None:
     """Put a complete grid's CSVs into `results`, and say how they agree with what was there."""
-    made, kept = root / f"{grid.name}.csv", results / f"{grid.name}.csv"
+    made, kept = csv_path(root, grid.name), csv_path(results, grid.name)
     if kept.is_file() and kept.read_bytes() != made.read_bytes():
         print(f"{grid.name}: {agreement(read_rows(kept), read_rows(made), grid.metrics[0])}")
     results.mkdir(parents=True, exist_ok=True)
-    for path in [made, *(made.with_stem(f"{grid.name}{end}") for end in BESIDE)]:
-        if path.is_file():
-            shutil.copyfile(path, results / path.name)
+    for path in grid_paths(grid, root):
+        shutil.copyfile(path, results / path.name)
 
 
 def report(paths: Sequence[Path], results: Path, output: Path) -> None:

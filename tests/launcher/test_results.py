@@ -99,12 +99,10 @@ def test_results_are_kept_until_a_grid_is_complete_then_compared(
     assert before.read_text() == kept
     assert "interrupted: the same command goes on from here" in capsys.readouterr().err
     before.write_text(kept.replace("stack,test,1,", "stack,test,1,9"))
-    (tmp_path / "runs" / "first_curves.csv").write_text("step")
     monkeypatch.setattr(results, "run_grid", stand_in())
     assert main(options) == 0
     assert "first: 1 of 2 figures of the reward are what they were before" in capsys.readouterr().out
     assert before.read_text() == kept
-    assert (tmp_path / "results" / "first_curves.csv").read_text() == "step"
 
 
 def test_a_grid_that_failed_is_told_and_the_others_are_in_the_report(
@@ -117,6 +115,19 @@ def test_a_grid_that_failed_is_told_and_the_others_are_in_the_report(
     assert "not in the report, since they have no results yet: second" in told.err
     assert (tmp_path / "docs" / "results.md").read_text().count("## Which is best?") == 1
     assert not (tmp_path / "results" / "second.csv").exists()
+
+
+def test_one_grid_alone_is_run_with_the_curves_that_it_asks_for(
+    tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = yaml.safe_load((tmp_path / "grids" / "first.yaml").read_text())
+    (tmp_path / "grids" / "first.yaml").write_text(yaml.safe_dump({**said, "curves": ["val/reward"]}))
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "first_curves.csv").write_text("step")
+    monkeypatch.setattr(results, "run_grid", stand_in())
+    assert main([*options, "--only=irs"]) == 0
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["first.csv", "first_curves.csv"]
+    assert "1 of 1" in capsys.readouterr().err
 
 
 def test_a_share_of_the_trainings_writes_no_report(
