@@ -49,7 +49,8 @@ def curve_panels(conditions: Sequence[str], evaluations: Sequence[str]) -> tuple
     groups = _groups(conditions)
     if groups:
         found = [_over_conditions(groups, conditions, evaluation) for evaluation in evaluations]
-        return _label(list(groups)), found
+        units = {place.unit for name in conditions if (place := _numbered(name)) and place.before in groups}
+        return _with_unit(_label(list(groups)), units), found
     numbered = {name: _numbered(name) for name in evaluations}
     axes = {(place.before, place.unit) for place in numbered.values() if place is not None}
     if len(numbered) < 2 or None in numbered.values() or len(axes) > 1:
@@ -63,7 +64,7 @@ def curve_panels(conditions: Sequence[str], evaluations: Sequence[str]) -> tuple
         for name in conditions
     }
     before, unit = axes.pop()
-    return f"{before or 'evaluation'}{f' ({unit})' if unit else ''}", [Panel("", points, [])]
+    return _with_unit(before or "evaluation", {unit}), [Panel("", points, [])]
 
 
 def _numbered(name: str) -> _Numbered | None:
@@ -93,6 +94,12 @@ def _label(groups: Sequence[str]) -> str:
     """`threshold` of `raw states, threshold` and `encoded states, threshold`."""
     ends = {before.rpartition(",")[2].strip() for before in groups}
     return (ends.pop() if len(ends) == 1 else "") or "number in the name"
+
+
+def _with_unit(label: str, units: set[str]) -> str:
+    """`noise (%)`, where all numbers have the same unit."""
+    unit = next(iter(units)) if len(units) == 1 else ""
+    return f"{label} ({unit})" if unit else label
 
 
 def _line_names(groups: Sequence[str]) -> dict[str, str]:

@@ -71,7 +71,7 @@ def _curves(grid: Grid, section: ReportSection, found: Comparisons) -> Figure:
     """Lines with bands, and levels where a condition has no number."""
     label, panels = curve_panels(grid.tested, grid.tests)
     names = list(dict.fromkeys(name for panel in panels for name in panel.names))
-    colors = dict(zip(names, _colors(len(names)), strict=True))
+    colors = _colors(panels)
     columns = 1 if max(map(len, names)) > NAME_LENGTH or len(names) < 3 else 2
     rows = math.ceil((len(names) + 2) / columns)
     figure = Figure((1.5 + 4.2 * len(panels), 3.8 + 0.19 * rows), layout="constrained")
@@ -162,6 +162,12 @@ def _legend(figure: Figure, columns: int = 3) -> None:
         figure.legend(found, list(handles), loc="outside lower center", ncols=columns, fontsize=7, frameon=False)
 
 
-def _colors(number: int) -> list[tuple[float, ...]]:
-    palette = colormaps["tab10" if number <= 10 else "tab20"]
-    return [palette(index % palette.N) for index in range(number)]
+def _colors(panels: Sequence[Panel]) -> dict[str, tuple[float, ...]]:
+    """By name; a level has the colour of its line, as `raw states, no threshold` has that of `raw states`."""
+    lines = {name for panel in panels for name in panel.lines}
+    names = dict.fromkeys(name for panel in panels for name in panel.names)
+    kinds = {name: name.partition(",")[0] if name.partition(",")[0] in lines else name for name in names}
+    distinct = list(dict.fromkeys(kinds.values()))
+    palette = colormaps["tab10" if len(distinct) <= 10 else "tab20"]
+    colors = {kind: palette(index % palette.N) for index, kind in enumerate(distinct)}
+    return {name: colors[kind] for name, kind in kinds.items()}

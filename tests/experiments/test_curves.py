@@ -23,6 +23,11 @@ def test_conditions_are_lines_over_the_number_that_they_end_in() -> None:
     assert [point.condition for point in panels[1].levels] == ["cue"]
 
 
+@pytest.mark.parametrize(("ends", "label"), [(["10 %", "20 %"], "noise (%)"), (["10 %", "0.2"], "noise")], ids=str)
+def test_a_unit_that_all_numbers_have_is_named(ends: list[str], label: str) -> None:
+    assert curve_panels([f"{key}, noise {end}" for key in ("cue", "state") for end in ends], ["test"])[0] == label
+
+
 def test_a_number_of_its_own_is_a_level() -> None:
     _, (panel,) = curve_panels(["stack 5", "stack 10", "append 500"], ["test"])
     assert list(panel.lines) == ["stack"]

@@ -76,6 +76,15 @@ def test_a_curve_over_conditions_has_levels_and_a_panel_an_evaluation() -> None:
     assert told(figure) == ["states", "append"]
 
 
+def test_a_level_has_the_colour_of_its_line() -> None:
+    names = ["states, threshold 0.9", "states, threshold 0.5", "append", "states, no threshold"]
+    found = rows({(name, "0 %"): (6.0, 7.0) for name in names})
+    figure = drawn(found, {"figure": "curve"}, conditions={name: {} for name in names}, evaluations={"0 %": {}})
+    line, *levels = figure.axes[0].lines
+    colors = {str(level.get_label()): level.get_color() == line.get_color() for level in levels}
+    assert colors == {"states, no threshold": True, "append": False}
+
+
 def test_numbers_that_are_too_near_are_evenly_spaced() -> None:
     assert tick_places([0.9, 0.99, 0.999, 0.5, 0.9]) == {0.5: 0.0, 0.9: 1.0, 0.99: 2.0, 0.999: 3.0}
     assert tick_places([40.0, 0.0, 20.0]) == {0.0: 0.0, 20.0: 20.0, 40.0: 40.0}
