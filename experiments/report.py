@@ -106,7 +106,13 @@ def picture_folder(output: Path) -> Path:
 
 def report_text(entries: Sequence[Entry], output: Path = OUTPUT) -> str:
     """The whole report in Markdown, with links as seen from `output`."""
-    return "\n\n".join([HEAD, *(_section(entry, output) for entry in entries)]) + "\n"
+    return "\n\n".join([HEAD, _contents(entries), *(_section(entry, output) for entry in entries)]) + "\n"
+
+
+def _contents(entries: Sequence[Entry]) -> str:
+    """The questions, each with its short answer, as links to their sections."""
+    told = ((entry.grid.name, entry.section) for entry in entries)
+    return "\n".join(f"- [{section.question}](#{name}) {section.short}".rstrip() for name, section in told)
 
 
 def _section(entry: Entry, output: Path) -> str:
@@ -116,6 +122,7 @@ def _section(entry: Entry, output: Path) -> str:
     command = f".venv/bin/python -m experiments.run {entry.path.as_posix()}    # makes {entry.csv.as_posix()}"
     return "\n\n".join(
         [
+            f'<a id="{grid.name}"></a>',
             f"## {section.question}",
             section.answer,
             f"![Interquartile means of the {label}]({picture})",

@@ -8,7 +8,7 @@ from typing import Any
 from errors import require, require_choice
 from experiments.curves import curve_panels
 
-KEYS = ("question", "answer", "chance", "ideal", "metric", "also", "figure", "order")
+KEYS = ("question", "short", "answer", "chance", "ideal", "metric", "also", "figure", "order")
 FIGURES = ("bars", "curve")
 
 
@@ -24,6 +24,7 @@ class ReportSection:
         ideal: its value for the ideal player.
         figure: `bars`, a bar a condition; `curve`, lines over the number in the names of conditions or evaluations.
         also: further figures that the tables have, without comparison.
+        short: the answer in a sentence, for the list at the report's head.
         order: sections are sorted by it; those without one come last, by their grids' names.
     """
 
@@ -35,6 +36,7 @@ class ReportSection:
     figure: str = "bars"
     order: float | None = None
     also: tuple[str, ...] = ()
+    short: str = ""
 
 
 def parse_report(
@@ -49,7 +51,9 @@ def parse_report(
     for key in said:
         require_choice("report: key", str(key), KEYS)
     question, answer = (_text(said, key) for key in ("question", "answer"))
-    require("\n" not in question, f"report: question is {question!r}: it has to be one sentence on one line")
+    short = _text(said, "short") if said.get("short") is not None else ""
+    for key, text in (("question", question), ("short", short)):
+        require("\n" not in text, f"report: {key} is {text!r}: it has to be one sentence on one line")
     metric = said.get("metric", metrics[0])
     named = isinstance(metric, str) and bool(metric)
     require(named, f"report: metric is {metric!r}: it has to be a name such as test/reward")
@@ -61,7 +65,7 @@ def parse_report(
     require_choice("report: figure", str(figure), FIGURES)
     if figure == "curve":
         curve_panels(conditions, evaluations)
-    return ReportSection(question, answer, metric, chance, ideal, figure, order, _also(said, metrics))
+    return ReportSection(question, answer, metric, chance, ideal, figure, order, _also(said, metrics), short)
 
 
 def _also(said: dict[str, Any], metrics: Sequence[str]) -> tuple[str, ...]:

@@ -48,6 +48,13 @@ def test_sections_are_in_their_order_and_grids_without_one_left_out(tmp_path: Pa
     assert [entry.grid.name for entry in read_entries(grids, tmp_path)] == ["d", "c", "a", "b"]
 
 
+def test_the_head_lists_questions_with_short_answers(tmp_path: Path) -> None:
+    grids = [write_grid(tmp_path, "told", {"order": 1, "short": "The stack."}), write_grid(tmp_path, "untold", {})]
+    text = made(tmp_path, *grids)["report.md"].decode()
+    assert "- [Which is best?](#told) The stack.\n- [Which is best?](#untold)\n\n" in text
+    assert '<a id="told"></a>\n\n## Which is best?\n' in text
+
+
 def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--results", str(tmp_path), "--output", str(tmp_path / "docs" / "report.md")]
 

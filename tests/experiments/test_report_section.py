@@ -22,9 +22,10 @@ def test_what_is_said_is_kept() -> None:
         "ideal": 8,
         "figure": "curve",
         "order": 2,
+        "short": " Yes. ",
     }
     _, section = reported(more)
-    assert section == ReportSection("Which is best?", "Two\nlines.", "test/regret", 1.8, 8, "curve", 2)
+    assert section == ReportSection("Which is best?", "Two\nlines.", "test/regret", 1.8, 8, "curve", 2, short="Yes.")
 
 
 def test_a_grid_without_one_is_in_no_report() -> None:
@@ -35,10 +36,12 @@ def test_a_grid_without_one_is_in_no_report() -> None:
     ("report", "complaint"),
     [
         (["x"], r"report is \['x'\]: it has to be a mapping with question and answer"),
-        ({"answr": "x"}, "report: key is 'answr': it has to be one of question, answer, chance"),
+        ({"answr": "x"}, "report: key is 'answr': it has to be one of question, short, answer, chance"),
         ({"question": None}, "report: question is None: it has to be text"),
         ({"question": " "}, "report: question is ' ': it has to be text"),
         ({"question": "a\nb"}, r"report: question is 'a\\nb': it has to be one sentence on one line"),
+        ({"short": "a\nb"}, r"report: short is 'a\\nb': it has to be one sentence on one line"),
+        ({"short": 1}, "report: short is 1: it has to be text"),
         ({"answer": 3}, "report: answer is 3: it has to be text"),
         ({"metric": 3}, "report: metric is 3: it has to be a name such as test/reward"),
         ({"chance": "low", "ideal": 1}, "report: chance is 'low': it has to be a number"),
