@@ -38,7 +38,10 @@ def format_value(metric: str, value: float, signed: bool = False, finer: int = 0
 
 
 def _rounded(value: float, digits: int, sign: str) -> str:
-    return f"{round(value, digits) + 0.0:{sign}.{digits}f}"  # adding zero turns -0 into 0
+    """With a sign, `-0.00` and `+0.00` are small, and `0.00` is nothing; without one, there is no `-0.00`."""
+    if sign and value == 0:
+        return f"{0:.{digits}f}"
+    return f"{value:{sign}.{digits}f}" if sign else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def markdown_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -15,6 +15,7 @@ from errors import InputError, require
 from experiments.comparison import Comparisons, compare
 from experiments.formatting import metric_label
 from experiments.grid import Grid, read_grid
+from experiments.grid_files import csv_path
 from experiments.grid_rows import rows_of_grid
 from experiments.intervals import confidence_told
 from experiments.record import write_whole
@@ -54,14 +55,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default %(default)s)")
     try:
         options: argparse.Namespace = parser.parse_args(arguments)
-        entries = read_entries(options.grids or sorted(Path("experiments").glob("*.yaml")), options.results)
+        grids = options.grids or with_results(sorted(Path("experiments").glob("*.yaml")), options.results)
+        entries = read_entries(grids, options.results)
         write_report(entries, options.output)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    grids = ", ".join(entry.grid.name for entry in entries)
-    print(f"{options.output}: {grids}; pictures in {picture_folder(options.output)}")
+    names = ", ".join(entry.grid.name for entry in entries)
+    print(f"{options.output}: {names}; pictures in {picture_folder(options.output)}")
     return 0
+
+
+def with_results(paths: Iterable[Path], results: Path) -> list[Path]:
+    """The grids that have a CSV; says which of those with a section `report` have none."""
+    there, without = [], []
+    for path in paths:
+        if csv_path(results, path.stem).is_file():
+            there.append(path)
+        elif read_grid(path).report is not None:
+            without.append(path.stem)
+    if without:
+        print(f"not in the report, since they have no results yet: {', '.join(without)}", file=sys.stderr)
+    return there
 
 
 def read_entries(paths: Iterable[Path], results: Path) -> list[Entry]:

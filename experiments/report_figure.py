@@ -40,7 +40,7 @@ def _bars(grid: Grid, section: ReportSection, found: Comparisons) -> Figure:
         for place, name in enumerate(names):
             if (name, evaluation) in found:
                 _bar(axes, place, section, found[name, evaluation].score, name in baselines)
-        _levels(axes, section, vertical=True)
+        _levels(axes, section, evaluation, vertical=True)
         axes.set_title(evaluation if len(panels) > 1 else "", fontsize=9)
         axes.set_xlabel(metric_label(section.metric), fontsize=8)
         axes.tick_params(labelsize=8)
@@ -50,7 +50,7 @@ def _bars(grid: Grid, section: ReportSection, found: Comparisons) -> Figure:
     panels[0].set_yticks(range(len(names)), labels)
     panels[0].set_ylim(len(names) - 0.4, -0.6)
     scores = [comparison.score for comparison in found.values()]
-    levels = [level for level in (section.chance, section.ideal) if level is not None]
+    levels = [level for name in grid.tests for level in section.scale(name) or ()]
     left, right = min([0.0, *map(_bottom, scores), *levels]), max([0.0, *map(_top, scores), *levels])
     panels[0].set_xlim(1.02 * left, 1.02 * right or None)
     _legend(figure)
@@ -80,7 +80,7 @@ def _curves(grid: Grid, section: ReportSection, found: Comparisons) -> Figure:
     is_to_scale = all(number == place for number, place in places.items())
     for axes, panel in zip(drawn, panels, strict=True):
         _lines(axes, panel, found, colors, places)
-        _levels(axes, section, vertical=False)
+        _levels(axes, section, panel.title, vertical=False)
         axes.set_title(panel.title if len(panels) > 1 else "", fontsize=9)
         axes.set_xlabel(label if is_to_scale else f"{label} (not to scale)", fontsize=8)
         axes.tick_params(labelsize=8)
@@ -137,12 +137,12 @@ def _top(score: Estimate) -> float:
     return score.value if math.isnan(score.high) else score.high
 
 
-def _levels(axes: Axes, section: ReportSection, vertical: bool) -> None:
+def _levels(axes: Axes, section: ReportSection, evaluation: str, vertical: bool) -> None:
     """Chance and the ideal player, where they are known."""
     line = axes.axvline if vertical else axes.axhline
-    for name, level, style in (("chance", section.chance, ":"), ("ideal player", section.ideal, "--")):
-        if level is not None:
-            line(level, color="0.4", ls=style, lw=1, label=f"{name} ({format_value(section.metric, level)})", zorder=0)
+    scale = section.scale(evaluation) or ()
+    for name, level, style in zip(("chance", "ideal player"), scale, (":", "--"), strict=False):
+        line(level, color="0.4", ls=style, lw=1, label=f"{name} ({format_value(section.metric, level)})", zorder=0)
 
 
 def _in_percent(axes: Axes, section: ReportSection, vertical: bool) -> None:

@@ -1,7 +1,7 @@
 """What a grid's file says of itself in the report: the question that it asks, and what came out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,9 @@ class ReportSection:
         question: one sentence, the section's heading.
         answer: a paragraph of Markdown.
         metric: the figure that is drawn and compared.
-        chance: its value for a player that chooses at random, in the metric's unit; None: it is not normalised.
-        ideal: its value for the ideal player.
+        chance: its value for a player that chooses at random, in the metric's unit, or that of each evaluation, where
+            they differ; None: it is not normalised.
+        ideal: its value for the ideal player, likewise.
         figure: `bars`, a bar a condition; `curve`, lines over the number in the names of conditions or evaluations.
         also: further figures that the tables have, without comparison.
         short: the answer in a sentence, for the list at the report's head.
@@ -31,12 +32,19 @@ class ReportSection:
     question: str
     answer: str
     metric: str
-    chance: float | None = None
-    ideal: float | None = None
+    chance: float | Mapping[str, float] | None = None
+    ideal: float | Mapping[str, float] | None = None
     figure: str = "bars"
     order: float | None = None
     also: tuple[str, ...] = ()
     short: str = ""
+
+    def scale(self, evaluation: str) -> tuple[float, float] | None:
+        """Chance and the ideal player under an evaluation; None where they are not known."""
+        chance, ideal = (
+            level.get(evaluation) if isinstance(level, Mapping) else level for level in (self.chance, self.ideal)
+        )
+        return None if chance is None or ideal is None else (chance, ideal)
 
 
 def parse_report(
@@ -57,15 +65,19 @@ def parse_report(
     metric = said.get("metric", metrics[0])
     named = isinstance(metric, str) and bool(metric)
     require(named, f"report: metric is {metric!r}: it has to be a name such as test/reward")
-    chance, ideal, order = (_number(said, key) for key in ("chance", "ideal", "order"))
+    chance, ideal = (_level(said, key, evaluations) for key in ("chance", "ideal"))
     for key, value, other in (("chance", chance, "ideal"), ("ideal", ideal, "chance")):
         require(value is not None or said.get(other) is None, f"report: {key} is None: with {other} it has to be there")
-    require(chance is None or chance != ideal, f"report: ideal is {ideal}: it has to differ from chance")
+    order = _number("order", said.get("order"))
     figure = said.get("figure", "bars")
     require_choice("report: figure", str(figure), FIGURES)
     if figure == "curve":
         curve_panels(conditions, evaluations)
-    return ReportSection(question, answer, metric, chance, ideal, figure, order, _also(said, metrics), short)
+    section = ReportSection(question, answer, metric, chance, ideal, figure, order, _also(said, metrics), short)
+    for evaluation in evaluations:
+        scale = section.scale(evaluation)
+        require(scale is None or scale[0] != scale[1], f"report: ideal is {ideal}: it has to differ from chance")
+    return section
 
 
 def _also(said: dict[str, Any], metrics: Sequence[str]) -> tuple[str, ...]:
@@ -83,8 +95,26 @@ def _text(said: dict[str, Any], key: str) -> str:
     return str(text).strip()
 
 
-def _number(said: dict[str, Any], key: str) -> float | None:
+def _level(said: dict[str, Any], key: str, evaluations: Sequence[str]) -> float | dict[str, float] | None:
+    """A number, or one for each evaluation."""
     value = said.get(key)
+    if not isinstance(value, dict):
+        return _number(key, value)
+    for name in evaluations:
+        require(name in value, f"report: {key} is {value!r}: it has to have a number for {name!r} too")
+    for name in value:
+        require_choice(f"report: {key}: evaluation", str(name), tuple(evaluations))
+    return {name: _present(f"{key}: {name}", number) for name, number in value.items()}
+
+
+def _present(key: str, value: Any) -> float:
+    number = _number(key, value)
+    require(number is not None, f"report: {key} is None: it has to be a number")
+    assert number is not None
+    return number
+
+
+def _number(key: str, value: Any) -> float | None:
     finite = value is None or (type(value) in (int, float) and math.isfinite(value))
     require(finite, f"report: {key} is {value!r}: it has to be a number")
-    return value
+    return None if value is None else value

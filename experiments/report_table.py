@@ -1,5 +1,6 @@
 """A report's tables, one for each evaluation of a grid, and the note that says how they were made."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from experiments.baselines import STAR
@@ -31,7 +32,8 @@ def report_tables(grid: Grid, section: ReportSection, found: Comparisons, rows: 
     for evaluation in grid.tests:
         names = [name for name in grid.tested if evaluation in grid.conditions[name].evaluations]
         lines = [
-            [name, *_cells(section, [each.get((name, evaluation)) for each in (found, *others)])] for name in names
+            [name, *_cells(section, evaluation, [each.get((name, evaluation)) for each in (found, *others)])]
+            for name in names
         ]
         caption = [f"**Evaluation: {evaluation}**"] if len(grid.tests) > 1 else []
         parts += [*caption, _without_empty_columns(_header(grid, section), lines)]
@@ -52,7 +54,7 @@ def _header(grid: Grid, section: ReportSection) -> list[str]:
     ]
 
 
-def _cells(section: ReportSection, comparisons: Sequence[Comparison | None]) -> list[str]:
+def _cells(section: ReportSection, evaluation: str, comparisons: Sequence[Comparison | None]) -> list[str]:
     """Of the section's metric, then of those that are shown `also`."""
     found, *others = comparisons
     further = [
@@ -63,8 +65,8 @@ def _cells(section: ReportSection, comparisons: Sequence[Comparison | None]) -> 
         return [NOTHING, NOTHING, NOTHING, NOTHING, *further, "0"]
     metric, seeds = section.metric, found.seeds
     cells = [format_estimate(metric, found.score, seeds), NOTHING, NOTHING, NOTHING, *further, str(seeds)]
-    if section.chance is not None and section.ideal is not None:
-        cells[1] = format_estimate(SHARE, _normalised(found.score, section.chance, section.ideal), seeds)
+    if (scale := section.scale(evaluation)) is not None:
+        cells[1] = format_estimate(SHARE, _normalised(found.score, *scale), seeds)
     if found.difference is not None:
         mark = "" if found.is_significant else f" {NOT_SIGNIFICANT}"
         # A digit more, so that a bound that is near 0 can be told from it.
@@ -93,8 +95,8 @@ def report_note(grid: Grid, section: ReportSection, found: Comparisons, rows: Se
         f"Interquartile means of the {label} over {_range(seeds)} a condition, in brackets {confidence_told()} "
         f"intervals ({intervals_told()})."
     ]
-    if section.chance is not None and section.ideal is not None:
-        chance, ideal = (format_value(section.metric, value) for value in (section.chance, section.ideal))
+    if section.chance is not None:
+        chance, ideal = (_level_told(section.metric, level) for level in (section.chance, section.ideal))
         told.append(f"Normalised: 0 % is chance ({chance}), 100 % the ideal player ({ideal}).")
     if any(comparison.difference is not None for comparison in found.values()):
         told += [
@@ -106,6 +108,15 @@ def report_note(grid: Grid, section: ReportSection, found: Comparisons, rows: Se
     revisions = dict.fromkeys(part for row in rows for part in row.revision.split("/"))
     told.append(f"Revision{'s' if len(revisions) > 1 else ''} {', '.join(revisions)}.")
     return "\n\n".join([" ".join(told), *_warning(seeds)])
+
+
+def _level_told(metric: str, level: float | Mapping[str, float] | None) -> str:
+    """`8.43`, or `8.43; under 'five arms' 8.75` where evaluations differ: what most have goes first."""
+    if not isinstance(level, Mapping):
+        return NOTHING if level is None else format_value(metric, level)
+    common, _ = Counter(level.values()).most_common(1)[0]
+    others = (f"under {name!r} {format_value(metric, value)}" for name, value in level.items() if value != common)
+    return "; ".join([format_value(metric, common), *others])
 
 
 def _baseline_told(grid: Grid) -> str:

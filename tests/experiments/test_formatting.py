@@ -23,7 +23,12 @@ def test_figures_are_as_long_as_their_kind(metric: str, value: float, told: str)
 
 def test_a_difference_has_a_sign() -> None:
     assert format_estimate("test/reward", Estimate(-0.5, -1.0, 0.25, 3), 3, signed=True) == "-0.50 [-1.00, +0.25]"
-    assert format_value("test/reward", -0.0001, signed=True) == "+0.00"
+
+
+@pytest.mark.parametrize(("value", "told"), [(-0.0001, "-0.00"), (0.0001, "+0.00"), (0.0, "0.00"), (-0.0, "0.00")])
+def test_a_small_difference_is_told_from_none(value: float, told: str) -> None:
+    assert format_value("test/reward", value, signed=True) == told
+    assert format_value("test/reward", value) == "0.00"
 
 
 def test_what_has_no_interval_has_no_brackets() -> None:

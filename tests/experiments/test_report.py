@@ -75,7 +75,7 @@ def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     write_rows(tmp_path / "empty.csv", rows({("append", "0 %"): (float("nan"),)}))
     assert "metric is 'test/reward': none of the results has a number there" in complaint(path)
     write_rows(tmp_path / "empty.csv", [])
-    assert "there are no results of empty yet" in complaint(path)
+    assert "empty: there are no results yet" in complaint(path)
     (tmp_path / "empty.csv").unlink()
     assert "empty.csv do not exist: python -m experiments.run makes them" in complaint(path)
     assert not (tmp_path / "docs").exists()
@@ -88,3 +88,22 @@ def test_the_shipped_report_is_that_of_the_shipped_results(monkeypatch: pytest.M
     assert output.read_text(encoding="utf-8") == report_text(entries, output), "make report brings it up to date"
     pictures = {path.name for path in picture_folder(output).iterdir()}
     assert pictures == {f"{entry.grid.name}.png" for entry in entries}
+
+
+def test_of_all_grids_those_without_results_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").mkdir()
+    for name in ("done", "new"):
+        write_grid(tmp_path / "experiments", name, {})
+    (tmp_path / "experiments" / "new.csv").unlink()
+    assert main(["--results", "experiments", "--output", "report.md"]) == 0
+    assert "not in the report, since they have no results yet: new" in capsys.readouterr().err
+    assert "(#done)" in (tmp_path / "report.md").read_text()
+
+
+def test_results_under_other_names_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grid = write_grid(tmp_path, "renamed", {}, evaluations={"none": {}})
+    assert main([str(grid), "--results", str(tmp_path), "--output", str(tmp_path / "r.md")]) == 2
+    assert "renamed: the results are of other conditions or evaluations" in capsys.readouterr().err

@@ -76,6 +76,12 @@ def test_a_curve_over_conditions_has_levels_and_a_panel_an_evaluation() -> None:
     assert told(figure) == ["states", "append"]
 
 
+def test_every_panel_has_its_own_ideal_player() -> None:
+    figure = drawn(rows(), {"chance": 1, "ideal": {"0 %": 9, "20 %": 11}})
+    ideals = [[line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] for axes in figure.axes]  # type: ignore[index]
+    assert ideals == [[9], [11]]
+
+
 def test_a_level_has_the_colour_of_its_line() -> None:
     names = ["states, threshold 0.9", "states, threshold 0.5", "append", "states, no threshold"]
     found = rows({(name, "0 %"): (6.0, 7.0) for name in names})

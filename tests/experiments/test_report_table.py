@@ -32,7 +32,7 @@ def test_the_tables_are_those_made_by_hand() -> None:
         header,
         "| --- | ---: | ---: | ---: | ---: | ---: |",
         "| append | 7.00 [6.00, 8.00] | 75.0 % [62.5, 87.5] | - | - | 2 |",
-        same + "| +0.000 [+0.000, +0.000] n. s. | 0.50 [0.00, 1.00] | 2 |",
+        same + "| 0.000 [0.000, 0.000] n. s. | 0.50 [0.00, 1.00] | 2 |",
         "| stack | 7.50 [6.50, 8.50] | 81.2 % [68.8, 93.8] | +0.500 [+0.500, +0.500] | 0.75 [0.00, 1.00] | 2 |",
         "",
         "**Evaluation: 20 %**",
@@ -43,6 +43,13 @@ def test_the_tables_are_those_made_by_hand() -> None:
         mixed + "| +0.125 [-0.250, +0.500] n. s. | 0.50 [0.00, 1.00] | 2 |",
         "| stack | 5.25 | 53.1 % | +0.250 n. s. | 0.50 | 1 |",
     ]
+
+
+def test_evaluations_may_have_ideals_of_their_own() -> None:
+    grid, section = reported({"chance": 1, "ideal": {"0 %": 9, "20 %": 11}})
+    shares = [line.split("|")[3].strip() for line in tables(grid, section, rows()) if "| append" in line]
+    assert shares == ["75.0 % [62.5, 87.5]", "42.5 % [40.0, 45.0]"]
+    assert "100 % the ideal player (9.00; under '20 %' 11.00)." in note(grid, section, rows())
 
 
 def test_further_figures_have_columns_without_comparison() -> None:

@@ -72,7 +72,7 @@ def test_a_bar_in_a_name_does_not_break_the_table() -> None:
 def test_a_metric_that_no_row_has_is_an_error() -> None:
     with pytest.raises(InputError, match="'test/rewrd' is none of the results', which are test/recall_accuracy, test"):
         markdown_table(grid(metrics=["test/rewrd"]), ROWS)
-    with pytest.raises(InputError, match="there are no results of small yet"):
+    with pytest.raises(InputError, match="small: there are no results yet"):
         markdown_table(grid(), [])
 
 
