@@ -59,8 +59,9 @@ def _condition(
     own, trained_as, seed = section.pop("config", None), section.pop("trained_as", None), section.pop("seed", None)
     tests, predicts = _evaluations(section, evaluations, where), _predicts(section, where)
     if trained_as is not None:
+        trained_as = str(trained_as)
         trained = tuple(other for other, said in sections.items() if said.get("trained_as") is None)
-        require_choice(f"{where}: trained_as", str(trained_as), trained)
+        require_choice(f"{where}: trained_as", trained_as, trained)
         for key, value in (("config", own), ("seed", seed)):
             require(value is None, f"{where}: {key} is {value!r}: with trained_as it is that condition's")
         own, seed = sections[trained_as].get("config"), sections[trained_as].get("seed")
@@ -100,6 +101,6 @@ def config_content(path: Path) -> str:
     """Hash of what a config says; comments and the file's place do not matter."""
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter: no UTF-8, or a date that there is not
         raise InputError(f"config {path} is no YAML: {' '.join(str(error).split())}") from error
     return hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()[:16]

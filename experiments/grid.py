@@ -11,7 +11,7 @@ from experiments.conditions import Condition, parse_conditions
 from experiments.overrides import Arguments, named_overrides, override_arguments
 from experiments.references import check_references
 from experiments.report_section import ReportSection, parse_report
-from experiments.unique_keys import read_yaml
+from experiments.unique_keys import read_yaml_file
 
 KEYS = (
     "config",
@@ -81,7 +81,7 @@ def read_grid(path: Path) -> Grid:
     """
     require(path.is_file(), f"grid {path} does not exist: it has to be a YAML file")
     try:
-        return parse_grid(read_yaml(path.read_text(encoding="utf-8")), path.stem)
+        return parse_grid(read_yaml_file(path), path.stem)
     except InputError as error:
         raise InputError(f"grid {path}: {error}") from error
 
@@ -107,13 +107,12 @@ def parse_grid(said: Any, name: str) -> Grid:
         evaluations=evaluations,
         conditions=conditions,
         metrics=_names(said.get("metrics"), "metrics", "test/reward"),
-        baseline=said.get("baseline"),
         curves=_names(said["curves"], "curves", "val/reward") if "curves" in said else (),
         regret_by_pull=_whether(said.get("regret_by_pull", False), "regret_by_pull"),
     )
     require(bool(grid.tested), "conditions: none has evaluations, so that there would be no results")
-    if grid.baseline is not None:
-        check_baseline(grid.baseline, grid.tested)
+    if said.get("baseline") is not None:
+        grid = replace(grid, baseline=check_baseline(said["baseline"], grid.tested))
     if "report" not in said:
         return grid
     return replace(grid, report=parse_report(said["report"], grid.metrics, grid.tested, grid.tests))

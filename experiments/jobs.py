@@ -119,14 +119,28 @@ class JobMaker:
 def _identified(overrides: Sequence[str], referred: Mapping[str, _Referred]) -> list[Any]:
     """What an identity says of overrides, wherever they stand: in whatever grid, under whatever names of conditions.
 
-    Of an argument that is given twice the last one counts, unless it adds to a list.
+    Of an argument that is given twice the last one counts, unless it adds to a list. The order counts only where a part
+    stands before the whole that it belongs to, which the command line then has the last word on.
     """
     last: dict[str, list[Any]] = {}
+    places: dict[str, int] = {}
     for place, override in enumerate(overrides):
         name, _, value = override.partition("=")
         told = [referred[value].job.identity, referred[value].file] if value in referred else [value]
-        last[f"{name} {place}" if name.endswith("+") else name] = [name, *told]
-    return [last[name] for name in sorted(last)]
+        key = f"{name} {place}" if name.endswith("+") else name
+        last[key], places[key] = [name, *told], place
+    inverted = [
+        [last[part][0], "before", last[whole][0]]
+        for part in sorted(last)
+        for whole in sorted(last)
+        if _belongs(last[part][0], last[whole][0]) and places[part] < places[whole]
+    ]
+    return [*(last[name] for name in sorted(last)), *inverted]
+
+
+def _belongs(part: str, whole: str) -> bool:
+    """Whether an option is part of another, as `--a.b` is of `--a` and `--a+`, or adds to its list, as `--a+` does."""
+    return part == f"{whole}+" or part.startswith(f"{whole.removesuffix('+')}.")
 
 
 def _jobs(referred: Mapping[str, _Referred]) -> tuple[Job, ...]:

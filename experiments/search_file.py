@@ -9,7 +9,7 @@ from experiments.conditions import config_content
 from experiments.grid import parse_seeds
 from experiments.overrides import Arguments, override_arguments
 from experiments.search_parameters import Parameter, parse_parameters
-from experiments.unique_keys import read_yaml
+from experiments.unique_keys import read_yaml_file
 
 KEYS = ("config", "seeds", "metric", "direction", "trials", "overrides", "parameters")
 DIRECTIONS = ("maximize", "minimize")
@@ -71,7 +71,7 @@ def read_search(path: Path, trials: int | None = None) -> Search:
     require(path.is_file(), f"search {path} does not exist: it has to be a YAML file")
     require(trials is None or trials > 0, f"--trials is {trials}: it has to be 1 or more")
     try:
-        return parse_search(read_yaml(path.read_text(encoding="utf-8")), path.stem, trials)
+        return parse_search(read_yaml_file(path), path.stem, trials)
     except InputError as error:
         raise InputError(f"search {path}: {error}") from error
 

@@ -1,6 +1,7 @@
 """One process of a search: takes trials, has its workers train them, and notes what they were worth."""
 
 import math
+import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from experiments.search_summary import CSV, sum_up
 from experiments.search_trial import Attempt, Ended, best_figure, trial_jobs
 from experiments.worker import Outcome
 
+AGAIN = 10.0  # seconds after which a training that another process was at is tried again
+
 
 class SearchRunner:
     """What one process does at a search.
@@ -36,6 +39,7 @@ class SearchRunner:
         self.folder = root / search.name
         self.queue: deque[Job] = deque()
         self.attempts: dict[Path, Attempt] = {}  # by the folders of all jobs that wait or run
+        self.locked: dict[Path, float] = {}  # by the folders of those that another process was at, when that was found
         self.ended: deque[Ended] = deque()  # and not been told of
         self.taken: list[float] = []
 
@@ -56,6 +60,8 @@ class SearchRunner:
         while pool.free and (job := self._next_job()) is not None:
             pool.submit(job)
         for job, outcome in pool.wait(timeout=0.5):
+            if outcome.locked and job.run.path not in self.locked:
+                display.waits_for(job, outcome)
             self._take(job, outcome)
         left = self._left(pool)
         display.know(self.study.trials, self.study.best)
@@ -66,11 +72,19 @@ class SearchRunner:
 
     def _next_job(self) -> Job | None:
         """The next training of the trials that were taken, or of one that is taken now."""
-        while not self.queue:
+        while (job := self._waiting_job()) is None:
             if (claimed := self.study.claim()) is None:
                 return None
             self._begin(*claimed)
-        return self.queue.popleft()
+        return job
+
+    def _waiting_job(self) -> Job | None:
+        """The first training of the queue that can be tried now; taken out of it."""
+        before = time.monotonic() - AGAIN
+        job = next((job for job in self.queue if self.locked.get(job.run.path, -math.inf) <= before), None)
+        if job is not None:
+            self.queue.remove(job)
+        return job
 
     def _begin(self, trial: Trial, values: dict[str, Scalar]) -> None:
         """Put a trial's trainings into the queue; those that are done need not be."""
@@ -79,7 +93,10 @@ class SearchRunner:
         jobs = trial_jobs(self.search, number_of(trial), values, self.root)
         attempt = Attempt(trial, list(jobs))
         for job in jobs:
+            under_way = job.run.path in self.attempts  # of this same trial, before it was taken for left
             self.attempts[job.run.path] = attempt
+            if under_way:
+                continue
             if is_done(job):  # by a process that did not come to say so
                 record = read_record(job)
                 self._take(job, Outcome(0, "", record.seconds if record else 0.0))
@@ -88,12 +105,19 @@ class SearchRunner:
         return None
 
     def _take(self, job: Job, outcome: Outcome) -> None:
-        """Note how a training has ended; with the last of a trial's, the trial ends."""
+        """Note how a training has ended; with the last of a trial's, the trial ends.
+
+        One that another process is at, which was taken for dead too early, is left to it and looked at again later.
+        """
+        if outcome.locked and not self.attempts[job.run.path].message:
+            self.locked[job.run.path] = time.monotonic()
+            return self.queue.append(job)
+        self.locked.pop(job.run.path, None)
         attempt = self.attempts.pop(job.run.path)
         attempt.jobs.remove(job)
         attempt.seconds += outcome.seconds
         if outcome.status:
-            attempt.message = outcome.message
+            attempt.message = attempt.message or outcome.message
             for other in [waiting for waiting in self.queue if waiting in attempt.jobs]:
                 self.queue.remove(other)
                 attempt.jobs.remove(other)
@@ -103,6 +127,7 @@ class SearchRunner:
             self._value(job, attempt)
         if not attempt.jobs:
             self._end(attempt)
+        return None
 
     def _value(self, job: Job, attempt: Attempt) -> None:
         """Note what a training is worth."""

@@ -44,14 +44,22 @@ def read_cells(
     """What `parse` makes of the rows of a CSV, which have to have these columns.
 
     Raises:
-        InputError: there is no such file, it lacks a column, or `parse` raises a TypeError or ValueError.
+        InputError: there is no such file, it is no CSV in UTF-8, it lacks a column, or `parse` raises a TypeError or
+            ValueError.
     """
     require(path.is_file(), f"results {path} do not exist: {maker} makes them")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
+    try:
         missing = [name for name in columns if name not in (reader.fieldnames or [])]
-        require(not missing, f"results {path} have no column {next(iter(missing), '')}: {maker} makes them")
-        try:
-            return [parse(row) for row in reader]
-        except (TypeError, ValueError) as error:
-            raise InputError(f"results {path}, line {reader.line_num}: {error}") from error
+        records = [] if missing else [parse(row) for row in reader]
+    except (TypeError, ValueError, csv.Error) as error:
+        raise InputError(f"results {path}, line {reader.reader.line_num}: {error}") from error
+    require(not missing, f"results {path} have no column {next(iter(missing), '')}: {maker} makes them")
+    return records
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"results {path} are no UTF-8: {error}") from error

@@ -1,5 +1,6 @@
 """YAML in which a key that stands twice is a mistake instead of the loss of the first one."""
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -26,5 +27,20 @@ def read_yaml(text: str) -> Any:
     """
     try:
         return yaml.load(text, Loader=_UniqueKeyLoader)
-    except yaml.YAMLError as error:
+    except InputError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:  # the latter: such as a date that there is not
         raise InputError(f"it is no YAML: {' '.join(str(error).split())}") from error
+
+
+def read_yaml_file(path: Path) -> Any:
+    """What a YAML file holds.
+
+    Raises:
+        InputError: it is no UTF-8, or see `read_yaml`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"it is no UTF-8: {error}") from error
+    return read_yaml(text)

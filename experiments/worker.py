@@ -15,15 +15,19 @@ from typing import NamedTuple, TextIO
 from errors import InputError
 from experiments.attempt import carry_out
 from experiments.job import Job
-from experiments.record import log_path
+from experiments.record import is_done, log_path, read_record
 
 
 class Outcome(NamedTuple):
-    """How a job ended: exit status, the last line of its log where it failed, seconds that it took."""
+    """How a job ended: exit status, the last line of its log where it failed, seconds that it took.
+
+    `locked`: it was not begun, since another process is at it.
+    """
 
     status: int
     message: str
     seconds: float
+    locked: bool = False
 
 
 def work(connection: "Connection[Outcome, tuple[Job, str] | None]") -> None:
@@ -42,14 +46,16 @@ def _follow_the_runner() -> None:
 
 
 def execute(job: Job, revision: str) -> Outcome:
-    """Carry a job out with all output in its log."""
+    """Carry a job out with all output in its log, unless another process has done it in the meantime."""
     begun, path = time.monotonic(), log_path(job.run)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as log:
         try:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            return Outcome(1, "another runner is at work on it", 0.0)
+            return Outcome(1, "another runner is at work on it", 0.0, locked=True)
+        if is_done(job) and (record := read_record(job)) is not None:
+            return Outcome(0, "", record.seconds)
         status = _logged(job, revision, log)
         fcntl.flock(log, fcntl.LOCK_UN)
     message = last_line(path) or f"exit status {status}"

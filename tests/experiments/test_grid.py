@@ -110,6 +110,41 @@ def test_a_mistake_is_named_in_one_line(changes: dict[str, Any], complaint: str)
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (f"{FILE}# größer".encode("latin-1"), "grid .*some.yaml: it is no UTF-8: "),
+        (FILE.replace("model.memory.threshold: -1", "data.x: 2024-13-45").encode(), "it is no YAML: month must be in"),
+    ],
+    ids=["Latin-1", "no date"],
+)
+def test_bytes_and_dates_that_there_are_not_are_one_line(text: bytes, complaint: str, tmp_path: Path) -> None:
+    path = tmp_path / "some.yaml"
+    path.write_bytes(text)
+    with pytest.raises(InputError, match=complaint) as raised:
+        read_grid(path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["a: größe".encode("latin-1"), b"a: 2024-13-45", b"a: ["])
+def test_a_config_that_cannot_be_read_is_one_line(text: bytes, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_bytes(text)
+    with pytest.raises(InputError, match=r"^config .*config.yaml is no YAML: [^\n]+$"):
+        parse_grid(said(config=str(config)), "small")
+
+
+def test_names_that_yaml_takes_for_numbers_are_text(tmp_path: Path) -> None:
+    conditions = "conditions: {'1': {}, '3': {}, b: {trained_as: 1}}"
+    text = f"config: {CONFIG}\nseeds: [1]\nbaseline: 3\nmetrics: [test/reward]\n{conditions}"
+    found = read_grid(written(tmp_path, text))
+    assert found.baseline == "3"
+    assert found.baseline_of("1") == "3"
+    assert found.conditions["b"].trained_as == "1"
+    first, _, other = grid_cells(found, tmp_path)
+    assert first.test.training == other.test.training
+
+
 def test_a_condition_may_have_evaluations_of_its_own() -> None:
     conditions = {
         "a": {},

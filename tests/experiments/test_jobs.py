@@ -79,6 +79,35 @@ def test_nothing_is_shared_once_the_training_changes(changes: dict[str, Any]) ->
     assert not folders() & folders(**changes)
 
 
+def training(of_grid: dict[str, Any], of_condition: dict[str, Any]) -> Job:
+    """A training under a grid's overrides and a condition's."""
+    changes = {"overrides": of_grid, "conditions": {"a": of_condition}, "baseline": None, "seeds": [1]}
+    return training_of(cell("a", **changes).test)
+
+
+@pytest.mark.parametrize(
+    ("whole", "part"),
+    [
+        ("model.encoder", "model.encoder.checkpoint"),
+        ("model", "model.encoder.checkpoint"),
+        ("trainer.callbacks", "trainer.callbacks+"),
+        ("trainer.callbacks+", "trainer.callbacks.patience"),
+    ],
+)
+def test_a_part_that_stands_before_its_whole_makes_another_run(whole: str, part: str) -> None:
+    first, second = {whole: "x"}, {part: "y"}
+    right = training(first, second)
+    assert right.identity == training({}, {**first, **second}).identity
+    assert right.identity["arguments"] == [[f"--{whole}", "x"], [f"--{part}", "y"]], "it is not found on disk any more"
+    for wrong in (training(second, first), training({}, {**second, **first})):
+        assert wrong.run.path != right.run.path
+
+
+def test_otherwise_the_order_does_not_count() -> None:
+    said = dict.fromkeys(("model.encoder", "model.encoders", "model.discount", "data.model.encoder"), 1)
+    assert training({}, said).run.path == training({}, dict(reversed(said.items()))).run.path
+
+
 def test_a_changed_evaluation_leaves_the_trainings() -> None:
     changed = folders(evaluations={"0 %": {}, "20 %": {"data.best": 0.7}})
     lost = folders() - changed

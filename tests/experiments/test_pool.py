@@ -2,9 +2,9 @@ import fcntl
 from pathlib import Path
 
 from experiments.pool import WorkerPool
-from experiments.record import log_path
+from experiments.record import Record, log_path, write_record
 from experiments.selection import job_order
-from experiments.worker import execute, last_line
+from experiments.worker import Outcome, execute, last_line
 from tests.experiments.grids import cells
 
 
@@ -32,8 +32,17 @@ def test_a_job_that_another_runner_is_at_is_left_to_it(tmp_path: Path) -> None:
     with path.open("a") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
         outcome = execute(job, "a")
-    assert (outcome.status, outcome.message) == (1, "another runner is at work on it")
+    assert outcome == Outcome(1, "another runner is at work on it", 0.0, locked=True)
     assert not job.run.in_use()
+
+
+def test_a_job_that_another_runner_has_done_is_not_done_again(tmp_path: Path) -> None:
+    job = job_order(cells(tmp_path))[0]
+    job.product.parent.mkdir(parents=True)
+    job.product.touch()
+    write_record(job, Record(job.identity, "a", started=1.0, seconds=3.0, finished=4.0))
+    assert execute(job, "b") == Outcome(0, "", 3.0)
+    assert job.product.exists()
 
 
 def test_the_last_line_of_a_log_says_something(tmp_path: Path) -> None:

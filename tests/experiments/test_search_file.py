@@ -118,6 +118,18 @@ def test_a_wrong_file_is_one_line(changes: dict[str, Any], complaint: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("a: größe".encode("latin-1"), "it is no UTF-8: "), (b"a: 2024-13-45", "it is no YAML: month")],
+    ids=["Latin-1", "no date"],
+)
+def test_a_file_that_cannot_be_read_is_one_line(text: bytes, complaint: str, tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_bytes(text)
+    with pytest.raises(InputError, match=f"^search .*small.yaml: {complaint}[^\n]+$"):
+        read_search(path)
+
+
+@pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (["--trials", "0"], "--trials is 0"),

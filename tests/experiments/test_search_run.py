@@ -2,18 +2,24 @@
 
 import csv
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from optuna.trial import TrialState
 
 import experiments.search_runner
 from errors import InputError
+from experiments.job import Job
 from experiments.record import read_record
 from experiments.search import main
 from experiments.search_file import read_search
+from experiments.search_storage import open_study
+from experiments.search_study import NUMBER, REPLACES
 from experiments.search_trial import best_figure, trial_jobs
+from experiments.worker import Outcome
 from launcher.run_folder import RunFolder
 from tests.experiments.grids import cells as grid_cells
 from tests.experiments.grids import grid, training_of
@@ -127,6 +133,55 @@ def test_a_failed_trial_is_told_and_the_rest_go_on(
         ("done", ""),
     ]
     assert place.run(seeds=[1, 2], trials=3) == 1
+
+
+class LockedAtFirst(Here):
+    """Finds another process at work on each training, so many times."""
+
+    times = 2
+
+    def __init__(self, size: int, revision: str) -> None:
+        super().__init__(size, revision)
+        self.tried = Counter[Path]()
+
+    def wait(self, timeout: float) -> list[tuple[Job, Outcome]]:
+        if not self.jobs or self.tried[self.jobs[0].run.path] == self.times:
+            return super().wait(timeout)
+        job = self.jobs.popleft()
+        self.tried[job.run.path] += 1
+        return [(job, Outcome(1, "another runner is at work on it", 0.0, locked=True))]
+
+
+def test_a_training_that_another_process_is_at_is_tried_again(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments.search_runner, "WorkerPool", LockedAtFirst)
+    monkeypatch.setattr(experiments.search_runner, "AGAIN", 0.05)
+    assert place.run(seeds=[1, 2], trials=3) == 0
+    assert [row["state"] for row in place.rows] == ["done", "done", "done"]
+    told = capsys.readouterr().err
+    assert told.count("waiting: train trial 0 / seed 2: another runner is at work on it") == 1
+    assert "failed" not in told
+
+
+def test_a_trial_that_comes_back_to_its_process_is_trained_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[int] = []
+    begun: list[str] = []
+
+    def losing(arguments: list[str]) -> int:
+        begun.append(option(arguments, "run.version"))
+        if not lost:  # another process has taken this one for dead, and has left the trial again
+            study = open_study(search(seeds=[1, 2, 3]), place.root)
+            (running,) = study.get_trials(states=(TrialState.RUNNING,))
+            study.tell(running.number, state=TrialState.FAIL)
+            study.enqueue_trial(running.params, user_attrs={NUMBER: 0, REPLACES: running.number})
+            lost.append(running.number)
+        return train(arguments)
+
+    monkeypatch.setattr(Here, "command", staticmethod(losing))
+    assert place.run("--workers", "2", seeds=[1, 2, 3], trials=2) == 0
+    assert [row["state"] for row in place.rows] == ["done", "done"]
+    assert len(begun) == len(set(begun)) == 6
 
 
 def test_a_figure_that_is_no_number_fails_its_trial(

@@ -34,12 +34,17 @@ def test_a_file_holds_what_was_written(tmp_path: Path) -> None:
         ("name,number\n", "have no column value"),
         ("name,number,value\na,1,2\nb,1.5,2\n", "line 3: invalid literal"),
         ("name,number,value\na,1\n", "line 2: "),
+        ("größe,number,value\na,1,2\n", "some.csv are no UTF-8: "),
+        ("name,number,value\nä,1,2\n", "some.csv are no UTF-8: "),
+        (f"name,number,value\n{'a' * 200_000},1,2\n", "line 2: field larger"),
+        (f"{'a' * 200_000},number,value\n", "line 1: field larger"),
     ],
+    ids=range(9),
 )
 def test_a_wrong_file_is_one_line(text: str | None, complaint: str, tmp_path: Path) -> None:
     path = tmp_path / "some.csv"
     if text is not None:
-        path.write_text(text)
+        path.write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=complaint) as raised:
         read_records(path, Seen, "make it")
     assert "\n" not in str(raised.value)
