@@ -63,7 +63,8 @@ def run_grid(grid: Grid, root: Path, results: Path, workers: int = 2, substring:
     Args:
         grid: what is trained and tested.
         root: folder of its runs.
-        results: folder of its CSV.
+        results: folder of its CSV; while the grid is not complete and more rows are there, it is left alone, and what
+            is done is written into `root`.
         workers: processes.
         substring: only conditions whose name contains it, with what they need.
         part: `i/n`, only every n-th training with its chain.
@@ -77,7 +78,7 @@ def run_grid(grid: Grid, root: Path, results: Path, workers: int = 2, substring:
     for name, folder in (("root", root), ("results", results)):
         require(folder.is_dir() or not folder.exists(), f"--{name} is {folder}: it has to be a folder")
     with terminable():
-        return Runner(grid, cells, jobs, results).run(workers)
+        return Runner(grid, cells, jobs, root, results).run(workers)
 
 
 def _parser() -> OneLineParser:
@@ -123,11 +124,12 @@ class Runner:
         grid: what it is of.
         cells: all rows of its results.
         jobs: what is to be done, in order; what has been done is left out.
+        root: folder of the runs, and of CSVs that have less than those in `results`.
         results: folder of the CSVs.
     """
 
-    def __init__(self, grid: Grid, cells: Sequence[Cell], jobs: Sequence[Job], results: Path) -> None:
-        self.grid, self.cells, self.results = grid, cells, results
+    def __init__(self, grid: Grid, cells: Sequence[Cell], jobs: Sequence[Job], root: Path, results: Path) -> None:
+        self.grid, self.cells, self.root, self.results = grid, cells, root, results
         self.waiting = [job for job in jobs if not is_done(job)]
         self.unfinished = {job.run.path for job in self.waiting}
         self.failed: list[tuple[Job, Outcome]] = []
@@ -170,7 +172,7 @@ class Runner:
         return seconds_left(self.waiting, list(pool.running.values()), self.taken, pool.size)
 
     def _write(self) -> None:
-        self.rows = write_files(self.grid, self.cells, self.results)
+        self.written = write_files(self.grid, self.cells, self.results, self.root)
 
     def _report(self) -> int:
         self._write()
@@ -181,8 +183,15 @@ class Runner:
             print(f"not tested, since their training failed: {tests}", file=sys.stderr)
         if others := len(self.skipped) - tests:
             print(f"not done, since what they need failed: {others}", file=sys.stderr)
-        print(f"{len(self.rows)} of {len(self.cells)} rows in {csv_path(self.results, self.grid.name)}")
+        print(self._told())
         return int(bool(self.failed))
+
+    def _told(self) -> str:
+        """Where the rows are, in one line."""
+        rows, csv = self.written
+        kept = csv_path(self.results, self.grid.name)
+        stays = "" if csv.resolve() == kept.resolve() else f"; {kept} stays until the grid is complete"
+        return f"{len(rows)} of {len(self.cells)} rows in {csv}{stays}"
 
 
 if __name__ == "__main__":

@@ -44,14 +44,15 @@ def read_cells(
     """What `parse` makes of the rows of a CSV, which have to have these columns.
 
     Raises:
-        InputError: there is no such file, it lacks a column, or `parse` raises a TypeError or ValueError.
+        InputError: there is no such file, it is no CSV, it lacks a column, or `parse` raises a TypeError or ValueError.
     """
     require(path.is_file(), f"results {path} do not exist: {maker} makes them")
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        missing = [name for name in columns if name not in (reader.fieldnames or [])]
-        require(not missing, f"results {path} have no column {next(iter(missing), '')}: {maker} makes them")
         try:
-            return [parse(row) for row in reader]
-        except (TypeError, ValueError) as error:
+            missing = [name for name in columns if name not in (reader.fieldnames or [])]
+            rows = [] if missing else [parse(row) for row in reader]
+        except (csv.Error, TypeError, ValueError) as error:
             raise InputError(f"results {path}, line {reader.line_num}: {error}") from error
+    require(not missing, f"results {path} have no column {next(iter(missing), '')}: {maker} makes them")
+    return rows

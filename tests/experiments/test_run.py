@@ -22,6 +22,7 @@ from experiments.grid import read_grid
 from experiments.job import Job
 from experiments.jobs import grid_cells
 from experiments.record import log_path
+from experiments.results import Row, read_rows, write_rows
 from experiments.run import main, run_grid
 from experiments.selection import job_order
 from lightning_modules.episodic_agent import EpisodicAgent
@@ -159,6 +160,20 @@ def test_no_worker_writes_the_rows_that_there_are(
     assert main([*place, "--workers", "0"]) == 0
     assert "0 of 8 rows" in capsys.readouterr().out
     assert sorted(os.listdir(tmp_path)) == ["results", "small.yaml"]
+
+
+def test_what_was_in_results_stays_until_the_grid_is_complete(
+    place: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, partial = tmp_path / "results" / "small.csv", tmp_path / "runs" / "small.csv"
+    write_rows(kept, [Row("whole", "0 %", 1, {"test/reward": 2.0}, "old", 1.0)])
+    before = kept.read_bytes()
+    assert main([*place, "--workers", "0"]) == 0
+    assert capsys.readouterr().out == f"0 of 8 rows in {partial}; {kept} stays until the grid is complete\n"
+    assert kept.read_bytes() == before
+    assert read_rows(partial) == []
+    assert main([*place[:3], "--results", place[2], "--workers", "0"]) == 0
+    assert capsys.readouterr().out == f"0 of 8 rows in {partial}\n"
 
 
 def test_a_grid_can_be_run_by_other_programs(grid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

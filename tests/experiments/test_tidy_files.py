@@ -34,12 +34,15 @@ def test_a_file_holds_what_was_written(tmp_path: Path) -> None:
         ("name,number\n", "have no column value"),
         ("name,number,value\na,1,2\nb,1.5,2\n", "line 3: invalid literal"),
         ("name,number,value\na,1\n", "line 2: "),
+        (b"\xff\xfe", "some.csv, line 0: 'utf-8' codec can't decode"),
+        (b"name,number,value\n" + 140_000 * b"a", "some.csv, line 1: field larger than field limit"),
     ],
+    ids=lambda value: str(value)[:40],
 )
-def test_a_wrong_file_is_one_line(text: str | None, complaint: str, tmp_path: Path) -> None:
+def test_a_wrong_file_is_one_line(text: str | bytes | None, complaint: str, tmp_path: Path) -> None:
     path = tmp_path / "some.csv"
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(InputError, match=complaint) as raised:
         read_records(path, Seen, "make it")
     assert "\n" not in str(raised.value)
