@@ -17,6 +17,7 @@ import yaml
 
 from cli import main as command
 from errors import InputError
+from experiments import run
 from experiments.attempt import carry_out
 from experiments.grid import read_grid
 from experiments.job import Job
@@ -187,6 +188,14 @@ def test_a_grid_can_be_run_by_other_programs(grid: Path, tmp_path: Path, capsys:
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
+def test_what_is_made_is_no_source(grid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[Path]] = []
+    monkeypatch.setattr(run, "source_revision", lambda outputs: asked.append(outputs) or "a")
+    run_grid(read_grid(grid), tmp_path / "runs", tmp_path / "results", workers=0)
+    run_grid(read_grid(grid), tmp_path / "runs", tmp_path / "results", workers=0, outputs=[tmp_path / "docs"])
+    assert asked == [[tmp_path / "results"], [tmp_path / "results", tmp_path / "docs"]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -195,6 +204,7 @@ def test_a_grid_can_be_run_by_other_programs(grid: Path, tmp_path: Path, capsys:
         (["--workers", "-1"], "--workers is -1"),
         (["--workers", "two"], "invalid int value: 'two'"),
         (["--results", CONFIG], "it has to be a folder"),
+        (["--root", f"{CONFIG}/below"], "it has to be a folder"),
         (["--nosuch"], "unrecognized arguments: --nosuch"),
     ],
     ids=str,
