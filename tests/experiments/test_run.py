@@ -190,7 +190,12 @@ def test_a_grid_can_be_run_by_other_programs(grid: Path, tmp_path: Path, capsys:
 
 def test_what_is_made_is_no_source(grid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[Path]] = []
-    monkeypatch.setattr(run, "source_revision", lambda outputs: asked.append(outputs) or "a")
+
+    def revision(outputs: list[Path]) -> str:
+        asked.append(outputs)
+        return "a"
+
+    monkeypatch.setattr(run, "source_revision", revision)
     run_grid(read_grid(grid), tmp_path / "runs", tmp_path / "results", workers=0)
     run_grid(read_grid(grid), tmp_path / "runs", tmp_path / "results", workers=0, outputs=[tmp_path / "docs"])
     assert asked == [[tmp_path / "results"], [tmp_path / "results", tmp_path / "docs"]]
