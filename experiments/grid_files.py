@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from errors import InputError
 from experiments.curve_files import collect_curves, curves_path, write_curves
 from experiments.grid import Grid
 from experiments.job import Cell
 from experiments.regret_files import RegretPoint, collect_regrets, regret_path
-from experiments.results import Row, collect, write_rows
+from experiments.results import Row, collect, read_rows, write_rows
 from experiments.tidy_files import write_records
 
 
@@ -23,12 +25,32 @@ def grid_paths(grid: Grid, results: Path) -> list[Path]:
     return [*paths, *([regret_path(results, grid.name)] if grid.regret_by_pull else [])]
 
 
-def write_files(grid: Grid, cells: Sequence[Cell], results: Path) -> list[Row]:
-    """Write all CSVs of a grid anew, of what is done so far; returns the rows of its figures."""
+class Written(NamedTuple):
+    """The rows of a grid's figures, and the CSV that they were written to."""
+
+    rows: list[Row]
+    csv: Path
+
+
+def write_files(grid: Grid, cells: Sequence[Cell], results: Path, partial: Path) -> Written:
+    """Write all CSVs of a grid anew, of what is done so far.
+
+    They go into `results`, or into `partial` while the grid is not complete and more rows are in `results` already.
+    """
     rows = collect(cells)
-    write_rows(csv_path(results, grid.name), rows)
+    lost = len(rows) < len(cells) and _has_more(csv_path(results, grid.name), len(rows))
+    folder = partial if lost else results
+    write_rows(csv_path(folder, grid.name), rows)
     if grid.curves:
-        write_curves(curves_path(results, grid.name), grid.curves, collect_curves(grid, cells))
+        write_curves(curves_path(folder, grid.name), grid.curves, collect_curves(grid, cells))
     if grid.regret_by_pull:
-        write_records(regret_path(results, grid.name), RegretPoint, collect_regrets(cells))
-    return rows
+        write_records(regret_path(folder, grid.name), RegretPoint, collect_regrets(cells))
+    return Written(rows, csv_path(folder, grid.name))
+
+
+def _has_more(csv: Path, count: int) -> bool:
+    """Whether a CSV has more rows than so many, or cannot be read, so that nobody knows."""
+    try:
+        return csv.exists() and len(read_rows(csv)) > count
+    except InputError:
+        return True

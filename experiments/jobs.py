@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.conditions import Condition
-from experiments.elsewhere import Elsewhere, done_elsewhere, runs_elsewhere
+from experiments.elsewhere import Elsewhere, done_elsewhere, runs_begun
 from experiments.grid import Grid
 from experiments.job import REGRET_FILE, Cell, Job, digest
+from experiments.record import read_record
 from experiments.references import Reference, find_reference
 from launcher.run_folder import RunFolder
 
@@ -19,13 +20,13 @@ QUIET = "--trainer.enable_progress_bar=false"
 
 def grid_cells(grid: Grid, root: Path) -> list[Cell]:
     """Every row of the results, by condition, evaluation and seed in the grid's order."""
-    others = runs_elsewhere(root, grid.name)
+    others, planned = runs_begun(root), dict[str, Job]()
     return [
         Cell(
             name,
             evaluation,
             seed,
-            JobMaker(grid, root / grid.name, seed, others).test(grid.conditions[name], evaluation),
+            JobMaker(grid, root / grid.name, seed, others, planned).test(grid.conditions[name], evaluation),
         )
         for name in grid.tested
         for evaluation in grid.conditions[name].evaluations
@@ -52,13 +53,15 @@ class JobMaker:
         grid: which.
         root: folder of its runs.
         seed: of the trainings, where a condition has none of its own.
-        others: what other grids have done, which is not done again.
+        others: what was done before, which is not done again.
+        planned: the trainings and predictions so far, by their version, of which none is to be done twice.
     """
 
     grid: Grid
     root: Path
     seed: int
     others: Elsewhere = field(default_factory=dict)
+    planned: dict[str, Job] = field(default_factory=dict)
 
     def training(self, condition: Condition) -> Job:
         """The training of a condition, which may be another's."""
@@ -73,7 +76,7 @@ class JobMaker:
         start = ["fit", "--config", str(condition.config), "--seed_everything", str(seed)]
         command = (*start, *_place(run), *arguments, QUIET)
         job = Job(f"train {condition.name} / seed {seed}", run, identity, command, None, _jobs(referred))
-        return done_elsewhere(job, self.others)
+        return self._once(job)
 
     def test(self, condition: Condition, evaluation: str) -> Job:
         """The test of a condition under one of its evaluations."""
@@ -97,7 +100,13 @@ class JobMaker:
         title = " / ".join([f"{command} {condition.name}", *([name] if command == "test" else []), f"seed {seed}"])
         also = (REGRET_FILE,) if self.grid.regret_by_pull and command == "test" else ()
         job = Job(title, run, identity, (*start, *arguments, QUIET), training, _jobs(referred), also)
-        return job if command == "test" else done_elsewhere(job, self.others)
+        return job if command == "test" else self._once(job)
+
+    def _once(self, job: Job) -> Job:
+        """The same job where it was done, or where a condition before does the same; as it is if it was begun."""
+        job = done_elsewhere(job, self.others)
+        first = self.planned.setdefault(job.run.version, job)
+        return first if first.identity == job.identity and read_record(job) is None else job
 
     def _resolved(self, overrides: Sequence[str]) -> tuple[list[str], dict[str, _Referred]]:
         """The overrides with paths for references, and by reference what they refer to."""

@@ -1,18 +1,20 @@
 """Which sources a figure comes from."""
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def source_revision(project: Path = PROJECT, results: Path | None = None) -> str:
+def source_revision(project: Path = PROJECT, outputs: Iterable[Path] = ()) -> str:
     """The short hash of the commit, with `-dirty` where tracked files differ from it; `unknown` without git.
 
-    The runner's own `results`, which it rewrites all the time, do not count.
+    Files and folders that are made, `outputs`, do not count.
     """
-    inside = results is not None and results.resolve().is_relative_to(project) and results.resolve() != project
-    but = [f":(exclude,top){results.resolve().relative_to(project).as_posix()}"] if results and inside else []
+    made = [path.resolve() for path in outputs]
+    inside = [path.relative_to(project) for path in made if path.is_relative_to(project) and path != project]
+    but = [f":(exclude,top){path.as_posix()}" for path in inside]
     try:
         revision = _git(project, "rev-parse", "--short", "HEAD").strip()
         changed = _git(project, "status", "--porcelain", "--untracked-files=no", "--", ".", *but)

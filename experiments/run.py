@@ -4,6 +4,7 @@ Interrupted, or with a grid that has grown, the same command goes on where it wa
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections import defaultdict
@@ -57,16 +58,26 @@ def _run(options: argparse.Namespace) -> int:
     return run_grid(grid, root, results, options.workers, options.only, options.shard)
 
 
-def run_grid(grid: Grid, root: Path, results: Path, workers: int = 2, substring: str = "", part: str = "1/1") -> int:
+def run_grid(
+    grid: Grid,
+    root: Path,
+    results: Path,
+    workers: int = 2,
+    substring: str = "",
+    part: str = "1/1",
+    outputs: Sequence[Path] = (),
+) -> int:
     """Do what is left of a grid, with one progress display; returns the exit status: 0, or 1 where a job failed.
 
     Args:
         grid: what is trained and tested.
         root: folder of its runs.
-        results: folder of its CSV.
+        results: folder of its CSV; while the grid is not complete and more rows are there, it is left alone, and what
+            is done is written into `root`.
         workers: processes.
         substring: only conditions whose name contains it, with what they need.
         part: `i/n`, only every n-th training with its chain.
+        outputs: what else is made, and is no source when it changes.
 
     Raises:
         InputError: one of these is wrong, in one line.
@@ -75,9 +86,15 @@ def run_grid(grid: Grid, root: Path, results: Path, workers: int = 2, substring:
     jobs = chosen_jobs(cells, substring, part)
     require(workers >= 0, f"--workers is {workers}: it has to be 0 or more")
     for name, folder in (("root", root), ("results", results)):
-        require(folder.is_dir() or not folder.exists(), f"--{name} is {folder}: it has to be a folder")
+        require(can_be_folder(folder), f"--{name} is {folder}: it has to be a folder")
+    revision = source_revision(outputs=[results, *outputs])
     with terminable():
-        return Runner(grid, cells, jobs, results).run(workers)
+        return Runner(grid, cells, jobs, root, results, revision).run(workers)
+
+
+def can_be_folder(path: Path) -> bool:
+    """Whether a path is a folder, or neither it nor what it would lie in is anything else."""
+    return next(place for place in (path, *path.parents) if os.path.lexists(place)).is_dir()
 
 
 def _parser() -> OneLineParser:
@@ -123,17 +140,20 @@ class Runner:
         grid: what it is of.
         cells: all rows of its results.
         jobs: what is to be done, in order; what has been done is left out.
+        root: folder of the runs, and of CSVs that have less than those in `results`.
         results: folder of the CSVs.
+        revision: of the sources.
     """
 
-    def __init__(self, grid: Grid, cells: Sequence[Cell], jobs: Sequence[Job], results: Path) -> None:
-        self.grid, self.cells, self.results = grid, cells, results
+    def __init__(
+        self, grid: Grid, cells: Sequence[Cell], jobs: Sequence[Job], root: Path, results: Path, revision: str
+    ) -> None:
+        self.grid, self.cells, self.root, self.results, self.revision = grid, cells, root, results, revision
         self.waiting = [job for job in jobs if not is_done(job)]
         self.unfinished = {job.run.path for job in self.waiting}
         self.failed: list[tuple[Job, Outcome]] = []
         self.skipped: list[Job] = []
         self.taken: defaultdict[bool, list[float]] = defaultdict(list)
-        self.revision = source_revision(results=results)
 
     def run(self, workers: int) -> int:
         """Do all jobs with so many processes, and write the CSV; returns the exit status."""
@@ -170,7 +190,7 @@ class Runner:
         return seconds_left(self.waiting, list(pool.running.values()), self.taken, pool.size)
 
     def _write(self) -> None:
-        self.rows = write_files(self.grid, self.cells, self.results)
+        self.written = write_files(self.grid, self.cells, self.results, self.root)
 
     def _report(self) -> int:
         self._write()
@@ -181,8 +201,15 @@ class Runner:
             print(f"not tested, since their training failed: {tests}", file=sys.stderr)
         if others := len(self.skipped) - tests:
             print(f"not done, since what they need failed: {others}", file=sys.stderr)
-        print(f"{len(self.rows)} of {len(self.cells)} rows in {csv_path(self.results, self.grid.name)}")
+        print(self._told())
         return int(bool(self.failed))
+
+    def _told(self) -> str:
+        """Where the rows are, in one line."""
+        rows, csv = self.written
+        kept = csv_path(self.results, self.grid.name)
+        stays = "" if csv.resolve() == kept.resolve() else f"; {kept} stays until the grid is complete"
+        return f"{len(rows)} of {len(self.cells)} rows in {csv}{stays}"
 
 
 if __name__ == "__main__":

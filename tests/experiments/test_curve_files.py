@@ -14,6 +14,8 @@ from experiments.job import Cell, Job
 from experiments.jobs import grid_cells
 from experiments.record import is_done
 from experiments.regret_files import read_regrets, regret_path
+from experiments.results import Row, read_rows, write_rows
+from experiments.selection import job_order
 from tests.experiments.grids import grid, training_of
 
 LOGGED = "step,epoch,train/loss,train/reward,val/reward\n10,0,0.5,1.25,\n20,0,0.4,2.123456789,3.0\n30,1,0.3,,\n"
@@ -88,7 +90,7 @@ def test_the_files_of_a_grid_are_tidy(asked: Grid, cells: list[Cell], tmp_path: 
     tests = of(cells, "append")
     for job in (training_of(tests[0]), *tests, *of(cells, "mean keys")):
         do(job)
-    assert len(write_files(asked, cells, tmp_path / "results")) == 4
+    assert len(write_files(asked, cells, tmp_path / "results", tmp_path / "runs").rows) == 4
     names = sorted(path.name for path in (tmp_path / "results").iterdir())
     assert names == ["small.csv", "small_curves.csv", "small_regret.csv"]
     text = (tmp_path / "results" / "small_curves.csv").read_text()
@@ -102,9 +104,63 @@ def test_the_files_of_a_grid_are_tidy(asked: Grid, cells: list[Cell], tmp_path: 
     assert [tuple(point[3:]) for point in regrets[:4]] == [(1, 1, 0.8), (1, 2, 1.5), (2, 1, 0.1), (2, 2, 0.2)]
 
 
+FILES = ("small.csv", "small_curves.csv", "small_regret.csv")
+
+
+def shipped(folder: Path, rows: int) -> dict[str, str]:
+    """Put the files of another run there, whose figures have so many rows; returns their texts."""
+    write_rows(
+        folder / "small.csv", [Row("append", "0 %", seed, {"test/reward": 2.0}, "old", 1.0) for seed in range(rows)]
+    )
+    for name in FILES[1:]:
+        (folder / name).write_text("old")
+    return texts(folder)
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {name: (folder / name).read_text() for name in FILES}
+
+
+@pytest.mark.parametrize(("before", "stays"), [(5, True), (4, False), (3, False)])
+def test_fewer_rows_than_there_were_are_put_beside_the_runs(
+    before: int, stays: bool, asked: Grid, cells: list[Cell], tmp_path: Path
+) -> None:
+    results, runs = tmp_path / "results", tmp_path / "runs"
+    tests = of(cells, "append")
+    for job in (training_of(tests[0]), *tests, *of(cells, "mean keys")):
+        do(job)
+    old = shipped(results, before)
+    written = write_files(asked, cells, results, runs)
+    assert written.csv == (runs if stays else results) / "small.csv"
+    assert read_rows(written.csv) == [row._replace(seconds=0.0) for row in written.rows]
+    assert (texts(results) == old) is stays
+    assert all((runs / name).exists() is stays for name in FILES)
+    assert "old" not in texts(written.csv.parent).values()
+
+
+def test_a_complete_grid_replaces_whatever_was_there(asked: Grid, cells: list[Cell], tmp_path: Path) -> None:
+    results, runs = tmp_path / "results", tmp_path / "runs"
+    for job in job_order(cells):
+        do(job)
+    for old in (len(cells) + 1, 0):
+        shipped(results, old)
+        assert write_files(asked, cells, results, runs).csv == results / "small.csv"
+        assert len(read_rows(results / "small.csv")) == len(cells) == 12
+        assert "old" not in texts(results).values()
+
+
+def test_what_cannot_be_read_stays_until_the_grid_is_complete(asked: Grid, cells: list[Cell], tmp_path: Path) -> None:
+    results, runs = tmp_path / "results", tmp_path / "runs"
+    results.mkdir()
+    for damaged in (b"<<<<<<< HEAD\n", b"\xff\xfe", b"condition,evaluation,seed,revision,seconds\na,b,\x00,c,1\n"):
+        (results / "small.csv").write_bytes(damaged)
+        assert write_files(asked, cells, results, runs).csv == runs / "small.csv"
+        assert (results / "small.csv").read_bytes() == damaged
+
+
 def test_without_being_asked_for_there_are_no_more_files(tmp_path: Path) -> None:
     plain = grid()
-    write_files(plain, grid_cells(plain, tmp_path / "runs"), tmp_path / "results")
+    write_files(plain, grid_cells(plain, tmp_path / "runs"), tmp_path / "results", tmp_path / "runs")
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["small.csv"]
 
 
@@ -116,7 +172,8 @@ def test_a_test_from_before_is_done_again_for_its_regrets(asked: Grid, cells: li
     assert test.run == again.run
     assert is_done(test)
     assert not is_done(again)
-    assert len(write_files(asked, cells, tmp_path / "results")) == 1, "its figures are there all the same"
+    written = write_files(asked, cells, tmp_path / "results", tmp_path / "runs")
+    assert len(written.rows) == 1, "its figures are there all the same"
     with pytest.raises(InputError, match=r"left no .*regret_by_pull.csv$"):
         do(again, regret=None)
     do(again)

@@ -1,4 +1,7 @@
-"""What one grid has done another does not do again: with a command that leaves what each kind of job leaves."""
+"""What was done by another grid or under another name is not done again.
+
+With a command that leaves what each kind of job leaves.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -58,6 +61,40 @@ def test_trainings_and_harvests_of_another_grid_are_used_and_tests_are_done(tmp_
 
 
 NEW = ["train eager", "test eager / test"]
+
+
+SAME: dict[str, Any] = {**CONDITIONS, **RENAMED, "other": {"model.discount": 0.9}}
+
+
+def test_what_two_conditions_of_a_grid_have_in_common_is_done_once(tmp_path: Path) -> None:
+    jobs = jobs_of(tmp_path, "both", SAME)
+    alone = jobs_of(tmp_path, "alone", CONDITIONS)
+    made = [title for title in jobs if not title.startswith("test ")]
+    assert made == [*(title for title in alone if not title.startswith("test ")), "train eager"]
+    assert {title for title in jobs if title.startswith("test ")} > {"test agent / test", "test player / test"}
+    do(jobs)
+    assert not undone(jobs_of(tmp_path, "both", SAME))
+    said = {"config": CONFIG, "seeds": [1], "metrics": ["test/reward"], "conditions": SAME}
+    assert {row.condition for row in collect(grid_cells(parse_grid(said, "both"), tmp_path))} >= {"eager", "other"}
+
+
+def test_a_condition_that_gets_another_name_is_tested_alone(tmp_path: Path) -> None:
+    do(jobs_of(tmp_path, "first", CONDITIONS))
+    renamed = jobs_of(tmp_path, "first", RENAMED)
+    assert undone(renamed) == ["test player / test", "test map of states / own", "test keyed / test", *NEW]
+    do(renamed)
+    assert not undone(jobs_of(tmp_path, "first", RENAMED))
+
+
+def test_what_was_done_twice_before_stays_as_it_is(tmp_path: Path) -> None:
+    for name in ("eager", "other"):
+        do(jobs_of(tmp_path / name, "both", {name: {"model.discount": 0.9}}))
+        (tmp_path / "both").mkdir(exist_ok=True)
+        (tmp_path / name / "both" / name).rename(tmp_path / "both" / name)
+    pair = {name: {"model.discount": 0.9} for name in ("eager", "other")}
+    both = jobs_of(tmp_path, "both", pair)
+    assert [title for title in both if title.startswith("train ")] == ["train eager", "train other"]
+    assert not undone(both)
 
 
 def test_the_rows_tell_where_they_come_from(tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def test_the_command_works_on_what_the_runner_writes(tmp_path: Path) -> None:
         assert carry_out(job, "abc", command) == 0
     for experiment in EXPERIMENTS:
         tested = [cell._replace(evaluation=experiment.evaluation) for cell in cells]
-        assert len(write_files(replace(grid, name=experiment.grid), tested, results)) == len(CONDITIONS)
+        written = write_files(replace(grid, name=experiment.grid), tested, results, tmp_path / "runs")
+        assert len(written.rows) == len(CONDITIONS)
     player_path(results).write_bytes(player_path(PROJECT / "results").read_bytes())
 
     rewards, regrets = read_all(results)

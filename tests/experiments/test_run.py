@@ -17,11 +17,13 @@ import yaml
 
 from cli import main as command
 from errors import InputError
+from experiments import run
 from experiments.attempt import carry_out
 from experiments.grid import read_grid
 from experiments.job import Job
 from experiments.jobs import grid_cells
 from experiments.record import log_path
+from experiments.results import Row, read_rows, write_rows
 from experiments.run import main, run_grid
 from experiments.selection import job_order
 from lightning_modules.episodic_agent import EpisodicAgent
@@ -161,6 +163,20 @@ def test_no_worker_writes_the_rows_that_there_are(
     assert sorted(os.listdir(tmp_path)) == ["results", "small.yaml"]
 
 
+def test_what_was_in_results_stays_until_the_grid_is_complete(
+    place: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, partial = tmp_path / "results" / "small.csv", tmp_path / "runs" / "small.csv"
+    write_rows(kept, [Row("whole", "0 %", 1, {"test/reward": 2.0}, "old", 1.0)])
+    before = kept.read_bytes()
+    assert main([*place, "--workers", "0"]) == 0
+    assert capsys.readouterr().out == f"0 of 8 rows in {partial}; {kept} stays until the grid is complete\n"
+    assert kept.read_bytes() == before
+    assert read_rows(partial) == []
+    assert main([*place[:3], "--results", place[2], "--workers", "0"]) == 0
+    assert capsys.readouterr().out == f"0 of 8 rows in {partial}\n"
+
+
 def test_a_grid_can_be_run_by_other_programs(grid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     handler = signal.getsignal(signal.SIGTERM)
     assert run_grid(read_grid(grid), tmp_path / "runs", tmp_path / "results", workers=0, substring="whole") == 0
@@ -172,6 +188,19 @@ def test_a_grid_can_be_run_by_other_programs(grid: Path, tmp_path: Path, capsys:
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
+def test_what_is_made_is_no_source(grid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[Path]] = []
+
+    def revision(outputs: list[Path]) -> str:
+        asked.append(outputs)
+        return "a"
+
+    monkeypatch.setattr(run, "source_revision", revision)
+    run_grid(read_grid(grid), tmp_path / "runs", tmp_path / "results", workers=0)
+    run_grid(read_grid(grid), tmp_path / "runs", tmp_path / "results", workers=0, outputs=[tmp_path / "docs"])
+    assert asked == [[tmp_path / "results"], [tmp_path / "results", tmp_path / "docs"]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -180,6 +209,7 @@ def test_a_grid_can_be_run_by_other_programs(grid: Path, tmp_path: Path, capsys:
         (["--workers", "-1"], "--workers is -1"),
         (["--workers", "two"], "invalid int value: 'two'"),
         (["--results", CONFIG], "it has to be a folder"),
+        (["--root", f"{CONFIG}/below"], "it has to be a folder"),
         (["--nosuch"], "unrecognized arguments: --nosuch"),
     ],
     ids=str,

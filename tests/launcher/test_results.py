@@ -1,7 +1,8 @@
 """All grids of the report one after the other: small ones, from start to end."""
 
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import yaml
 
 from experiments.grid import Grid, read_grid
 from experiments.results import Row, read_rows, write_rows
+from experiments.revision import source_revision
 from launcher import results
 from launcher.results import main
 from tests.experiments.grids import tiny_overrides
+from tests.repository import commit_all, without_git_variables
 from tests.tiny import PROJECT
 
 REPORT = {"question": "Which is best?", "answer": "The *stack*."}
@@ -76,7 +79,7 @@ def test_all_grids_are_run_and_the_report_written(
 def stand_in(*missing: str, interrupted: bool = False) -> Callable[..., int]:
     """In place of the runner: writes results, but for some conditions; may be interrupted at the end."""
 
-    def run(grid: Grid, root: Path, folder: Path, workers: int, part: str) -> int:
+    def run(grid: Grid, root: Path, folder: Path, workers: int, part: str = "1/1", outputs: Sequence[Path] = ()) -> int:
         done = [name for name in grid.tested if name not in missing]
         rows = [Row(name, "test", 1, {"test/reward": float(len(name))}, "abc", 1.0) for name in done]
         write_rows(folder / f"{grid.name}.csv", rows)
@@ -103,6 +106,61 @@ def test_results_are_kept_until_a_grid_is_complete_then_compared(
     assert main(options) == 0
     assert "first: 1 of 2 figures of the reward are what they were before" in capsys.readouterr().out
     assert before.read_text() == kept
+
+
+def test_who_reads_results_while_they_are_replaced_reads_all_of_the_old(
+    tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "results" / "first.csv"
+    write_rows(kept, [Row("append", "test", 1, {"test/reward": 2.0}, "old", 1.0)])
+    before = kept.read_text()
+    monkeypatch.setattr(results, "run_grid", stand_in())
+    with kept.open() as reader:
+        assert main(options) == 0
+        assert reader.read() == before
+    assert kept.read_bytes() == (tmp_path / "runs" / "first.csv").read_bytes()
+
+
+def test_damaged_results_are_replaced_and_the_other_grids_run(
+    tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(results, "run_grid", stand_in())
+    (tmp_path / "results").mkdir()
+    for damaged in (b"<<<<<<< HEAD\n", b"\xff\xfe"):
+        (tmp_path / "results" / "first.csv").write_bytes(damaged)
+        assert main(options) == 0
+        told = capsys.readouterr()
+        assert "first: not compared with what was there before: results " in told.out
+        assert "2 of 2: " in told.err
+        assert len(read_rows(tmp_path / "results" / "first.csv")) == 2
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_no_grid_is_dirty_because_of_what_those_before_it_made(
+    tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ["results/first.csv", "docs/results.md", "docs/results/first.png", "docs/reproduction.md"]
+    for name in [*made, "docs/reproduction.png", "docs/other.md"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("old")
+    without_git_variables(monkeypatch)
+    commit_all(tmp_path)
+    clean = source_revision(tmp_path)
+    revisions: list[str] = []
+
+    def run(grid: Grid, root: Path, folder: Path, *rest: Any, outputs: Sequence[Path], **more: Any) -> int:
+        revisions.append(source_revision(tmp_path, [folder, *outputs]))
+        return stand_in()(grid, root, folder, 1)
+
+    monkeypatch.setattr(results, "run_grid", run)
+    for _ in range(2):
+        assert main(options) == 0
+        for name in ("docs/reproduction.md", "docs/reproduction.png"):
+            (tmp_path / name).write_text("new")
+    assert revisions == [clean] * 4
+    (tmp_path / "docs" / "other.md").write_text("new")
+    assert main(options) == 0
+    assert revisions[4:] == [f"{clean}-dirty"] * 2
 
 
 def test_a_grid_that_failed_is_told_and_the_others_are_in_the_report(
@@ -154,6 +212,49 @@ def test_bad_input_is_one_line(
     assert told[-1].startswith(f"error: {complaint}")
 
 
+@pytest.mark.parametrize(
+    ("argument", "complaint"),
+    [
+        ("--results={}/file", "--results is {}/file: it has to be a folder"),
+        ("--results={}/file/below", "--results is {}/file/below: it has to be a folder"),
+        ("--results={}/docs/../runs", "--results is {}/docs/../runs: it has to be another folder than --root"),
+        ("--output={}/file/results.md", "--output is {}/file/results.md: {}/file has to be a folder"),
+        ("--output={}/docs/results", "--output is {}/docs/results: it has to have an ending, as docs/results.md has"),
+        (
+            "--output={}/reproduction.md",
+            "--output is {}/reproduction.md: the reproduction page is written there, it needs another name",
+        ),
+        ("--output={}/folder.md", "--output is {}/folder.md: it has to be a file"),
+        ("--output={}/file.md", "--output is {}/file.md: {}/file has to be a folder"),
+    ],
+)
+def test_what_is_in_the_way_is_told_before_the_first_grid(
+    argument: str,
+    complaint: str,
+    tmp_path: Path,
+    options: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    for name in ("docs", "folder.md"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(results, "run_grid", stand_in())
+    assert main([*options, argument.replace("{}", str(tmp_path))]) == 2
+    assert capsys.readouterr().err == f"error: {complaint.replace('{}', str(tmp_path))}\n"
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("argument", ["--only=first", "--shard=1/2", "--results=other", "--output=docs/other.md"])
+def test_the_quick_grid_takes_nothing_that_it_would_not_heed(
+    argument: str, options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(results, "run_grid", stand_in())
+    assert main(["--quick", options[0], argument]) == 2
+    name, _, value = argument.partition("=")
+    assert capsys.readouterr().err == f"error: {name} is '{value}': with --quick it has no effect, leave it out\n"
+
+
 def test_elsewhere_it_says_where_it_belongs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,7 +270,7 @@ def test_the_quick_grid_is_small_and_runs(
     assert len(shipped.seeds) * len(shipped.conditions) <= 12
     assert shipped.report is not None
     monkeypatch.setattr(results, "QUICK", write(tmp_path, "small"))
-    monkeypatch.setattr(results, "run_grid", lambda grid, root, folder, _: stand_in()(grid, root, folder, 1, ""))
+    monkeypatch.setattr(results, "run_grid", stand_in())
     assert main(["--quick", f"--root={tmp_path / 'runs'}", "--workers=1"]) == 0
     assert "report: " in capsys.readouterr().out
     assert "Which is best?" in (tmp_path / "runs" / "small.md").read_text()
