@@ -20,7 +20,7 @@ from experiments.grid import Grid, read_grid
 from experiments.grid_files import csv_path, grid_paths
 from experiments.jobs import grid_cells
 from experiments.record import write_whole
-from experiments.report import OUTPUT, picture_folder, read_entries, write_report
+from experiments.report import OUTPUT, picture_folder, read_entries, with_results, write_report
 from experiments.results import read_rows
 from experiments.run import OneLineParser, can_be_folder, resumable, run_grid
 from experiments.schedule import duration
@@ -175,10 +175,7 @@ def _compared(kept: Path, made: Path, metric: str) -> str:
 
 def report(paths: Sequence[Path], results: Path, output: Path) -> None:
     """Write the report of those grids that have results, and say which have none."""
-    there = [path for path in paths if (results / f"{path.stem}.csv").is_file()]
-    if without := [path.stem for path in paths if path not in there]:
-        print(f"not in the report, since they have no results yet: {', '.join(without)}", file=sys.stderr)
-    if there:
+    if there := with_results(paths, results):
         write_report(read_entries(there, results), output)
         print(f"report: {output}")
     reproduction.main(["--optional", f"--results={results}", f"--output={reproduction_page(output)}"])
