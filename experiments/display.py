@@ -58,6 +58,10 @@ class Display:
             told = "" if left is None else f", {duration(left)} left"
             self._say(f"[{self.done}/{self.total}] {job.title}: {duration(outcome.seconds)}{told}")
 
+    def waits_for(self, job: Job, outcome: Outcome) -> None:
+        """Tell of a job that another process is at."""
+        self._say(f"waiting: {job.title}: {outcome.message}")
+
     def cancelled(self, jobs: int) -> None:
         """Count jobs that cannot be done since their training failed."""
         self.done += jobs

@@ -20,6 +20,7 @@ from experiments.grid_files import csv_path, write_files
 from experiments.job import Cell, Job
 from experiments.jobs import grid_cells
 from experiments.pool import WorkerPool
+from experiments.postponed import Postponed
 from experiments.record import is_done, log_path
 from experiments.revision import source_revision
 from experiments.schedule import cancelled, is_training, next_job, seconds_left
@@ -154,6 +155,7 @@ class Runner:
         self.failed: list[tuple[Job, Outcome]] = []
         self.skipped: list[Job] = []
         self.taken: defaultdict[bool, list[float]] = defaultdict(list)
+        self.postponed = Postponed()
 
     def run(self, workers: int) -> int:
         """Do all jobs with so many processes, and write the CSV; returns the exit status."""
@@ -165,13 +167,26 @@ class Runner:
 
     def _run(self, display: Display, pool: WorkerPool) -> None:
         while self.waiting or pool.running:
-            while pool.free and (job := next_job(self.waiting, self.unfinished)) is not None:
+            while pool.free and (job := self._next_job()) is not None:
                 self.waiting.remove(job)
                 pool.submit(job)
             for job, outcome in pool.wait(timeout=0.5):
-                self._take(job, outcome, display)
-                display.ended(job, outcome, self._left(pool))
+                if outcome.locked:
+                    self._postpone(job, outcome, display)
+                else:
+                    self._take(job, outcome, display)
+                    display.ended(job, outcome, self._left(pool))
             display.update([job for job, _ in pool.running.values()], self._left(pool))
+
+    def _next_job(self) -> Job | None:
+        return next_job(list(filter(self.postponed.is_due, self.waiting)), self.unfinished)
+
+    def _postpone(self, job: Job, outcome: Outcome, display: Display) -> None:
+        """Leave a job to the other runner that is at it, until it is done there or that runner is gone."""
+        if job not in self.postponed:
+            display.waits_for(job, outcome)
+        self.postponed.put(job)
+        self.waiting.append(job)
 
     def _take(self, job: Job, outcome: Outcome, display: Display) -> None:
         if outcome.status:

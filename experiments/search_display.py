@@ -6,11 +6,9 @@ from optuna.trial import FrozenTrial
 
 from experiments.display import Display
 from experiments.formatting import format_value
-from experiments.job import Job
 from experiments.schedule import duration
 from experiments.search_study import number_of
 from experiments.search_trial import Ended
-from experiments.worker import Outcome
 
 
 class SearchDisplay(Display):
@@ -40,10 +38,6 @@ class SearchDisplay(Display):
             told = "" if left is None else f", {duration(left)} left"
             figures = f"{self.metric} {self._told(trial.value)}, {self.note}"
             self._say(f"[{self.done}/{self.total}] trial {trial.number}: {figures}: {duration(trial.seconds)}{told}")
-
-    def waits_for(self, job: Job, outcome: Outcome) -> None:
-        """Tell of a training that another process is at."""
-        self._say(f"waiting: {job.title}: {outcome.message}")
 
     def _told(self, value: float) -> str:
         return format_value(self.metric, value, finer=1)

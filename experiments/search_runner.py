@@ -1,7 +1,6 @@
 """One process of a search: takes trials, has its workers train them, and notes what they were worth."""
 
 import math
-import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from optuna.trial import Trial
 from errors import InputError
 from experiments.job import Job
 from experiments.pool import WorkerPool
+from experiments.postponed import Postponed
 from experiments.record import is_done, read_record
 from experiments.revision import source_revision
 from experiments.search_display import SearchDisplay
@@ -21,8 +21,6 @@ from experiments.search_study import VALUES, SharedStudy, number_of
 from experiments.search_summary import CSV, sum_up
 from experiments.search_trial import Attempt, Ended, best_figure, trial_jobs
 from experiments.worker import Outcome
-
-AGAIN = 10.0  # seconds after which a training that another process was at is tried again
 
 
 class SearchRunner:
@@ -39,7 +37,7 @@ class SearchRunner:
         self.folder = root / search.name
         self.queue: deque[Job] = deque()
         self.attempts: dict[Path, Attempt] = {}  # by the folders of all jobs that wait or run
-        self.locked: dict[Path, float] = {}  # by the folders of those that another process was at, when that was found
+        self.postponed = Postponed()
         self.ended: deque[Ended] = deque()  # and not been told of
         self.taken: list[float] = []
 
@@ -60,7 +58,7 @@ class SearchRunner:
         while pool.free and (job := self._next_job()) is not None:
             pool.submit(job)
         for job, outcome in pool.wait(timeout=0.5):
-            if outcome.locked and job.run.path not in self.locked:
+            if outcome.locked and job not in self.postponed:
                 display.waits_for(job, outcome)
             self._take(job, outcome)
         left = self._left(pool)
@@ -80,8 +78,7 @@ class SearchRunner:
 
     def _waiting_job(self) -> Job | None:
         """The first training of the queue that can be tried now; taken out of it."""
-        before = time.monotonic() - AGAIN
-        job = next((job for job in self.queue if self.locked.get(job.run.path, -math.inf) <= before), None)
+        job = next(filter(self.postponed.is_due, self.queue), None)
         if job is not None:
             self.queue.remove(job)
         return job
@@ -110,9 +107,10 @@ class SearchRunner:
         One that another process is at, which was taken for dead too early, is left to it and looked at again later.
         """
         if outcome.locked and not self.attempts[job.run.path].message:
-            self.locked[job.run.path] = time.monotonic()
-            return self.queue.append(job)
-        self.locked.pop(job.run.path, None)
+            self.postponed.put(job)
+            self.queue.append(job)
+            return
+        self.postponed.drop(job)
         attempt = self.attempts.pop(job.run.path)
         attempt.jobs.remove(job)
         attempt.seconds += outcome.seconds
@@ -127,7 +125,6 @@ class SearchRunner:
             self._value(job, attempt)
         if not attempt.jobs:
             self._end(attempt)
-        return None
 
     def _value(self, job: Job, attempt: Attempt) -> None:
         """Note what a training is worth."""

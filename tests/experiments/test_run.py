@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ import yaml
 
 from cli import main as command
 from errors import InputError
-from experiments import run
+from experiments import postponed, run
 from experiments.attempt import carry_out
 from experiments.grid import read_grid
 from experiments.job import Job
@@ -26,6 +27,7 @@ from experiments.record import log_path
 from experiments.results import Row, read_rows, write_rows
 from experiments.run import main, run_grid
 from experiments.selection import job_order
+from experiments.worker import Outcome
 from lightning_modules.episodic_agent import EpisodicAgent
 from tests.experiments.grids import CONFIG, tiny_overrides
 from tests.tiny import PROJECT
@@ -153,6 +155,46 @@ def test_no_worker_outlives_the_runner(number: int, status: int, place: list[str
     while not unlocked(log):  # of one that is killed outright the workers have to find out themselves
         assert number == signal.SIGKILL, "a worker outlived the runner"
         assert time.monotonic() < deadline, "a worker outlived the runner"
+
+
+class Busy:
+    """A pool that finds another runner at the first job, twice, and does all others."""
+
+    free, size = True, 1
+    running: ClassVar[dict[Path, tuple[Job, float]]] = {}
+
+    def __init__(self, size: int, revision: str) -> None:
+        self.asked: list[Job] = []
+        self.done: list[str] = []
+
+    def __enter__(self) -> "Busy":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        assert self.done[-3:] == ["train whole / seed 1", "test whole / 0 % / seed 1", "test whole / hard / seed 1"]
+
+    def submit(self, job: Job) -> None:
+        self.asked.append(job)
+
+    def wait(self, timeout: float) -> list[tuple[Job, Outcome]]:
+        ended, self.asked = self.asked, []
+        return [(job, self._outcome(job)) for job in ended]
+
+    def _outcome(self, job: Job) -> Outcome:
+        self.done.append(job.title)
+        locked = job.title == "train whole / seed 1" and self.done.count(job.title) < 3
+        return Outcome(1, "another runner is at work on it", 0.0, locked=True) if locked else Outcome(0, "", 1.0)
+
+
+def test_a_job_that_another_runner_is_at_is_waited_for(
+    place: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "WorkerPool", Busy)
+    monkeypatch.setattr(postponed, "AGAIN", 0.1)
+    assert main([*place, "--only", "whole"]) == 0
+    told = capsys.readouterr().err
+    assert told.count("waiting: train whole / seed 1: another runner is at work on it") == 1
+    assert "failed" not in told
 
 
 def test_no_worker_writes_the_rows_that_there_are(

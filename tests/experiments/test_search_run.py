@@ -10,6 +10,7 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
+import experiments.postponed
 import experiments.search_runner
 from errors import InputError
 from experiments.job import Job
@@ -156,7 +157,7 @@ def test_a_training_that_another_process_is_at_is_tried_again(
     place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(experiments.search_runner, "WorkerPool", LockedAtFirst)
-    monkeypatch.setattr(experiments.search_runner, "AGAIN", 0.05)
+    monkeypatch.setattr(experiments.postponed, "AGAIN", 0.05)
     assert place.run(seeds=[1, 2], trials=3) == 0
     assert [row["state"] for row in place.rows] == ["done", "done", "done"]
     told = capsys.readouterr().err
