@@ -104,14 +104,8 @@ def _level(said: dict[str, Any], key: str, evaluations: Sequence[str]) -> float 
         require(name in value, f"report: {key} is {value!r}: it has to have a number for {name!r} too")
     for name in value:
         require_choice(f"report: {key}: evaluation", str(name), tuple(evaluations))
-    return {name: _present(f"{key}: {name}", number) for name, number in value.items()}
-
-
-def _present(key: str, value: Any) -> float:
-    number = _number(key, value)
-    require(number is not None, f"report: {key} is None: it has to be a number")
-    assert number is not None
-    return number
+        require(value[name] is not None, f"report: {key}: {name} is None: it has to be a number")
+    return {name: _number(f"{key}: {name}", number) or 0.0 for name, number in value.items()}
 
 
 def _number(key: str, value: Any) -> float | None:
