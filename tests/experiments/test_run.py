@@ -149,7 +149,7 @@ def test_no_worker_outlives_the_runner(number: int, status: int, place: list[str
     time.sleep(0.2)
     assert not unlocked(log)
     process.send_signal(number)
-    told = process.communicate(timeout=20)[1].decode()
+    told = process.communicate(timeout=60)[1].decode()
     assert process.returncode == status, told
     assert "Traceback" not in told
     while not unlocked(log):  # of one that is killed outright the workers have to find out themselves

@@ -89,7 +89,7 @@ def test_a_search_of_real_trainings_is_interrupted_and_goes_on(tmp_path: Path) -
     process = started("experiments.search", [*arguments, "--workers", "1"])
     log = wait_for(process, tmp_path, "runs/small/trial_0/*.log")
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=20)
+    told = process.communicate(timeout=60)
     assert process.returncode == 130, told
     assert told[1].splitlines() == ["interrupted: the same command goes on from here"]
 
