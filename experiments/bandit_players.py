@@ -12,9 +12,8 @@ from pathlib import Path
 import torch
 
 from datamodules.barcode_bandit import BarcodeBanditDataModule
-from errors import InputError
+from experiments.command import OneLineParser, in_one_line
 from experiments.player_files import MAKER, PlayerRegret, player_path
-from experiments.run import OneLineParser
 from experiments.tidy_files import write_records
 from tasks.bandit import Bandit
 from tasks.blocks import BlockSpec
@@ -24,14 +23,17 @@ NAMES = ("random", "ucb1", "thompson", "gittins", "ideal")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file; returns the exit status: 0, or 2 for bad input."""
+    """Write the file; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
+    return in_one_line(lambda: _run(_parser().parse_args(arguments)))
+
+
+def _parser() -> OneLineParser:
     parser = OneLineParser(prog=MAKER, description="Regret of players that do not learn, on the test's blocks.")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the CSV (default %(default)s)")
-    try:
-        options: argparse.Namespace = parser.parse_args(arguments)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)  # small matrices: a second thread only gets in the way
     data = BarcodeBanditDataModule()
     rows = player_regrets(data.task, list(data.evaluation_blocks("test")))

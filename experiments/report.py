@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from errors import InputError, require
+from experiments.command import OneLineParser, in_one_line
 from experiments.comparison import Comparisons, compare
 from experiments.formatting import metric_label
 from experiments.grid import Grid, read_grid
@@ -23,7 +24,6 @@ from experiments.report_figure import report_figure
 from experiments.report_section import ReportSection
 from experiments.report_table import report_note, report_tables
 from experiments.results import Row, read_rows
-from experiments.run import OneLineParser
 
 OUTPUT = Path("docs/results.md")
 HEAD = """# Results
@@ -46,24 +46,27 @@ class Entry(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the report and its pictures; returns the exit status: 0, or 2 for bad input."""
+    """Write the report and its pictures; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
+    return in_one_line(lambda: _run(_parser().parse_args(arguments)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    grids = options.grids or with_results(sorted(Path("experiments").glob("*.yaml")), options.results)
+    entries = read_entries(grids, options.results)
+    write_report(entries, options.output)
+    names = ", ".join(entry.grid.name for entry in entries)
+    print(f"{options.output}: {names}; pictures in {picture_folder(options.output)}")
+    return 0
+
+
+def _parser() -> OneLineParser:
     parser = OneLineParser(prog="python -m experiments.report", description="Write the report over the grids' results.")
     parser.add_argument("grids", nargs="*", type=Path, help="YAML files of grids (default: all in experiments/)")
     parser.add_argument(
         "--results", type=Path, default=Path("results"), help="folder of the CSVs (default %(default)s)"
     )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default %(default)s)")
-    try:
-        options: argparse.Namespace = parser.parse_args(arguments)
-        grids = options.grids or with_results(sorted(Path("experiments").glob("*.yaml")), options.results)
-        entries = read_entries(grids, options.results)
-        write_report(entries, options.output)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    names = ", ".join(entry.grid.name for entry in entries)
-    print(f"{options.output}: {names}; pictures in {picture_folder(options.output)}")
-    return 0
+    return parser
 
 
 def with_results(paths: Iterable[Path], results: Path) -> list[Path]:

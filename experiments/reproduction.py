@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from errors import InputError
+from experiments.command import OneLineParser, in_one_line
 from experiments.paper import EXPERIMENTS
 from experiments.record import write_whole
 from experiments.reproduction_figure import reproduction_figure
 from experiments.reproduction_page import page_text
 from experiments.reproduction_regrets import Regrets, read_all_regrets
 from experiments.reproduction_rewards import Rewards, read_rewards
-from experiments.run import OneLineParser
 
 OUTPUT = Path("docs/reproduction.md")
 
@@ -25,22 +25,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     With `--optional` it is 0 then too, and the page stays as it was.
     """
+    return in_one_line(lambda: _run(_parser().parse_args(arguments)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        picture = write_page(options.results, options.output)
+    except InputError as error:
+        if not options.optional:
+            raise
+        print(f"not written: {error}", file=sys.stderr)
+        return 0
+    print(f"{options.output}; picture {picture}")
+    return 0
+
+
+def _parser() -> OneLineParser:
     parser = OneLineParser(prog="python -m experiments.reproduction", description="Write the reproduction page.")
     parser.add_argument(
         "--results", type=Path, default=Path("results"), help="folder of the CSVs (default %(default)s)"
     )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default %(default)s)")
     parser.add_argument("--optional", action="store_true", help="no error where results are missing")
-    optional = False
-    try:
-        options: argparse.Namespace = parser.parse_args(arguments)
-        optional = options.optional
-        picture = write_page(options.results, options.output)
-    except InputError as error:
-        print(f"{'not written' if optional else 'error'}: {error}", file=sys.stderr)
-        return 0 if optional else 2
-    print(f"{options.output}; picture {picture}")
-    return 0
+    return parser
 
 
 def read_all(results: Path) -> tuple[dict[str, Rewards], Regrets]:

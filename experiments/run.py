@@ -5,15 +5,13 @@ Interrupted, or with a grid that has grown, the same command goes on where it wa
 
 import argparse
 import os
-import signal
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from errors import InputError, require
+from errors import require
+from experiments.command import OneLineParser, resumable, terminable
 from experiments.display import Display
 from experiments.grid import Grid, read_grid
 from experiments.grid_files import csv_path, write_files
@@ -26,27 +24,6 @@ from experiments.revision import source_revision
 from experiments.schedule import cancelled, is_training, next_job, seconds_left
 from experiments.selection import job_order, only, parse_shard, shard
 from experiments.worker import Outcome
-
-INTERRUPTED, TERMINATED = 130, 143  # as of cli.py, whose import would take seconds
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """A parser whose complaints are one line each."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (--help lists the options)")
-
-
-def resumable(command: Callable[[], int]) -> int:
-    """The exit status of a command that can be run again: its own, 2 for bad input, 130 after Ctrl-C; in one line."""
-    try:
-        return command()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,20 +95,6 @@ def chosen_jobs(cells: Sequence[Cell], substring: str = "", part: str = "1/1") -
         InputError: no condition's name contains the substring, or the shard is not `i/n`.
     """
     return shard(job_order(only(cells, substring)), *parse_shard(part))
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Leave by an exception on SIGTERM too, so that the workers are stopped."""
-
-    def leave(*_: object) -> None:
-        sys.exit(TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class Runner:

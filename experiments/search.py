@@ -11,7 +11,7 @@ from pathlib import Path
 from optuna.exceptions import StorageInternalError
 
 from errors import InputError, require
-from experiments.run import OneLineParser, resumable, terminable
+from experiments.command import OneLineParser, resumable, terminable
 from experiments.search_file import Search, read_search
 from experiments.search_runner import SearchRunner
 from experiments.search_storage import open_study

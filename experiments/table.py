@@ -6,31 +6,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from errors import InputError
+from experiments.command import OneLineParser, in_one_line
 from experiments.formatting import NOTHING, format_estimate, markdown_rows, metric_label
 from experiments.grid import Grid, read_grid
 from experiments.grid_rows import rows_of_grid
 from experiments.intervals import confidence_told, intervals_told, mean_interval, paired_differences
 from experiments.results import Row, Values, by_seed, read_rows
-from experiments.run import OneLineParser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a grid's table in Markdown; returns the exit status: 0, or 2 for bad input."""
+    """Print a grid's table in Markdown; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
+    return in_one_line(lambda: _run(_parser().parse_args(arguments)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    grid = read_grid(options.grid)
+    if options.plain:
+        grid = replace(grid, baseline=None)
+    print(markdown_table(grid, read_rows(Path(options.results) / f"{grid.name}.csv")))
+    return 0
+
+
+def _parser() -> OneLineParser:
     parser = OneLineParser(prog="python -m experiments.table", description="Print the table of a grid in Markdown.")
     parser.add_argument("grid", type=Path, help="YAML file of the grid")
     parser.add_argument("--results", default="results", help="folder of its CSV (default %(default)s)")
     parser.add_argument("--plain", action="store_true", help="without the differences to the baseline")
-    try:
-        options: argparse.Namespace = parser.parse_args(arguments)
-        grid = read_grid(options.grid)
-        if options.plain:
-            grid = replace(grid, baseline=None)
-        print(markdown_table(grid, read_rows(Path(options.results) / f"{grid.name}.csv")))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return parser
 
 
 def markdown_table(grid: Grid, rows: Sequence[Row]) -> str:

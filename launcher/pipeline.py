@@ -18,9 +18,10 @@ from rich.table import Table
 from callbacks.figures import new_figure
 from datamodules.omniglot_files import find_omniglot
 from errors import InputError, require
+from experiments.command import OneLineParser, in_one_line, resumable
 from experiments.grid import Grid, parse_grid
 from experiments.results import Row, read_rows
-from experiments.run import OneLineParser, run_grid
+from experiments.run import run_grid
 from experiments.unique_keys import read_yaml
 from tasks.bandit import Bandit
 
@@ -34,27 +35,31 @@ LEVELS = {"ideal observer": 8.43, "chance": 1.8}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the pipeline; returns the exit status: 0, 1 where a stage failed, 2 for bad input, 130 after Ctrl-C."""
+    return resumable(lambda: _run(_parser().parse_args(arguments)))
+
+
+def _parser() -> OneLineParser:
     parser = OneLineParser(prog="python -m launcher.pipeline", description="All stages on the Omniglot bandit.")
     parser.add_argument("--shipped", action="store_true", help="start from the shipped encoder of drawings")
     parser.add_argument("--generated", action="store_true", help="generated characters instead of Omniglot's")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of its runs (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default %(default)s)")
-    status = 0
-    try:
-        options: argparse.Namespace = parser.parse_args(arguments)
-        require(GRID.is_file(), f"grid {GRID} does not exist: run this in the project's folder")
-        generated = options.generated or not _omniglot_is_there()
-        grid = pipeline_grid(read_yaml(GRID.read_text(encoding="utf-8")), options.shipped, generated)
-        status = run_grid(grid, options.root, options.root, options.workers)
-        report(read_rows(options.root / f"{grid.name}.csv"), options.root / f"{grid.name}.png", generated)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return status or 2
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return 130
-    print(f"curves of all stages: .venv/bin/tensorboard --logdir {options.root / grid.name}")
-    return status
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    require(GRID.is_file(), f"grid {GRID} does not exist: run this in the project's folder")
+    generated = options.generated or not _omniglot_is_there()
+    grid = pipeline_grid(read_yaml(GRID.read_text(encoding="utf-8")), options.shipped, generated)
+    status = run_grid(grid, options.root, options.root, options.workers)
+    reported = in_one_line(lambda: _report(grid, options.root, generated))
+    return status or reported
+
+
+def _report(grid: Grid, root: Path, generated: bool) -> int:
+    report(read_rows(root / f"{grid.name}.csv"), root / f"{grid.name}.png", generated)
+    print(f"curves of all stages: .venv/bin/tensorboard --logdir {root / grid.name}")
+    return 0
 
 
 def _omniglot_is_there() -> bool:

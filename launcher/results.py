@@ -16,13 +16,14 @@ from rich.table import Table
 from errors import InputError, require
 from experiments import reproduction
 from experiments.agreement import agreement
+from experiments.command import OneLineParser, resumable
 from experiments.grid import Grid, read_grid
 from experiments.grid_files import csv_path, grid_paths
 from experiments.jobs import grid_cells
 from experiments.record import write_whole
 from experiments.report import OUTPUT, picture_folder, read_entries, with_results, write_report
 from experiments.results import read_rows
-from experiments.run import OneLineParser, can_be_folder, resumable, run_grid
+from experiments.run import can_be_folder, run_grid
 from experiments.schedule import duration
 
 GRIDS, QUICK = Path("experiments"), Path("experiments/quick/quick.yaml")
@@ -42,9 +43,10 @@ def _run(options: argparse.Namespace) -> int:
     paths = chosen_grids(options.only)
     check_places(options.root, options.results, options.output)
     status = run_grids(paths, options.root, options.results, options.workers, options.shard, made)
-    if options.shard == "1/1":
-        report(chosen_grids(), options.results, options.output)
-    return status
+    if options.shard != "1/1":
+        return status
+    reported = report(chosen_grids(), options.results, options.output)
+    return status or reported
 
 
 def _parser() -> OneLineParser:
@@ -173,12 +175,12 @@ def _compared(kept: Path, made: Path, metric: str) -> str:
     return agreement(before, read_rows(made), metric)
 
 
-def report(paths: Sequence[Path], results: Path, output: Path) -> None:
-    """Write the report of those grids that have results, and say which have none."""
+def report(paths: Sequence[Path], results: Path, output: Path) -> int:
+    """Write the report of those grids that have results, and say which have none; returns the exit status."""
     if there := with_results(paths, results):
         write_report(read_entries(there, results), output)
         print(f"report: {output}")
-    reproduction.main(["--optional", f"--results={results}", f"--output={reproduction_page(output)}"])
+    return reproduction.main(["--optional", f"--results={results}", f"--output={reproduction_page(output)}"])
 
 
 def quick(root: Path, workers: int, made: Sequence[Path] = ()) -> int:
