@@ -17,6 +17,7 @@ from datamodules.sampling import EpochShuffle, FirstBatches, ShardedIndices
 from errors import require, require_choice, require_positive
 from memory.fuzzy_c_means import check_fuzziness
 
+INPUTS = (*STATES, "cue")
 LABELS = ("context", "cues", "states", "episode")
 
 
@@ -76,7 +77,8 @@ class HiddenStateDataModule(pl.LightningDataModule):
 
     Args:
         harvest: file that `predict` of an agent wrote, see `datamodules.harvest_files`.
-        state: `cell` or `hidden` state.
+        state: `cell` or `hidden` state; or the `cue`, one of each episode, so that an encoder of cues is trained and
+            judged as one of states is.
         split: what is shared out, whole blocks (`block`: the same contexts everywhere) or contexts (`context`: none
             that is validated or tested on is trained on).
         held_out: share of that for validation, and as much again for the test.
@@ -119,7 +121,7 @@ class HiddenStateDataModule(pl.LightningDataModule):
         split_seed: int = 0,
     ) -> None:
         super().__init__()
-        require_choice("state", state, STATES)
+        require_choice("state", state, INPUTS)
         require_choice("split", split, SPLITS)
         require_choice("labels", labels, LABELS)
         require_choice("clustering", clustering, CLUSTERINGS)
@@ -153,7 +155,8 @@ class HiddenStateDataModule(pl.LightningDataModule):
     def sizes(self) -> dict[str, int]:
         """What a model has to know of the data: filled into its arguments of the same name."""
         harvest = self.data if hasattr(self, "data") else read_harvest(self.harvest, states=())
-        return {"input_size": harvest.provenance["hidden_size"], "classes": self._classes(harvest)}
+        length = harvest.cue.shape[1] if self.state == "cue" else harvest.provenance["hidden_size"]
+        return {"input_size": length, "classes": self._classes(harvest)}
 
     @property
     def labels_are_trained(self) -> bool:
@@ -163,7 +166,7 @@ class HiddenStateDataModule(pl.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Read the harvest, share out its episodes, find the training's labels; a second call reads nothing again."""
         if not hasattr(self, "data"):
-            self.data = read_harvest(self.harvest, states=(self.state,))
+            self.data = read_harvest(self.harvest, states=(self.state,) if self.state in STATES else ())
             self.parts = self._shared_out(self.data)
             self._check_pulls()
         if stage in (None, "fit") and not hasattr(self, "training_labels"):
@@ -171,9 +174,9 @@ class HiddenStateDataModule(pl.LightningDataModule):
 
     @property
     def states(self) -> Tensor:
-        """All states, `[N, T, H]` float16."""
+        """All states, `[N, T, H]` float16; of cues `[N, 1, C]`."""
         states: Tensor = getattr(self.data, self.state)
-        return states
+        return states.unsqueeze(1) if self.state == "cue" else states
 
     def _shared_out(self, harvest: Harvest) -> EpisodeSplit:
         require(

@@ -39,9 +39,10 @@ class EpisodicAgent(BlockLearner):
     is L2RL, and with `cue_input` L2RL+context. One batch is a block; the weights are updated after each of its
     episodes.
 
-    With the key source `encoder` the keys are what an encoder makes of the LSTM's states. It stays as it is, or learns
-    `online` from what the memory holds; the LSTM gets no gradient from it. `initial` starts from another agent's
-    network, which with `freeze_network` stays as it is: the states are then those that the encoder was trained on.
+    With the key source `encoder` the keys are what an encoder makes of the LSTM's states, or of the cue. It stays as
+    it is, or learns `online` from what the memory holds; the LSTM gets no gradient from it. `initial` starts from
+    another agent's network, which with `freeze_network` stays as it is: the states are then those that the encoder was
+    trained on.
 
     Where contexts show themselves by drawings, a cue is what `cue_encoder` makes of one, which stays as it is or learns
     (`cue_learning`) after each block from the drawings that the memory holds; without it, the drawing's pixels.
@@ -57,7 +58,7 @@ class EpisodicAgent(BlockLearner):
         memory: builds the memory from (capacity, key size, value size); None plays without.
         key_source: what the memory is searched by, `context` (the cue), `input`, `hidden`, `encoder`, `label` or
             `none`; see `tasks.keys.KeySource`.
-        key_state: of the key sources `hidden` and `encoder`, `cell` or `hidden` state.
+        key_state: of the key sources `hidden` and `encoder`, `cell` or `hidden` state; of `encoder` also the `cue`.
         stored_states: which steps' keys are stored, `first`, `last`, `after_first_quarter` or `all`.
         stored_value: what a stored key maps to, the episode's `final` cell state or the step's `own`.
         read_at: of a key that changes, whether the memory is searched at `every` pull, or at the `first` alone.
@@ -137,10 +138,11 @@ class EpisodicAgent(BlockLearner):
         require_initial(initial, freeze_network)
         self.perception = Perception(cue_encoder, cue_learning, cue_size, label_count)
         cue_length = self.perception.cue_size
+        encoded_size = cue_length if key_state == "cue" else hidden_size
         self._key_parts = build_key_parts(
             encoder,
             online,
-            hidden_size=hidden_size,
+            input_size=encoded_size,
             label_count=label_count,
             predicts_stacks=stack_labels == "predicted",
         )
@@ -165,7 +167,7 @@ class EpisodicAgent(BlockLearner):
             slots = episodes * len(self.keys.stored_steps(pulls)) if capacity is None else capacity
             self.memory = memory(slots, self.keys.size(**sizes), hidden_size)
             if self.online is not None:
-                self.memory.keep_sources(hidden_size)
+                self.memory.keep_sources(encoded_size)
             elif cue_learning is not None:
                 self.memory.keep_sources(1)  # the drawing's row in its table
         require_memory(self.memory, encoder, cue_learning, stack_labels)

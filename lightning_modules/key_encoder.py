@@ -36,10 +36,10 @@ class KeyEncoder:
         self.embedding_size, self.hidden_layer, self.layers = embedding_size, hidden_layer, layers
         self.recurrent = recurrent
 
-    def build(self, hidden_size: int) -> HiddenStateEmbedder:
+    def build(self, input_size: int) -> HiddenStateEmbedder:
         """The network for states of this length, in evaluation mode; `InputError` where a number is not positive."""
         return HiddenStateEmbedder(
-            hidden_size, self.embedding_size, self.hidden_layer, self.layers, self.recurrent
+            input_size, self.embedding_size, self.hidden_layer, self.layers, self.recurrent
         ).eval()
 
     def fill(
@@ -51,20 +51,19 @@ class KeyEncoder:
             network: as `build` made it.
             classifier: takes the checkpoint's too.
             needed: whether a classifier that is missing there, or of other sizes, is an error; otherwise it is left.
-            state: of the agent that it is going to be fed with, `cell` or `hidden`.
+            state: of the agent that it is going to be fed with, `cell` or `hidden`, or `cue`.
 
         Raises:
             InputError: see `networks.encoder_weights.copy_encoder` and `networks.classifier_weights.copy_classifier`;
-                an encoder that was trained on the other state.
+                an encoder that was trained on another of these.
         """
         if self.checkpoint is None:
             return
         copy_encoder(network, self.checkpoint)
         trained_on = read_checkpoint(find_checkpoint(self.checkpoint)).get("datamodule_hyper_parameters", {})
         other = trained_on.get("state", state)
-        require(
-            other == state, f"checkpoint {self.checkpoint} holds an encoder of {other} states: key_state is {state!r}"
-        )
+        inputs = "cues" if other == "cue" else f"{other} states"
+        require(other == state, f"checkpoint {self.checkpoint} holds an encoder of {inputs}: key_state is {state!r}")
         if classifier is not None and (needed or self._has(classifier)):
             copy_classifier(classifier, self.checkpoint)
 

@@ -68,11 +68,11 @@ def build_key_parts(
     encoder: KeyEncoder | None,
     online: OnlineLearning | None,
     *,
-    hidden_size: int,
+    input_size: int,
     label_count: int,
     predicts_stacks: bool,
 ) -> KeyParts:
-    """The parts for states of length `hidden_size`.
+    """The parts for states, or cues, of length `input_size`.
 
     Raises:
         InputError: online learning without an encoder, or of a recurrent one; a number out of its range.
@@ -80,7 +80,7 @@ def build_key_parts(
     require(online is None or encoder is not None, "online is given without encoder: there is nothing to learn")
     if encoder is None:
         return KeyParts()
-    network = encoder.build(hidden_size).requires_grad_(online is not None)
+    network = encoder.build(input_size).requires_grad_(online is not None)
     classes = label_count if encoder.classes is None else encoder.classes
     if online is not None:
         require(not encoder.recurrent, "encoder.recurrent is true: online learning is of single states, set false")

@@ -13,6 +13,7 @@ from tasks.blocks import BlockSpec
 
 SOURCES = ("context", "input", "hidden", "encoder", "label", "none")
 STATES = ("cell", "hidden")
+ENCODED = (*STATES, "cue")  # what an encoder may make keys of
 STORED = ("first", "last", "after_first_quarter", "all")
 VALUES = ("final", "own")
 READS = ("every", "first")
@@ -42,14 +43,16 @@ class KeySource:
     - `input`: the network's input at the step and the cue: previous action, previous reward, cue.
     - `hidden`: the state that the LSTM would have after the step if nothing were reinstated, so that a query knows
       of this step's input and, at an episode's first step, is a function of the input alone.
-    - `encoder`: what the encoder makes of that state, given those of the episode so far where it is recurrent.
+    - `encoder`: what the encoder makes of that state, given those of the episode so far where it is recurrent; or of
+      the cue alone.
     - `label`: the context's label, one-hot: an upper bound. It wants a similarity threshold above 0, since without
       one the memory of another label is recalled at a first exposure.
     - `none`: the agent has no memory.
 
     Args:
         source: one of the above.
-        state: of the sources `hidden` and `encoder`, the `cell` state or the `hidden` state.
+        state: of the sources `hidden` and `encoder`, the `cell` state or the `hidden` state; of `encoder` also the
+            `cue`, so that the network's states have no part in the key.
         stored: at an episode's end the `last` step's key is stored, or the `first` one's, or those of all steps
             `after_first_quarter`, or of `all`; only `last` where the key stays the same.
         value: what a stored key maps to, the episode's `final` cell state or the step's `own`.
@@ -73,7 +76,7 @@ class KeySource:
 
     def __post_init__(self) -> None:
         require_choice("key_source", self.source, SOURCES)
-        require_choice("key_state", self.state, STATES)
+        require_choice("key_state", self.state, ENCODED if self.source == "encoder" else STATES)
         require_choice("stored_states", self.stored, STORED)
         require_choice("stored_value", self.value, VALUES)
         require_choice("read_at", self.read_at, READS)
@@ -130,6 +133,11 @@ class KeySource:
             return torch.nn.functional.one_hot(spec.labels[episode], label_count).to(spec.cues.dtype)
         return spec.cues[episode]
 
-    def step_state(self, candidate: Tensor, output_gate: Tensor) -> Tensor:
-        """The state of the sources `hidden` and `encoder`; all `[B, H]`: candidate cell state, output gate, state."""
+    def step_state(self, candidate: Tensor, output_gate: Tensor, cue: Tensor) -> Tensor:
+        """What keys of the sources `hidden` and `encoder` are, or are made of.
+
+        Shapes: candidate cell state and output gate `[B, H]`, cue `[B, C]` -> `[B, H]`, or `[B, C]` of the cue.
+        """
+        if self.state == "cue":
+            return cue
         return candidate.clone() if self.state == "cell" else output_gate * tanh(candidate)

@@ -105,7 +105,7 @@ class _Reader:
     def _step_query(self, feedback: Tensor, candidate: Tensor, output_gate: Tensor) -> Tensor:
         if self.keys.source == "input":
             return torch.cat([feedback, self.cue], dim=1)
-        state = self.keys.step_state(candidate, output_gate)
+        state = self.keys.step_state(candidate, output_gate, self.cue)
         if self.keys.encoder is None:
             return state
         self.states.append(state)

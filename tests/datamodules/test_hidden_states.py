@@ -71,6 +71,19 @@ def test_a_batch_holds_states_with_their_contexts(harvest: str, state: str) -> N
     assert len(torch.stack([episode, pull]).unique(dim=1).T) == len(batch.labels), "a state came twice"
 
 
+@pytest.mark.parametrize("labels", ["context", "states"])
+def test_cues_come_in_the_place_of_states_one_of_each_episode(harvest: str, labels: str) -> None:
+    data, source = ready(harvest, state="cue", pulls=[1], labels=labels, batch_size=6), read_harvest(harvest)
+    assert data.sizes["input_size"] == source.cue.shape[1]
+    train, val = joined(training(data)), joined(data.val_dataloader())
+    for batch, episodes in ((train, data.parts.train), (val, data.parts.val)):
+        assert sorted(batch.inputs.tolist()) == sorted(source.cue[episodes].float().tolist())
+        assert set(batch.pulls.tolist()) == {1}
+    assert torch.equal(val.labels, source.label[data.parts.val])
+    with pytest.raises(InputError, match=r"pulls is \[2\]: it has to be different numbers from 1 to 1"):
+        ready(harvest, state="cue", pulls=[2])
+
+
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_held_out_states_come_in_order_and_whole(harvest: str, split: str) -> None:
     source = read_harvest(harvest)

@@ -22,7 +22,7 @@ from tasks.barcode_bandit import BarcodeBandit
 from tasks.rollout import rollout
 from tests.lightning_modules.stages import HIDDEN, VOCABULARY, save_encoder, tiny_encoded
 from tests.test_cli import files, one_error, same
-from tests.tiny import tiny_bandit
+from tests.tiny import tiny_bandit, tiny_hidden_state_encoder
 
 TASK = BarcodeBandit(arms=2, contexts=3, exposures=2, pulls=4, vocabulary=5)
 SIZES = {"actions": 2, "cue_size": 10, "label_count": 5, "pulls": 4, "episodes": 6}
@@ -86,6 +86,19 @@ def test_both_earlier_stages_come_over_to_the_bit_and_are_needed_no_more(
     loaded = EpisodicAgent.load_from_checkpoint(saved)
     assert loaded.encoder is not None
     assert same(dict(loaded.encoder.state_dict()), part(saved, "encoder."))
+
+
+def test_an_encoder_of_cues_is_trained_on_a_harvest_and_makes_keys(agent_checkpoint: Path, tmp_path: Path) -> None:
+    assert main(["predict", "--ckpt_path", str(agent_checkpoint)]) == 0
+    harvest = ["--data.harvest", str(agent_checkpoint.parents[1] / "harvest.npz"), "--data.state", "cue"]
+    fit = ["fit", *tiny_hidden_state_encoder(tmp_path / "cues", epochs=1), "--run.version", "x"]
+    assert main([*fit, *harvest]) == 0
+    encoder = last(tmp_path / "cues")
+    assert main(["test", "--ckpt_path", str(encoder)]) == 0
+    arguments = [*tiny_encoded(tmp_path / "runs", agent_checkpoint, encoder), "--model.key_state", "cue"]
+    assert main(["fit", *arguments]) == 0
+    assert main(["test", "--ckpt_path", str(last(tmp_path / "runs"))]) == 0
+    assert part(last(tmp_path / "runs"), "encoder.")["input_norm.running_mean"].shape == (10,)
 
 
 def test_weights_that_have_moved_on_are_not_overwritten_by_a_resume(
@@ -185,6 +198,7 @@ def test_bad_checkpoints_are_one_line(
     triplet = save_encoder(tmp_path / "triplet.ckpt", objectives={"triplet": 1.0})
     hidden = torch.load(encoder_checkpoint, weights_only=True)
     torch.save({**hidden, "datamodule_hyper_parameters": {"state": "hidden"}}, tmp_path / "hidden.ckpt")
+    torch.save({**hidden, "datamodule_hyper_parameters": {"state": "cue"}}, tmp_path / "cue.ckpt")
     (tmp_path / "damaged.ckpt").write_bytes(encoder_checkpoint.read_bytes()[:2000])
     predicted = ["--model.stack_labels", "predicted"]
     cases: list[tuple[Path, Path, list[str], str]] = [
@@ -193,6 +207,8 @@ def test_bad_checkpoints_are_one_line(
         (agent_checkpoint, agent_checkpoint, [], "holds no encoder"),
         (agent_checkpoint, other, [], "holds an encoder with input_size 49: here input_size is 50"),
         (agent_checkpoint, tmp_path / "hidden.ckpt", [], "holds an encoder of hidden states: key_state is 'cell'"),
+        (agent_checkpoint, tmp_path / "cue.ckpt", [], "holds an encoder of cues: key_state is 'cell'"),
+        (agent_checkpoint, encoder_checkpoint, ["--model.key_state", "cue"], "size 50: here input_size is 10"),
         (agent_checkpoint, encoder_checkpoint, ["--model.encoder.layers", "2"], "with layers 1: here layers is 2"),
         (agent_checkpoint, triplet, predicted, "holds no classifier"),
         (agent_checkpoint, few, predicted, "holds a classifier of [49, 8] [classes, embedding]: here it is [50, 8]"),

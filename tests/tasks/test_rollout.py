@@ -290,6 +290,20 @@ def _joined(cells: Tensor) -> Tensor:
     return torch.cat([before, before[:1]])  # what comes last is not looked at
 
 
+@pytest.mark.parametrize("read_at", ["first", "every"])
+def test_an_encoder_of_cues_makes_the_same_key_at_every_pull(read_at: str) -> None:
+    torch.manual_seed(0)
+    encoder = HiddenStateEmbedder(TASK.cue_size, embedding_size=4, hidden_layer=7).requires_grad_(False).eval()
+    keys = KeySource("encoder", state="cue", stored="first", read_at=read_at, encoder=encoder)
+    memory = EpisodicMemory(TASK.episodes, 4, HIDDEN)
+    memory.keep_sources(TASK.cue_size)
+    trajectory = rollout(TASK, build_agent(cue_input=False), memory, SPEC, keys=keys)
+    assert trajectory.queries is not None
+    expected = torch.stack([encoder.embed(cues) for cues in SPEC.cues])  # [E, B, K]
+    assert torch.equal(trajectory.queries, expected.unsqueeze(1).expand_as(trajectory.queries))
+    assert torch.equal(memory.sources.transpose(0, 1), SPEC.cues), "what it learns from online"
+
+
 def test_stacks_may_be_found_by_what_is_made_of_the_key() -> None:
     def halves(key: Tensor) -> Tensor:
         return (key[:, 0] > 0).long()
@@ -334,6 +348,8 @@ def test_a_learned_query_gets_the_gradient_of_what_was_recalled(source: str) -> 
     [
         ({"source": "cue"}, "key_source is 'cue': it has to be one of context, input, hidden, encoder, label, none"),
         ({"source": "hidden", "state": "both"}, "key_state is 'both'"),
+        ({"source": "hidden", "state": "cue"}, "key_state is 'cue': it has to be one of cell, hidden"),
+        ({"source": "encoder", "state": "both"}, "key_state is 'both': it has to be one of cell, hidden, cue"),
         ({"source": "hidden", "stored": "best"}, "stored_states is 'best'"),
         ({"source": "hidden", "value": "mean"}, "stored_value is 'mean'"),
         ({"source": "context", "stored": "all"}, "stored_states is 'all': with key_source context, whose"),
