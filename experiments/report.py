@@ -22,7 +22,7 @@ from experiments.intervals import confidence_told
 from experiments.record import write_whole
 from experiments.report_figure import report_figure
 from experiments.report_section import ReportSection
-from experiments.report_table import report_note, report_tables
+from experiments.report_table import few_seeds, report_note, report_tables
 from experiments.results import Row, read_rows
 
 OUTPUT = Path("docs/results.md")
@@ -128,9 +128,14 @@ def report_text(entries: Sequence[Entry], output: Path = OUTPUT) -> str:
 
 
 def _contents(entries: Sequence[Entry]) -> str:
-    """The questions, each with its short answer, as links to their sections."""
-    told = ((entry.grid.name, entry.section) for entry in entries)
-    return "\n".join(f"- [{section.question}](#{name}) {section.short}".rstrip() for name, section in told)
+    """The questions, each with its short answer, as links to their sections; few seeds are told of."""
+    return "\n".join(_contents_line(entry) for entry in entries)
+
+
+def _contents_line(entry: Entry) -> str:
+    few = few_seeds(entry.grid, entry.found)
+    parts = [f"[{entry.section.question}](#{entry.grid.name})", entry.section.short, f"({few})" if few else ""]
+    return " ".join(["-", *filter(None, parts)])
 
 
 def _section(entry: Entry, output: Path) -> str:

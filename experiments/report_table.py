@@ -137,9 +137,19 @@ def _range(seeds: Mapping[str, int]) -> str:
     return f"{low} to {high} seeds" if low != high else f"{low} seed{'s' if low != 1 else ''}"
 
 
+def few_seeds(grid: Grid, found: Comparisons) -> str:
+    """`3 to 5 seeds`, of those conditions that have too few; empty where none has."""
+    few = _too_few(seeds_by_condition(grid, found))
+    return _range(few) if few else ""
+
+
+def _too_few(seeds: Mapping[str, int]) -> dict[str, int]:
+    return {name: number for name, number in seeds.items() if number < ENOUGH_SEEDS}
+
+
 def _warning(seeds: Mapping[str, int]) -> list[str]:
     """Which conditions have too few seeds, if any."""
-    few = {name: number for name, number in seeds.items() if number < ENOUGH_SEEDS}
+    few = _too_few(seeds)
     if not few:
         return []
     names = ", ".join(f"{name!r} ({number})" for name, number in few.items())

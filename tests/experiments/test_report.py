@@ -5,7 +5,7 @@ import pytest
 
 from experiments.report import main, picture_folder, read_entries, report_text
 from experiments.results import write_rows
-from tests.experiments.reports import rows, write_grid
+from tests.experiments.reports import REWARDS, rows, write_grid
 from tests.tiny import PROJECT
 
 
@@ -50,8 +50,10 @@ def test_sections_are_in_their_order_and_grids_without_one_left_out(tmp_path: Pa
 
 def test_the_head_lists_questions_with_short_answers(tmp_path: Path) -> None:
     grids = [write_grid(tmp_path, "told", {"order": 1, "short": "The stack."}), write_grid(tmp_path, "untold", {})]
+    many = {kind: tuple(float(seed) for seed in range(10)) for kind in REWARDS}
+    write_rows(tmp_path / "untold.csv", rows(many))
     text = made(tmp_path, *grids)["report.md"].decode()
-    assert "- [Which is best?](#told) The stack.\n- [Which is best?](#untold)\n\n" in text
+    assert "- [Which is best?](#told) The stack. (1 to 2 seeds)\n- [Which is best?](#untold)\n\n" in text
     assert '<a id="told"></a>\n\n## Which is best?\n' in text
 
 
