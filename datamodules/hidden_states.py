@@ -142,6 +142,10 @@ class HiddenStateDataModule(pl.LightningDataModule):
             "labels is 'episode': that needs per_class, the states of each episode in a batch, and episodes false",
         )
         require(
+            labels != "episode" or state != "cue",
+            "labels is 'episode': with state 'cue' an episode has one item alone, labels has to be context or cues",
+        )
+        require(
             clusters is None or labels in ("cues", "states"),
             f"clusters is {clusters}: it has to be null where labels is {labels!r}, which asks for no clustering",
         )

@@ -317,6 +317,7 @@ def test_sizes_are_known_before_the_states_are_read(harvest: str, unfixed: str) 
         ({"pulls": []}, r"pulls is \[\]"),
         ({"pulls": [1], "episodes": True}, r"pulls is \[1\]: it has to be null where items are whole episodes"),
         ({"labels": "episode"}, "labels is 'episode': that needs per_class"),
+        ({"labels": "episode", "per_class": 2, "state": "cue"}, "labels is 'episode': with state 'cue' an episode has"),
         ({"labels": "episode", "per_class": 2, "episodes": True}, "and episodes false"),
     ],
     ids=str,
