@@ -29,11 +29,11 @@ def some_contexts(labels: Tensor, contexts: int, most: int) -> Tensor:
     return rows[order[:most]]
 
 
-def map_figure(states: Tensor, embeddings: Tensor, labels: Tensor, split: str) -> Figure:
-    """t-SNE of states `[N, H]` as they are beside that of their embeddings `[N, D]`, coloured by context `[N]`."""
+def map_figure(states: Tensor, embeddings: Tensor, labels: Tensor, split: str, kind: str = "states") -> Figure:
+    """t-SNE of states `[N, H]` as they are, or of what `kind` says, and of embeddings `[N, D]`, by context `[N]`."""
     figure = new_figure(11.5, 5.2, 1, 2)
     classes = Classes("context", labels, "o")
-    for axes, (name, vectors) in zip(figure.axes, (("states", states), ("embeddings", embeddings)), strict=True):
+    for axes, (name, vectors) in zip(figure.axes, ((kind, states), ("embeddings", embeddings)), strict=True):
         draw_plane(axes, tsne_plane(vectors), classes)
         axes.set_title(f"{name}: t-SNE of {len(vectors):,}", fontsize=10)
     classes.explain(figure, figure.axes[:2], "upper")

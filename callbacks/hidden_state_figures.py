@@ -59,10 +59,11 @@ class HiddenStateFigures(pl.Callback):
         batches = getattr(trainer.datamodule, f"{split}_dataloader")()  # type: ignore[attr-defined]
         raw, states = embed_states(pl_module, batches)
         rows = some_contexts(states.labels, self.contexts, self.mapped)
-        pictures = {"map": map_figure(raw[rows], states.embeddings[rows], states.labels[rows], split)}
+        kind = "cue" if trainer.datamodule.state == "cue" else "state"  # type: ignore[attr-defined]
+        pictures = {"map": map_figure(raw[rows], states.embeddings[rows], states.labels[rows], split, f"{kind}s")}
         recognised = {
             "nearest embedding": by_nearest(states),
-            "nearest state": by_nearest(states._replace(embeddings=raw)),
+            f"nearest {kind}": by_nearest(states._replace(embeddings=raw)),
         }
         shown, by = recognised["nearest embedding"], "the nearest embedding"
         if pl_module.classifies:

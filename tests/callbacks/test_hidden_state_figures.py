@@ -96,8 +96,11 @@ def test_the_map_shows_some_states_of_some_contexts() -> None:
     assert len(some_contexts(labels, 100, 5000)) == 1000
     s = states()
     figure = drawn(map_figure(torch.randn(20, 4), s.embeddings, s.labels, "val"))
-    for axes in figure.axes:
+    for axes, name in zip(figure.axes, ("states", "embeddings"), strict=True):
         assert len(np.asarray(axes.collections[0].get_offsets())) == 20
+        assert axes.get_title() == f"{name}: t-SNE of 20"
+    cues = drawn(map_figure(torch.randn(20, 4), s.embeddings, s.labels, "val", "cues"))
+    assert cues.axes[0].get_title() == "cues: t-SNE of 20"
 
 
 def test_a_map_of_too_few_states_says_so() -> None:
