@@ -148,6 +148,14 @@ def test_only_the_encoder_changes_where_the_network_is_frozen(
     assert main(["test", "--ckpt_path", str(saved)]) == 0
 
 
+def test_an_encoder_of_cues_learns_from_the_cues_that_the_memory_holds(tmp_path: Path) -> None:
+    start = save_encoder(tmp_path / "cues.ckpt", input_size=10)
+    assert main(["fit", *tiny_encoded(tmp_path, None, start, ONLINE), "--model.key_state", "cue"]) == 0
+    changed, start_from = part(last(tmp_path), "encoder."), load_embedder(start).state_dict()
+    assert all(not torch.equal(changed[name], start_from[name]) for name in start_from)
+    assert main(["test", "--ckpt_path", str(last(tmp_path))]) == 0
+
+
 def test_the_classifier_goes_on_where_it_was(encoder_checkpoint: Path, tmp_path: Path) -> None:
     still = ["--model.online.optimizer.lr", "0", "--model.stack_labels", "predicted"]
     assert main(["fit", *tiny_encoded(tmp_path, None, encoder_checkpoint, ONLINE), *still]) == 0
