@@ -22,10 +22,10 @@ demo: $(INSTALLED)
 	$(BIN)/python -m launcher.demo
 
 pipeline: $(INSTALLED)
-	$(BIN)/python -m launcher.pipeline $(PIPELINE)
+	$(BIN)/python -m experiments.commands.pipeline $(PIPELINE)
 
 results: $(INSTALLED)
-	$(BIN)/python -m launcher.results $(RESULTS)
+	$(BIN)/python -m experiments.commands.results $(RESULTS)
 
 report: $(INSTALLED)
 	$(BIN)/python -m experiments.report

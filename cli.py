@@ -3,9 +3,9 @@
 import sys
 
 # Imported so that a config can name them by their short names.
-from callbacks.bandit_figures import BanditFigures
-from callbacks.encoder_figures import EncoderFigures
-from callbacks.hidden_state_figures import HiddenStateFigures
+from callbacks.bandit_plots import BanditFigures
+from callbacks.encoder_plots import EncoderFigures
+from callbacks.hidden_state_plots import HiddenStateFigures
 from callbacks.memory_monitor import MemoryMonitor
 from callbacks.reconstructions import Reconstructions
 from datamodules.barcode_bandit import BarcodeBanditDataModule
@@ -13,19 +13,19 @@ from datamodules.generated_omniglot import GeneratedOmniglotDataModule
 from datamodules.hidden_states import HiddenStateDataModule
 from datamodules.omniglot import OmniglotDataModule
 from datamodules.omniglot_bandit import OmniglotBanditDataModule
+from episodic.agents.cue_encoder import CueEncoder
+from episodic.agents.cue_learning import CueLearning
+from episodic.agents.key_encoder import KeyEncoder
+from episodic.agents.online_learning import OnlineLearning
+from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.objectives.schedules import CosineSchedule, LinearSchedule, WarmupCosineSchedule
 from launcher.main import run
 from launcher.stage_cli import StageCLI
 from lightning_modules.autoencoder import OmniglotAutoencoder
-from lightning_modules.cue_encoder import CueEncoder
-from lightning_modules.cue_learning import CueLearning
 from lightning_modules.episodic_agent import EpisodicAgent
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder
-from lightning_modules.key_encoder import KeyEncoder
 from lightning_modules.omniglot_encoder import OmniglotEncoder
-from lightning_modules.online_learning import OnlineLearning
-from losses.schedules import CosineSchedule, LinearSchedule, WarmupCosineSchedule
-from memory.episodic_memory import EpisodicMemory
-from memory.fuzzy_memory import FuzzyMemory
 
 __all__ = [
     "BanditFigures",

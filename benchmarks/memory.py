@@ -38,16 +38,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.throughput import optimizer, ratio
 from datamodules.barcode_bandit import BarcodeBanditDataModule
+from episodic.agents.rollout import play_episodes
+from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.fuzzy_c_means import fuzzy_c_means
+from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.memory.kernels import inverse_norms
+from episodic.tasks.barcode_noise import flip_bits
+from episodic.tasks.barcodes import distinct_barcodes
+from episodic.tasks.blocks import BlockSpec, block_seed, seeded
 from launcher.main import quieten
 from lightning_modules.episodic_agent import EpisodicAgent
-from memory.episodic_memory import EpisodicMemory
-from memory.fuzzy_c_means import fuzzy_c_means
-from memory.fuzzy_memory import FuzzyMemory
-from memory.kernels import inverse_norms
-from tasks.barcode_noise import flip_bits
-from tasks.barcodes import distinct_barcodes
-from tasks.blocks import BlockSpec, block_seed, seeded
-from tasks.rollout import play_episodes
 
 KEY_SIZES = (10, 50)
 VALUE_SIZE = 50

@@ -35,10 +35,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.memory import positive, take_turns
 from benchmarks.throughput import ratio
-from datamodules.generated import generate_omniglot
 from datamodules.omniglot import OmniglotDataModule
-from datamodules.omniglot_files import FOLDER, SMALLEST, VARIABLE, holds_omniglot
-from networks.augmentation import augment
+from episodic.drawings.augmentation import augment
+from episodic.drawings.generated import generate_omniglot
+from episodic.drawings.omniglot_files import FOLDER, SMALLEST, VARIABLE, holds_omniglot
 
 ALPHABETS = 10  # generated ones
 STRENGTHS = {"degrees": 15.0, "scale": 0.2, "shear": 10.0, "translate": 0.08, "stroke": 0.3, "elastic": 0.02}

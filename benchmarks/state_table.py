@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.memory import medians, positive, take_turns
 from datamodules.harvest_files import STATES, read_harvest
 from datamodules.hidden_state_splits import block_split
-from errors import InputError
+from episodic.errors import InputError
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder
 
 HELD_OUT, SEED, ROUNDS, BATCH = 0.15, 0, 20, 1024

@@ -23,11 +23,11 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from datamodules.barcode_bandit import BarcodeBanditDataModule
+from episodic.agents.rollout import play_episodes
+from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.tasks.blocks import block_seed
 from launcher.main import quieten
 from lightning_modules.episodic_agent import EpisodicAgent
-from memory.episodic_memory import EpisodicMemory
-from tasks.blocks import block_seed
-from tasks.rollout import play_episodes
 
 
 def build(environments: int, blocks: int, memory: bool) -> tuple[EpisodicAgent, BarcodeBanditDataModule]:

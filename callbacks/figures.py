@@ -12,13 +12,6 @@ def keeps_files(trainer: pl.Trainer) -> bool:
     return trainer.is_global_zero and not getattr(trainer, "fast_dev_run", False)
 
 
-def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> Figure:
-    """An empty figure, inches wide and high, that needs no screen."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.subplots(rows, columns)
-    return figure
-
-
 def save_figure(trainer: pl.Trainer, figure: Figure, name: str) -> Path:
     """Write `figures/<name>.png` into the run's folder, and the same under `figures/<name>` to TensorBoard."""
     folder = Path(trainer.default_root_dir) / "figures"

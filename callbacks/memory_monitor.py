@@ -7,14 +7,14 @@ from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from callbacks.figures import keeps_files, save_figure
-from callbacks.memory_contents import MemoryContents, read_contents, require_environment
-from callbacks.memory_map import map_figure
-from callbacks.memory_recall import Reads, read_statistics, recall_figure
-from callbacks.memory_similarity import similarity_figure
-from errors import require
-from memory.episodic_memory import EpisodicMemory
-from tasks.blocks import BlockSpec
-from tasks.statistics import BanditStatistics
+from episodic.errors import require
+from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.metrics.episode_statistics import BanditStatistics
+from episodic.plots.memory_contents import MemoryContents, read_contents, require_environment
+from episodic.plots.memory_map import map_figure
+from episodic.plots.memory_recall import Reads, read_statistics, recall_figure
+from episodic.plots.memory_similarity import similarity_figure
+from episodic.tasks.blocks import BlockSpec
 
 
 class MemoryMonitor(pl.Callback):

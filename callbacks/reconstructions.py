@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
-from callbacks.figures import keeps_files, new_figure, save_figure
+from callbacks.figures import keeps_files, save_figure
+from episodic.plots.style import new_figure
 
 
 class Reconstructions(pl.Callback):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from callbacks.figures import keeps_files
-from tasks.statistics import BanditStatistics
+from episodic.metrics.episode_statistics import BanditStatistics
 
 FILE = "regret_by_pull.csv"
 COLUMNS = ("exposure", "pull", "regret")

@@ -7,9 +7,9 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
 
 from datamodules.sampling import EpochBlocks, ShardedIndices, rank_and_world
-from errors import require, require_positive
-from tasks.bandit import Bandit
-from tasks.blocks import BlockSpec, block_seed
+from episodic.errors import require, require_positive
+from episodic.tasks.bandit import Bandit
+from episodic.tasks.blocks import BlockSpec, block_seed
 
 
 class BlockDataset(Dataset[BlockSpec]):

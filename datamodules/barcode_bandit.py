@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from datamodules.bandit import BanditDataModule
-from errors import require_choice, require_fraction
-from tasks.barcode_bandit import BarcodeBandit
-from tasks.barcode_noise import NOISE_KINDS
+from episodic.errors import require_choice, require_fraction
+from episodic.tasks.barcode_bandit import BarcodeBandit
+from episodic.tasks.barcode_noise import NOISE_KINDS
 
 
 class BarcodeBanditDataModule(BanditDataModule):
@@ -43,7 +43,7 @@ class BarcodeBanditDataModule(BanditDataModule):
         predict_blocks: predict blocks.
 
     Raises:
-        InputError: numbers that make no task, see `tasks.barcode_bandit.BarcodeBandit`.
+        InputError: numbers that make no task, see `episodic.tasks.barcode_bandit.BarcodeBandit`.
     """
 
     def __init__(

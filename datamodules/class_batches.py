@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from datamodules import sampling
-from errors import require, require_positive
+from episodic.errors import require, require_positive
 
 #: Permutations that an epoch draws: of the items, the classes, the columns and the batches.
 ITEMS, CLASSES, COLUMNS, BATCHES, STREAMS = range(5)

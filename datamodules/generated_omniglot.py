@@ -9,9 +9,9 @@ from pathlib import Path
 
 import platformdirs
 
-from datamodules.generated import FORMAT, generate_omniglot
 from datamodules.omniglot import OmniglotDataModule
-from errors import InputError, require, require_positive
+from episodic.drawings.generated import FORMAT, generate_omniglot
+from episodic.errors import InputError, require, require_positive
 
 
 class GeneratedOmniglotDataModule(OmniglotDataModule):

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from errors import InputError, require, require_choice
+from episodic.errors import InputError, require, require_choice
 
 #: The only format there is so far.
 FORMAT = "harvest-1"

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from datamodules.harvest_files import Harvest
 from datamodules.sampling import epoch_permutation
-from errors import require
+from episodic.errors import require
 
 SPLITS = ("block", "context")
 

@@ -14,8 +14,8 @@ from datamodules.harvest_files import STATES, Harvest, read_harvest
 from datamodules.hidden_state_splits import SPLITS, EpisodeSplit, block_split, context_split
 from datamodules.pseudo_labels import CLUSTERINGS, cluster_labels
 from datamodules.sampling import EpochShuffle, FirstBatches, ShardedIndices
-from errors import require, require_choice, require_positive
-from memory.fuzzy_c_means import check_fuzziness
+from episodic.errors import require, require_choice, require_positive
+from episodic.memory.fuzzy_c_means import check_fuzziness
 
 INPUTS = (*STATES, "cue")
 LABELS = ("context", "cues", "states", "episode")

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from datamodules.class_batches import ClassBatches, EpisodeBatches
-from datamodules.composites import composite_part
-from datamodules.generated import generated_classes as draw_generated
-from datamodules.omniglot_files import (
+from datamodules.sampling import EpochShuffle, ShardedIndices
+from episodic.drawings.composites import composite_part
+from episodic.drawings.generated import generated_classes as draw_generated
+from episodic.drawings.omniglot_files import (
     OFFICIAL,
     Counts,
     OmniglotPart,
@@ -24,7 +25,7 @@ from datamodules.omniglot_files import (
     require_image_size,
     select_classes,
 )
-from datamodules.omniglot_protocols import (
+from episodic.drawings.omniglot_protocols import (
     HELD_OUT_BY,
     PROTOCOLS,
     ClassSplit,
@@ -33,8 +34,7 @@ from datamodules.omniglot_protocols import (
     vinyals_split,
     within_alphabets,
 )
-from datamodules.sampling import EpochShuffle, ShardedIndices
-from errors import require, require_choice, require_positive
+from episodic.errors import require, require_choice, require_positive
 
 TURNS = 4  # quarter turns of a drawing
 DRAWINGS = 20  # of a generated class, as of Omniglot's
@@ -117,9 +117,9 @@ class OmniglotDataModule(pl.LightningDataModule):
             `4 * class + turns`, and four times as many batches an epoch.
         per_class: make training batches of `batch_size / per_class` classes with so many drawings each; None shuffles.
         shots: make episodes of these batches: this many drawings of each class come first, the support.
-        generated_classes: train on so many generated characters besides; see `datamodules.generated`.
+        generated_classes: train on so many generated characters besides; see `episodic.drawings.generated`.
         composite_classes: train on so many characters besides that are put together from two of the training
-            characters each; see `datamodules.composites`.
+            characters each; see `episodic.drawings.composites`.
 
     Raises:
         InputError: a number out of its range, an unknown protocol or alphabet; no data set, or one that is damaged

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datamodules.bandit import BanditDataModule, BlockDataset
 from datamodules.generated_omniglot import GeneratedOmniglotDataModule
 from datamodules.omniglot import OmniglotDataModule
-from datamodules.omniglot_files import OmniglotPart
-from errors import require, require_choice, require_fraction
-from tasks.drawing_bandit import DrawingBandit
+from episodic.drawings.omniglot_files import OmniglotPart
+from episodic.errors import require, require_choice, require_fraction
+from episodic.tasks.drawing_bandit import DrawingBandit
 
 DRAWINGS = 20  # of each of Omniglot's characters
 SPLITS = ("train", "val", "test")
@@ -57,7 +57,7 @@ class OmniglotBanditDataModule(BanditDataModule):
         predict_blocks: predict blocks.
 
     Raises:
-        InputError: numbers that make no task, see `tasks.drawing_bandit.DrawingBandit`; no data set, or one that is
+        InputError: numbers that make no task, see `episodic.tasks.drawing_bandit.DrawingBandit`; no data set, or one that is
             damaged or incomplete.
     """
 

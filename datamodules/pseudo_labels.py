@@ -4,8 +4,8 @@ import torch
 from sklearn.cluster import KMeans, kmeans_plusplus
 from torch import Tensor
 
-from errors import require, require_choice
-from memory.fuzzy_c_means import fuzzy_c_means, memberships
+from episodic.errors import require, require_choice
+from episodic.memory.fuzzy_c_means import fuzzy_c_means, memberships
 
 CLUSTERINGS = ("k_means", "fuzzy_c_means")
 #: Clusters are looked for among at most so many points; the others then join them.
@@ -18,7 +18,7 @@ def cluster_labels(points: Tensor, clusters: int, clustering: str, seed: int, fu
     Args:
         points: N of them, on the CPU.
         clusters: number of clusters.
-        clustering: `k_means` (scikit-learn) or `fuzzy_c_means` (`memory.fuzzy_c_means`).
+        clustering: `k_means` (scikit-learn) or `fuzzy_c_means` (`episodic.memory.fuzzy_c_means`).
         seed: of the start, which is k-means++ either way, and of the points looked at.
         fuzziness: of `fuzzy_c_means`; many clusters want little, since a larger one draws all centres together.
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from errors import require, require_positive
+from episodic.errors import require, require_positive
 
 
 def rank_and_world() -> tuple[int, int]:

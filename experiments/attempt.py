@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from errors import require
+from episodic.errors import require
 from experiments.job import Job
 from experiments.record import Record, is_stale, joined_revisions, read_record, told_of_needs, write_record
 

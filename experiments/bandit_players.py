@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 
 from datamodules.barcode_bandit import BarcodeBanditDataModule
+from episodic.tasks.bandit import Bandit
+from episodic.tasks.blocks import BlockSpec
+from episodic.tasks.players import PLAYERS, Player, play_block
 from experiments.command import OneLineParser, in_one_line
 from experiments.player_files import MAKER, PlayerRegret, player_path
 from experiments.tidy_files import write_records
-from tasks.bandit import Bandit
-from tasks.blocks import BlockSpec
-from tasks.players import PLAYERS, Player, play_block
 
 NAMES = ("random", "ucb1", "thompson", "gittins", "ideal")
 

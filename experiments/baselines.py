@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from errors import require, require_choice
+from episodic.errors import require, require_choice
 
 STAR, COMMA = "*", ", "
 

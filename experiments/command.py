@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from errors import InputError
+from episodic.errors import InputError
 
 INTERRUPTED, TERMINATED = 130, 143  # as of cli.py, whose import would take seconds
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from errors import InputError, require, require_choice
+from episodic.errors import InputError, require, require_choice
 from experiments.overrides import Arguments, named_overrides, override_arguments, require_named
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from errors import InputError
+from episodic.errors import InputError
 
 #: `raw states, threshold 0.9`, `20 %`: what stands before the number, the number, a per cent sign.
 NAME = re.compile(r"(?P<before>(?:.*\s)?)(?P<number>[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?P<unit>(?:\s*%)?)")

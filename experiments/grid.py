@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from errors import InputError, require, require_choice
+from episodic.errors import InputError, require, require_choice
 from experiments.baselines import baseline_of, check_baseline
 from experiments.conditions import Condition, parse_conditions
 from experiments.overrides import Arguments, named_overrides, override_arguments

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.curve_files import collect_curves, curves_path, write_curves
 from experiments.grid import Grid
 from experiments.job import Cell

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from errors import require
+from episodic.errors import require
 from experiments.grid import Grid
 from experiments.results import Row
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import bootstrap
 
-from errors import require
+from episodic.errors import require
 
 CONFIDENCE, RESAMPLES, RANDOM_STATE = 0.95, 9999, 0
 

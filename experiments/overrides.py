@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from errors import require
+from episodic.errors import require
 
 #: Arguments of the command line, `--name=value` each.
 Arguments = tuple[str, ...]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from errors import InputError, require
+from episodic.errors import InputError, require
 from experiments.conditions import Condition
 from experiments.overrides import Arguments
 

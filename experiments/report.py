@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from errors import InputError, require
+from episodic.errors import InputError, require
 from experiments.command import OneLineParser, in_one_line
 from experiments.comparison import Comparisons, compare
 from experiments.formatting import metric_label

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from errors import require, require_choice
+from episodic.errors import require, require_choice
 from experiments.curves import curve_panels
 
 KEYS = ("question", "short", "answer", "chance", "ideal", "metric", "also", "figure", "order")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.command import OneLineParser, in_one_line
 from experiments.paper import EXPERIMENTS
 from experiments.record import write_whole

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from errors import require
+from episodic.errors import require
 from experiments.paper import AGENTS, EPISODIC_REGRETS, NEAREST, OMNIGLOT, PLAYER_REGRETS
 from experiments.player_files import MAKER, PlayerRegret, player_path, read_players
 from experiments.regret_files import RegretPoint, read_regrets, regret_path

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from errors import require
+from episodic.errors import require
 from experiments.curve_files import CurvePoint, curves_path, read_curves
 from experiments.grid_files import csv_path
 from experiments.intervals import Estimate, mean_interval

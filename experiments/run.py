@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from errors import require
+from episodic.errors import require
 from experiments.command import OneLineParser, resumable, terminable
 from experiments.display import Display
 from experiments.grid import Grid, read_grid

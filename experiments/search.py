@@ -10,7 +10,7 @@ from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
 
-from errors import InputError, require
+from episodic.errors import InputError, require
 from experiments.command import OneLineParser, resumable, terminable
 from experiments.search_file import Search, read_search
 from experiments.search_runner import SearchRunner

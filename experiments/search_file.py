@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from errors import InputError, require, require_choice
+from episodic.errors import InputError, require, require_choice
 from experiments.conditions import config_content
 from experiments.grid import parse_seeds
 from experiments.overrides import Arguments, override_arguments

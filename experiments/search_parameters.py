@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.trial import Trial
 
-from errors import InputError, require, require_choice
+from episodic.errors import InputError, require, require_choice
 from experiments.overrides import override_arguments, require_named
 
 #: A value of an option.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optuna.trial import Trial
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.job import Job
 from experiments.pool import WorkerPool
 from experiments.postponed import Postponed

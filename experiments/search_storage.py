@@ -14,7 +14,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from sqlalchemy.exc import DBAPIError
 
-from errors import InputError, require
+from episodic.errors import InputError, require
 from experiments.search_file import Search
 
 DEFINITION = "definition"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from optuna.trial import Trial
 
-from errors import require
+from episodic.errors import require
 from experiments.conditions import Condition
 from experiments.grid import Grid
 from experiments.job import Job
@@ -65,7 +65,7 @@ def best_figure(run: RunFolder, metric: str) -> float:
         InputError: the run has not logged any such figure.
     """
     from callbacks.run_checkpoint import logged_before  # as late as this, since it takes seconds
-    from networks.pretrained import read_checkpoint
+    from episodic.checkpoints.embedders import read_checkpoint
 
     known, _ = logged_before(read_checkpoint(run.best))
     with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as file:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from errors import InputError, require
+from episodic.errors import InputError, require
 from experiments.job import Cell, Job
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import trim_mean
 
-from errors import require
+from episodic.errors import require
 from experiments.intervals import Estimate, paired_differences, percentile_interval
 
 #: The share of the scores that the interquartile mean leaves out at either end.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from errors import InputError, require
+from episodic.errors import InputError, require
 from experiments.record import write_whole
 
 Record = TypeVar("Record", bound=tuple[Any, ...])

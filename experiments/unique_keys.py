@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from errors import InputError, require
+from episodic.errors import InputError, require
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.attempt import carry_out
 from experiments.job import Job
 from experiments.record import is_done, log_path, read_record

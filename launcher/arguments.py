@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from errors import require
+from episodic.errors import require
 
 COMMANDS = ("fit", "validate", "test", "predict")
 

@@ -19,7 +19,7 @@ from launcher.run_folder import RunFolder
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIG = Path("configs/barcode_bandit.yaml")
 #: What decides how the demo turns out.
-SOURCES = ("lightning_modules", "datamodules", "networks", "losses", "memory", "tasks")
+SOURCES = ("lightning_modules", "datamodules", "episodic")
 PAPER = {"epL2RL in the paper": 7.6, "L2RL in the paper": 4.3, "random choice": 1.8, "ideal observer": 8.43}
 
 
@@ -47,7 +47,7 @@ def sources_hash() -> str:
     """Eight digits that change when the sources or the config do."""
     digest = hashlib.sha256((PROJECT / CONFIG).read_bytes())
     for package in SOURCES:
-        for path in sorted((PROJECT / package).glob("*.py")):
+        for path in sorted((PROJECT / package).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
 

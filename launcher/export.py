@@ -1,6 +1,6 @@
 """Makes a small file of a run's encoder, to be shipped: `python -m launcher.export RUN_FOLDER pretrained/NAME.ckpt`.
 
-`networks.pretrained.load_embedder("NAME")` reads it. Beside it NAME.md is its model card, and NAME.yaml the
+`episodic.checkpoints.embedders.load_embedder("NAME")` reads it. Beside it NAME.md is its model card, and NAME.yaml the
 configuration that trains it again.
 """
 
@@ -15,15 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from errors import InputError, require
+from episodic.checkpoints.embedders import EMBEDDER_KEY, load_embedder, read_checkpoint
+from episodic.drawings.images import SMALLEST
+from episodic.errors import InputError, require
+from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from launcher.main import run
 from launcher.model_card import machine, model_card
 from launcher.provenance import read_provenance
 from launcher.run_folder import RunFolder
 from launcher.stage_cli import OneLineParser
-from networks.hidden_state_embedder import HiddenStateEmbedder
-from networks.images import SMALLEST
-from networks.pretrained import EMBEDDER_KEY, load_embedder, read_checkpoint
 
 #: Bytes that a shipped encoder may have.
 LARGEST = 3_000_000

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from errors import InputError
+from episodic.errors import InputError
 from launcher.arguments import with_run_config
 from launcher.messages import one_line
 

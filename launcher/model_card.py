@@ -9,8 +9,8 @@ from typing import Any
 import torch
 import yaml
 
-from datamodules.omniglot_protocols import VALIDATION_ALPHABETS
-from networks.hidden_state_embedder import HiddenStateEmbedder
+from episodic.drawings.omniglot_protocols import VALIDATION_ALPHABETS
+from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 
 #: What the protocols of Omniglot train on.
 TRAINED_ON = {
@@ -26,7 +26,7 @@ CARD = """\
 {what}
 
 ```python
-from networks.pretrained import load_embedder
+from episodic.checkpoints.embedders import load_embedder
 
 embedder = load_embedder("{name}")  # frozen, in evaluation mode, single precision
 {call} -> [B, {embedding_size}]
@@ -74,7 +74,7 @@ def model_card(
 
     Args:
         name: of the encoder.
-        description: how its network is built, see `networks.pretrained.describe_embedder`.
+        description: how its network is built, see `episodic.checkpoints.embedders.describe_embedder`.
         provenance: see `launcher.provenance.read_provenance`, with `precision` and `embedding_size`.
         size: of the checkpoint in bytes.
         machine: what it was exported on.

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import yaml
 
-from errors import InputError, require
+from episodic.errors import InputError, require
 from launcher.run_folder import RunFolder
 
 #: Arguments that say where files lay on the machine of the training.

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import InputError, require
+from episodic.errors import InputError, require
 
 #: How the process that starts a distributed run tells the others which version it chose.
 VERSION_VARIABLE = "EPISODIC_RUN_VERSION"

@@ -26,13 +26,13 @@ from callbacks.progress import TrainingProgress
 from callbacks.random_state import RandomState
 from callbacks.regret_csv import RegretCSV
 from callbacks.run_checkpoint import LastCheckpoint, RunCheckpoint, logged_before
-from errors import InputError, require, require_positive
+from episodic.checkpoints.embedders import describe_checkpoint, read_checkpoint
+from episodic.errors import InputError, require, require_positive
 from launcher.arguments import option
 from launcher.messages import one_line
 from launcher.provenance import without_places
 from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
 from lightning_modules.episodic_agent import EpisodicAgent
-from networks.pretrained import describe_checkpoint, read_checkpoint
 
 TRAINER_DEFAULTS = {
     "use_distributed_sampler": False,  # the data modules share out the data themselves

@@ -11,22 +11,22 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torchmetrics import MeanSquaredError
 
 from datamodules.omniglot import DrawingBatch
-from errors import require, require_choice, require_positive
+from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
+from episodic.drawings.augmentation import Augmentation, augment, require_strengths
+from episodic.drawings.images import to_size
+from episodic.drawings.masking_noise import erase_pixels
+from episodic.drawings.symmetries import spread_symmetries
+from episodic.errors import require, require_choice, require_positive
+from episodic.metrics.class_rows import class_rows, classes_with
+from episodic.metrics.few_shot_table import FEW_SHOT, few_shot_figures
+from episodic.metrics.pca import PrincipalComponents
+from episodic.metrics.retrieval import retrieval
+from episodic.networks.autoencoder import Autoencoder, ConvolutionalAutoencoder
+from episodic.networks.two_layer_autoencoder import TwoLayerAutoencoder
+from episodic.objectives.optimisation import ConfiguredOptimizer
+from episodic.objectives.schedules import Schedule
 from lightning_modules.encoder import EmbeddedClasses
-from lightning_modules.few_shot_figures import FEW_SHOT, few_shot_figures
-from lightning_modules.optimisation import ConfiguredOptimizer
 from lightning_modules.randomness import step_generator
-from losses.schedules import Schedule
-from networks.augmentation import Augmentation, augment, require_strengths
-from networks.autoencoder import Autoencoder, ConvolutionalAutoencoder
-from networks.class_rows import class_rows, classes_with
-from networks.images import to_size
-from networks.masking_noise import erase_pixels
-from networks.pca import PrincipalComponents
-from networks.pretrained import EMBEDDER_KEY, describe_embedder
-from networks.retrieval import retrieval
-from networks.symmetries import spread_symmetries
-from networks.two_layer_autoencoder import TwoLayerAutoencoder
 
 ARCHITECTURES = ("convolutional", "two_layer")
 LOSSES = ("mse", "bce")
@@ -50,7 +50,7 @@ class OmniglotAutoencoder(pl.LightningModule):
         latent_size: length D of the embedding.
         image_size: side of the drawings that the network works at; None takes the data's.
         channels: channels of the first convolution.
-        architecture: `convolutional` or `two_layer`, see `networks.autoencoder` and `networks.two_layer_autoencoder`.
+        architecture: `convolutional` or `two_layer`, see `episodic.networks.autoencoder` and `episodic.networks.two_layer_autoencoder`.
         blocks: residual blocks of the convolutional network at each of its scales.
         loss: `mse`, or `bce`, the binary cross-entropy of grey levels. The errors that are logged are squared errors
             with either.

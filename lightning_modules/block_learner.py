@@ -6,17 +6,17 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.agent_checks import require_learning
+from episodic.agents.agent_checks import require_learning
+from episodic.agents.encoder_learner import EncoderLearner, Lesson, no_gradient
+from episodic.agents.online_learning import OnlineLearner
+from episodic.agents.rollout import Trajectory
+from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
+from episodic.objectives.actor_critic import ActorCriticLoss, actor_critic_loss
+from episodic.objectives.optimisation import ConfiguredOptimizer
+from episodic.objectives.schedules import Schedule
+from episodic.tasks.blocks import BlockSpec
 from lightning_modules.block_player import BlockPlayer
-from lightning_modules.encoder_learner import EncoderLearner, Lesson, no_gradient
-from lightning_modules.online_learning import OnlineLearner
-from lightning_modules.optimisation import ConfiguredOptimizer
 from lightning_modules.randomness import step_generator
-from losses.actor_critic import ActorCriticLoss, actor_critic_loss
-from losses.schedules import Schedule
-from networks.hidden_state_embedder import HiddenStateEmbedder
-from tasks.blocks import BlockSpec
-from tasks.rollout import Trajectory
 
 
 class BlockLearner(BlockPlayer):

@@ -7,18 +7,18 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from errors import require
-from lightning_modules.agent_checks import require_sizes
-from lightning_modules.perception import DrawingTable, Perception
-from memory.episodic_memory import EpisodicMemory
-from networks.actor_critic import RecurrentActorCritic
-from tasks.bandit import Bandit
-from tasks.blocks import BlockSpec
-from tasks.harvest import harvest_block
-from tasks.keys import KeySource
-from tasks.players import PLAYERS, play_block
-from tasks.rollout import Trajectory, play_episodes
-from tasks.statistics import BanditStatistics
+from episodic.agents.agent_checks import require_sizes
+from episodic.agents.harvest import harvest_block
+from episodic.agents.keys import KeySource
+from episodic.agents.perception import DrawingTable, Perception
+from episodic.agents.rollout import Trajectory, play_episodes
+from episodic.errors import require
+from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.metrics.episode_statistics import BanditStatistics
+from episodic.networks.actor_critic import RecurrentActorCritic
+from episodic.tasks.bandit import Bandit
+from episodic.tasks.blocks import BlockSpec
+from episodic.tasks.players import PLAYERS, play_block
 
 
 class BlockPlayer(pl.LightningModule, ABC):
@@ -114,6 +114,6 @@ class BlockPlayer(pl.LightningModule, ABC):
         self.log_dict(metrics)
 
     def predict_step(self, batch: BlockSpec, batch_idx: int) -> dict[str, Tensor]:
-        """A harvest of the block, see `tasks.harvest` and `datamodules.harvest_files`."""
+        """A harvest of the block, see `episodic.agents.harvest` and `datamodules.harvest_files`."""
         batch = self.perceived(batch, "predict")
         return harvest_block(self.play(batch, self.greedy_evaluation), self.network.cell, batch)

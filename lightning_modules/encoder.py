@@ -13,13 +13,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MeanMetric, Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from errors import require
-from lightning_modules.optimisation import ConfiguredOptimizer
+from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
+from episodic.errors import require
+from episodic.memory.kaiser_memory import KaiserMemory
+from episodic.metrics.retrieval import retrieval
+from episodic.objectives.objectives import WeightedObjectives
+from episodic.objectives.optimisation import ConfiguredOptimizer
 from lightning_modules.randomness import step_generator
-from losses.objectives import WeightedObjectives
-from memory.kaiser_memory import KaiserMemory
-from networks.pretrained import EMBEDDER_KEY, describe_embedder
-from networks.retrieval import retrieval
 
 #: What every batch of an encoder begins with: inputs `[B, ...]` and labels `[B]` long.
 Batch = tuple[Tensor, ...]
@@ -54,7 +54,7 @@ class Encoder(pl.LightningModule, ABC):
     override `augmented`, `learned`, `evaluated` and `collect`.
 
     Args:
-        network: has `embed(x) -> [B, D]`, is listed in `networks.pretrained.NETWORKS`.
+        network: has `embed(x) -> [B, D]`, is listed in `episodic.checkpoints.embedders.NETWORKS`.
         arguments: what the network was built with, plain data.
         objectives: what it is trained by.
         optimisation: its optimiser.

@@ -8,22 +8,22 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from errors import require, require_fraction, require_positive
-from lightning_modules.agent_checks import require_initial, require_memory, require_one_learner
+from episodic.agents.agent_checks import require_initial, require_memory, require_one_learner
+from episodic.agents.cue_encoder import CueEncoder
+from episodic.agents.cue_learning import CueLearning
+from episodic.agents.key_encoder import KeyEncoder, require_encoder
+from episodic.agents.key_parts import build_key_parts
+from episodic.agents.keys import KeySource
+from episodic.agents.online_learning import OnlineLearning
+from episodic.agents.perception import Perception
+from episodic.checkpoints.agent_weights import copy_agent
+from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
+from episodic.errors import require, require_fraction, require_positive
+from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.networks.actor_critic import RecurrentActorCritic
+from episodic.objectives.optimisation import ConfiguredOptimizer
+from episodic.objectives.schedules import LinearSchedule, Schedule
 from lightning_modules.block_learner import BlockLearner
-from lightning_modules.cue_encoder import CueEncoder
-from lightning_modules.cue_learning import CueLearning
-from lightning_modules.key_encoder import KeyEncoder, require_encoder
-from lightning_modules.key_parts import build_key_parts
-from lightning_modules.online_learning import OnlineLearning
-from lightning_modules.optimisation import ConfiguredOptimizer
-from lightning_modules.perception import Perception
-from losses.schedules import LinearSchedule, Schedule
-from memory.episodic_memory import EpisodicMemory
-from networks.actor_critic import RecurrentActorCritic
-from networks.agent_weights import copy_agent
-from networks.pretrained import EMBEDDER_KEY, describe_embedder
-from tasks.keys import KeySource
 
 MemoryFactory = Callable[[int, int, int], EpisodicMemory]
 
@@ -57,7 +57,7 @@ class EpisodicAgent(BlockLearner):
         hidden_size: length of the LSTM's states.
         memory: builds the memory from (capacity, key size, value size); None plays without.
         key_source: what the memory is searched by, `context` (the cue), `input`, `hidden`, `encoder`, `label` or
-            `none`; see `tasks.keys.KeySource`.
+            `none`; see `episodic.agents.keys.KeySource`.
         key_state: of the key sources `hidden` and `encoder`, `cell` or `hidden` state; of `encoder` also the `cue`.
         stored_states: which steps' keys are stored, `first`, `last`, `after_first_quarter` or `all`.
         stored_value: what a stored key maps to, the episode's `final` cell state or the step's `own`.

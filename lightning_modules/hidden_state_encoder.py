@@ -4,14 +4,14 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 
-from errors import require, require_choice
-from lightning_modules.context_figures import EmbeddedStates, context_figures
+from episodic.checkpoints.encoder_weights import copy_encoder
+from episodic.errors import require, require_choice
+from episodic.metrics.context_metrics import EmbeddedStates, context_figures
+from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
+from episodic.objectives.objectives import KaiserSettings, SoftmaxSettings, TripletSettings, build_objectives
+from episodic.objectives.optimisation import ConfiguredOptimizer
+from episodic.objectives.schedules import Schedule
 from lightning_modules.encoder import Batch, Encoder
-from lightning_modules.optimisation import ConfiguredOptimizer
-from losses.objectives import KaiserSettings, SoftmaxSettings, TripletSettings, build_objectives
-from losses.schedules import Schedule
-from networks.encoder_weights import copy_encoder
-from networks.hidden_state_embedder import HiddenStateEmbedder
 
 TRAINED = ("all", "head")
 
@@ -21,7 +21,7 @@ class HiddenStateEncoder(Encoder):
 
     The softmax objective has one output for each context. `embed` gives the layer under the outputs, in training as
     from a checkpoint; `forward` gives the logits. The figures of validation and test are those of
-    `lightning_modules.context_figures`, and the classifier's accuracy where its contexts are those of the data.
+    `episodic.metrics.context_metrics`, and the classifier's accuracy where its contexts are those of the data.
 
     Args:
         input_size: length H of a state; None takes the data's.
@@ -30,11 +30,11 @@ class HiddenStateEncoder(Encoder):
         hidden_layer: units of a hidden layer.
         layers: number of hidden layers.
         recurrent: whether the hidden layers are an LSTM over the pulls of an episode, which the data has to give whole
-            (`data.episodes`); see `networks.hidden_state_embedder.HiddenStateEmbedder`.
+            (`data.episodes`); see `episodic.networks.hidden_state_embedder.HiddenStateEmbedder`.
         objectives: weight by name, of `softmax`, `triplet` and `kaiser`; None is softmax alone.
-        softmax: settings of the softmax objective, see `losses.objectives.SoftmaxObjective`.
-        triplet: settings of the triplet objective, see `losses.objectives.TripletObjective`.
-        kaiser: settings of the memory triplet objective, see `losses.objectives.KaiserObjective`.
+        softmax: settings of the softmax objective, see `episodic.objectives.objectives.SoftmaxObjective`.
+        triplet: settings of the triplet objective, see `episodic.objectives.objectives.TripletObjective`.
+        kaiser: settings of the memory triplet objective, see `episodic.objectives.objectives.KaiserObjective`.
         fine_tune: checkpoint of another hidden-state encoder, whose network this one starts from; the classifier
             begins anew. It is read when the training starts, and not needed any more afterwards.
         trained: `all`, or `head`, the classifier alone.

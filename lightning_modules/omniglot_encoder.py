@@ -6,19 +6,19 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 
-from errors import require, require_positive
+from episodic.drawings.augmentation import Augmentation, augment, require_strengths
+from episodic.drawings.embedding import with_rotations
+from episodic.errors import require, require_positive
+from episodic.memory.kaiser_memory import KaiserMemory
+from episodic.metrics.class_rows import class_rows, classes_with
+from episodic.metrics.few_shot_table import FEW_SHOT, few_shot_figures
+from episodic.metrics.sequential import sequential_accuracy
+from episodic.metrics.within_alphabet import within_alphabet_error
+from episodic.networks.omniglot_embedder import OmniglotEmbedder
+from episodic.objectives.objectives import KaiserSettings, SoftmaxSettings, TripletSettings, build_objectives
+from episodic.objectives.optimisation import ConfiguredOptimizer
+from episodic.objectives.schedules import Schedule
 from lightning_modules.encoder import Encoder
-from lightning_modules.few_shot_figures import FEW_SHOT, few_shot_figures
-from lightning_modules.optimisation import ConfiguredOptimizer
-from losses.objectives import KaiserSettings, SoftmaxSettings, TripletSettings, build_objectives
-from losses.schedules import Schedule
-from memory.kaiser_memory import KaiserMemory
-from networks.augmentation import Augmentation, augment, require_strengths
-from networks.class_rows import class_rows, classes_with
-from networks.few_shot import with_rotations
-from networks.omniglot_encoder import OmniglotEmbedder
-from networks.sequential import sequential_accuracy
-from networks.within_alphabet import within_alphabet_error
 
 #: Classes of a stream, and of those times that a class is met in it that have a figure: after 1, 2, 5 and 10 examples.
 STREAM_WAYS, TIMES = (5, 20), (2, 3, 6, 11)
@@ -38,13 +38,13 @@ class OmniglotEncoder(Encoder):
         backbone: `residual` or `convolutional`.
         channels: of the backbone.
         views: whether the embedding outside training is a mean over slight deformations of the drawing, for five
-            times the work; see `networks.omniglot_encoder.OmniglotEmbedder`.
+            times the work; see `episodic.networks.omniglot_embedder.OmniglotEmbedder`.
         image_size: side of the drawings that the network works at; None takes the data's.
         classes: number of training classes; None takes the data's.
         objectives: weight by name, of `softmax`, `triplet` and `kaiser`; None is softmax alone.
-        softmax: settings of the softmax objective, see `losses.objectives.SoftmaxObjective`.
-        triplet: settings of the triplet objective, see `losses.objectives.TripletObjective`.
-        kaiser: settings of the memory triplet objective, see `losses.objectives.KaiserObjective`.
+        softmax: settings of the softmax objective, see `episodic.objectives.objectives.SoftmaxObjective`.
+        triplet: settings of the triplet objective, see `episodic.objectives.objectives.TripletObjective`.
+        kaiser: settings of the memory triplet objective, see `episodic.objectives.objectives.KaiserObjective`.
         augmentation: how strongly the training drawings are changed at random; None leaves them as they are.
         averaging: decay of the moving average of the weights that validation, test and later stages use; None goes
             without.
@@ -133,7 +133,7 @@ class OmniglotEncoder(Encoder):
 
 
 def alphabet_figures(embeddings: Tensor, labels: Tensor, alphabets: Tensor, runs: int) -> dict[str, Tensor]:
-    """`within_alphabet_error`, the mean over alphabets and runs; see `networks.within_alphabet.within_alphabet_error`.
+    """`within_alphabet_error`, the mean over alphabets and runs; see `episodic.metrics.within_alphabet.within_alphabet_error`.
 
     The runs are always the same ones. Left out where no alphabet has characters enough, or not all drawings are there.
 
@@ -155,7 +155,7 @@ def alphabet_figures(embeddings: Tensor, labels: Tensor, alphabets: Tensor, runs
 def stream_figures(embeddings: Tensor, labels: Tensor, episodes: int) -> dict[str, Tensor]:
     """Accuracies the k-th time that a class is met, by names such as `20way_presentation_02`.
 
-    See `networks.sequential.sequential_accuracy`; the memory has room for everything. The streams are always the same
+    See `episodic.metrics.sequential.sequential_accuracy`; the memory has room for everything. The streams are always the same
     ones. Left out where there are too few classes with so many drawings.
 
     Args:

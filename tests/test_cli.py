@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 
 from cli import main
+from episodic.checkpoints.embedders import load_embedder, read_checkpoint
 from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.episodic_agent import EpisodicAgent
-from networks.pretrained import load_embedder, read_checkpoint
 from tests.tiny import CONFIGS, tiny, tiny_autoencoder, tiny_bandit, tiny_encoder
 
 

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from cli import main as command
 from datamodules.omniglot import turned
-from datamodules.omniglot_files import OFFICIAL, OmniglotPart, holds_omniglot, load_part
+from episodic.checkpoints import embedders as pretrained
+from episodic.checkpoints.embedders import SHIPPED, load_embedder, read_checkpoint
+from episodic.drawings.embedding import embed_drawings, with_rotations
+from episodic.drawings.omniglot_files import OFFICIAL, OmniglotPart, holds_omniglot, load_part
+from episodic.metrics.few_shot import few_shot_accuracy
 from launcher.export import LARGEST, main
 from launcher.provenance import training_seconds
-from networks import pretrained
-from networks.few_shot import embed_drawings, few_shot_accuracy, with_rotations
-from networks.pretrained import SHIPPED, load_embedder, read_checkpoint
 from tests.tiny import tiny_encoder
 
 REAL = os.environ.get("OMNIGLOT_ROOT", "")

@@ -16,11 +16,11 @@ from callbacks.npz import write_npz
 from cli import main
 from datamodules.barcode_bandit import BarcodeBanditDataModule
 from datamodules.harvest_files import Harvest, read_harvest
+from episodic.agents.rollout import Trajectory, rollout
+from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.tasks.blocks import BlockSpec
 from lightning_modules.episodic_agent import EpisodicAgent
-from memory.episodic_memory import EpisodicMemory
-from tasks.blocks import BlockSpec
-from tasks.rollout import Trajectory, rollout
-from tests.memory.memory_oracle import DEVICES
+from tests.episodic.memory.memory_oracle import DEVICES
 from tests.tiny import tiny_bandit
 
 NUMBERS: dict[str, Any] = {"arms": 2, "contexts": 3, "exposures": 2, "pulls": 4, "bits": 5, "predict_environments": 3}

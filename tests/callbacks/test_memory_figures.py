@@ -8,11 +8,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from callbacks.memory_contents import MemoryContents
-from callbacks.memory_map import map_figure
-from callbacks.memory_planes import distinct_count, pca_plane, rosettes, tsne_plane
-from callbacks.memory_recall import Reads, recall_figure
-from callbacks.memory_similarity import colour_scale, cosine_map, label_ticks, similarity_figure
+from episodic.plots.memory_contents import MemoryContents
+from episodic.plots.memory_map import map_figure
+from episodic.plots.memory_planes import distinct_count, pca_plane, rosettes, tsne_plane
+from episodic.plots.memory_recall import Reads, recall_figure
+from episodic.plots.memory_similarity import colour_scale, cosine_map, label_ticks, similarity_figure
 
 
 def vectors(count: int, size: int, seed: int = 0) -> Tensor:

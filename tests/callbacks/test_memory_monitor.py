@@ -7,19 +7,19 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
-from callbacks import memory_contents
-from callbacks.memory_contents import UNKNOWN, best_arms, read_contents
 from callbacks.memory_monitor import MemoryMonitor
-from callbacks.memory_recall import read_statistics
 from cli import main
-from errors import InputError
-from memory.episodic_memory import EpisodicMemory
-from networks.actor_critic import RecurrentActorCritic
-from tasks.barcode_bandit import BarcodeBandit
-from tasks.blocks import BlockSpec
-from tasks.rollout import Trajectory, play_episodes
-from tasks.statistics import BanditStatistics
-from tests.memory.memory_oracle import DEVICES
+from episodic.agents.rollout import Trajectory, play_episodes
+from episodic.errors import InputError
+from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.metrics.episode_statistics import BanditStatistics
+from episodic.networks.actor_critic import RecurrentActorCritic
+from episodic.plots import memory_contents
+from episodic.plots.memory_contents import UNKNOWN, best_arms, read_contents
+from episodic.plots.memory_recall import read_statistics
+from episodic.tasks.barcode_bandit import BarcodeBandit
+from episodic.tasks.blocks import BlockSpec
+from tests.episodic.memory.memory_oracle import DEVICES
 from tests.tiny import tiny_bandit
 
 TASK = BarcodeBandit(arms=3, contexts=4, exposures=3, pulls=2, bits=5)

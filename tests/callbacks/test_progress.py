@@ -6,7 +6,7 @@ import torch
 from callbacks.progress import _items, _name
 from datamodules.hidden_states import StateBatch
 from datamodules.omniglot import DrawingBatch
-from tasks.blocks import BlockSpec
+from episodic.tasks.blocks import BlockSpec
 
 
 def zeros(*shape: int) -> torch.Tensor:

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from callbacks.reconstructions import corrupted, reconstructions_figure
+from episodic.drawings.augmentation import augment
 from lightning_modules.autoencoder import OmniglotAutoencoder
-from networks.augmentation import augment
 
 
 def drawings(seed: int, count: int = 3) -> Tensor:

@@ -10,9 +10,9 @@ import torch
 from datamodules import bandit, sampling
 from datamodules.bandit import BanditDataModule
 from datamodules.barcode_bandit import BarcodeBanditDataModule
-from errors import InputError
-from tasks.barcode_bandit import BarcodeBandit
-from tasks.blocks import BlockSpec, block_seed
+from episodic.errors import InputError
+from episodic.tasks.barcode_bandit import BarcodeBandit
+from episodic.tasks.blocks import BlockSpec, block_seed
 
 
 def build(**arguments: Any) -> BarcodeBanditDataModule:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from datamodules import sampling
 from datamodules.class_batches import ClassBatches, EpisodeBatches, deal, most_batches
-from errors import InputError
+from episodic.errors import InputError
 
 EVEN = torch.arange(12).repeat_interleave(20)[torch.randperm(240, generator=torch.Generator().manual_seed(0))]
 UNEVEN = torch.tensor([7] * 30 + [2] * 5 + [-1] * 9 + [4] * 3 + [5] * 4 + [9] * 14)

@@ -10,11 +10,11 @@ import torch
 
 from cli import main
 from datamodules import generated_omniglot
-from datamodules.generated import generate_omniglot
 from datamodules.generated_omniglot import GeneratedOmniglotDataModule
 from datamodules.omniglot import OmniglotDataModule
-from datamodules.omniglot_files import OFFICIAL, VARIABLE
-from errors import InputError
+from episodic.drawings.generated import generate_omniglot
+from episodic.drawings.omniglot_files import OFFICIAL, VARIABLE
+from episodic.errors import InputError
 from tests.tiny import CPU, PROJECT
 
 FEW: dict[str, Any] = {
@@ -33,7 +33,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No data set in reach, and no network."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "nothing"))
-    monkeypatch.setattr("datamodules.omniglot_files._download", lambda root: pytest.fail("asked for a download"))
+    monkeypatch.setattr("episodic.drawings.omniglot_files._download", lambda root: pytest.fail("asked for a download"))
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_what_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
         written.append(archive.filename)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("datamodules.generated._write_alphabet", interrupted)
+    monkeypatch.setattr("episodic.drawings.generated._write_alphabet", interrupted)
     with pytest.raises(KeyboardInterrupt):
         GeneratedOmniglotDataModule(**FEW, cache_dir=str(tmp_path)).prepare_data()
     assert written  # it had begun

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from datamodules.harvest_files import STATES, Harvest, read_harvest
-from errors import InputError
+from episodic.errors import InputError
 from tests.datamodules.harvests import harvest_arrays, save_harvest
 
 

@@ -13,7 +13,7 @@ from datamodules import sampling
 from datamodules.harvest_files import read_harvest
 from datamodules.hidden_states import HiddenStateDataModule, StateBatch
 from datamodules.pseudo_labels import cluster_labels
-from errors import InputError
+from episodic.errors import InputError
 from tests.datamodules.harvests import BLOCKS, CONTEXTS, EPISODES, PULLS, clusters_of, harvest_arrays, save_harvest
 
 SPLITS = ("train", "val", "test")

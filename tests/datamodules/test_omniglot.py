@@ -12,11 +12,11 @@ from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 
 from datamodules import sampling
-from datamodules.composites import composite_part
 from datamodules.omniglot import DrawingBatch, DrawingDataset, OmniglotDataModule, turned
-from datamodules.omniglot_files import holds_omniglot, join_parts, list_classes
-from datamodules.omniglot_protocols import vinyals_split
-from errors import InputError
+from episodic.drawings.composites import composite_part
+from episodic.drawings.omniglot_files import holds_omniglot, join_parts, list_classes
+from episodic.drawings.omniglot_protocols import vinyals_split
+from episodic.errors import InputError
 
 
 class Recorder(pl.LightningModule):

@@ -10,9 +10,9 @@ import torch
 
 from datamodules.omniglot import OmniglotDataModule
 from datamodules.omniglot_bandit import OmniglotBanditDataModule
-from errors import InputError
-from tasks.blocks import BlockSpec
-from tasks.drawing_bandit import DrawingBandit
+from episodic.errors import InputError
+from episodic.tasks.blocks import BlockSpec
+from episodic.tasks.drawing_bandit import DrawingBandit
 
 COUNTS = {"train": 16, "val": 8, "test": 12}
 SPLITS = tuple(COUNTS)

@@ -5,7 +5,7 @@ import torch
 
 from datamodules import sampling
 from datamodules.sampling import EpochBlocks, EpochShuffle, ShardedIndices, rank_and_world
-from errors import InputError
+from episodic.errors import InputError
 
 
 def as_rank(monkeypatch: pytest.MonkeyPatch, rank: int, world: int) -> None:

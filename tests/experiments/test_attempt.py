@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.attempt import carry_out
 from experiments.job import Cell, Job
 from experiments.record import is_done, read_record, record_path, write_record

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from datamodules.barcode_bandit import BarcodeBanditDataModule
+from episodic.tasks.barcode_bandit import BarcodeBandit
+from episodic.tasks.drawing_bandit import DrawingBandit
+from episodic.tasks.players import PLAYERS, play_block
 from experiments import bandit_players
 from experiments.bandit_players import main, player_regrets
 from experiments.player_files import PlayerRegret, player_path, read_players
-from tasks.barcode_bandit import BarcodeBandit
-from tasks.drawing_bandit import DrawingBandit
-from tasks.players import PLAYERS, play_block
 from tests.tiny import PROJECT
 
 NUMBERS: dict[str, Any] = {"arms": 3, "contexts": 4, "exposures": 3, "pulls": 5}

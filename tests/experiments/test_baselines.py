@@ -1,6 +1,6 @@
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.baselines import baseline_of, check_baseline
 from experiments.comparison import compare
 from experiments.results import Row

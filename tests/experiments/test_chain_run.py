@@ -13,8 +13,8 @@ import torch
 import yaml
 
 from cli import main
+from episodic.checkpoints.embedders import load_embedder, read_checkpoint
 from experiments.run import main as run_grid
-from networks.pretrained import load_embedder, read_checkpoint
 from tests.experiments.grids import tiny_overrides
 from tests.harvests import generated_harvest
 from tests.tiny import PROJECT, tiny_bandit, tiny_hidden_state_encoder

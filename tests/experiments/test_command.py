@@ -2,7 +2,7 @@
 
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.command import OneLineParser, in_one_line, resumable
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.attempt import carry_out
 from experiments.curve_files import CurvePoint, collect_curves, read_curves
 from experiments.grid import Grid

@@ -1,6 +1,6 @@
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.curves import curve_panels
 
 THRESHOLDS = [

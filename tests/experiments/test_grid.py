@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.conditions import config_content
 from experiments.grid import parse_grid, read_grid
 from experiments.jobs import grid_cells

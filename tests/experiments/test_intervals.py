@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.intervals import mean_interval, paired_differences
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.job import Cell, Job
 from experiments.jobs import folder_name
 from experiments.selection import job_order, only, parse_shard, shard

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.references import Reference, find_reference
 from tests.experiments.chains import CONDITIONS, chain
 from tests.experiments.grids import grid

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.report_section import ReportSection
 from tests.experiments.grids import grid
 from tests.experiments.reports import REPORT, reported

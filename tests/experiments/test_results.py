@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.results import Row, read_rows, write_rows
 
 ROWS = [

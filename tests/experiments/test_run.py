@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from cli import main as command
-from errors import InputError
+from episodic.errors import InputError
 from experiments import postponed, run
 from experiments.attempt import carry_out
 from experiments.grid import read_grid

@@ -8,7 +8,7 @@ import yaml
 from optuna.trial import FixedTrial
 
 from cli import main as command
-from errors import InputError
+from episodic.errors import InputError
 from experiments.overrides import override_arguments
 from experiments.search import main
 from experiments.search_file import parse_search, read_search

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 import experiments.postponed
 import experiments.search_runner
-from errors import InputError
+from episodic.errors import InputError
 from experiments.job import Job
 from experiments.record import read_record
 from experiments.search import main

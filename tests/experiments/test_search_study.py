@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.search_storage import open_study
 from experiments.search_study import SharedStudy, number_of
 from tests.experiments.searches import said, search

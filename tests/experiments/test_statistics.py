@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.intervals import Estimate
 from experiments.statistics import interquartile_mean, normalised, paired_difference, probability_of_improvement
 

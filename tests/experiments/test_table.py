@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.results import Row, write_rows
 from experiments.table import main, markdown_table
 from tests.experiments.grids import grid, said

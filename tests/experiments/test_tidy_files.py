@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from experiments.tidy_files import read_records, write_records
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from launcher.arguments import option, with_run_config
 
 

@@ -11,14 +11,14 @@ import torch
 import yaml
 from torch import nn
 
-from errors import InputError
+from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder, load_embedder, read_checkpoint
+from episodic.errors import InputError
+from episodic.networks.autoencoder import ConvolutionalAutoencoder
+from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
+from episodic.networks.omniglot_embedder import OmniglotEmbedder
 from launcher import export as module
 from launcher.export import export, main, rounded
 from launcher.provenance import without_places
-from networks.autoencoder import ConvolutionalAutoencoder
-from networks.hidden_state_embedder import HiddenStateEmbedder
-from networks.omniglot_encoder import OmniglotEmbedder
-from networks.pretrained import EMBEDDER_KEY, describe_embedder, load_embedder, read_checkpoint
 
 METRICS = {"test/20way_1shot": 0.8765432, "test/20way_1shot_rotated": 0.9, "test/recall_at_1": 0.5}
 ARGUMENTS: dict[str, Any] = {"embedding_size": 6, "backbone": "convolutional", "image_size": 28, "channels": 2}

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import InputError
+from episodic.errors import InputError
 from launcher.run_folder import RunFolder, RunSettings, existing_run, new_run, run_name
 
 

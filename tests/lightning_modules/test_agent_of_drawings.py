@@ -13,9 +13,9 @@ from torch import Tensor
 
 from cli import main
 from datamodules.omniglot_bandit import OmniglotBanditDataModule
+from episodic.checkpoints.embedders import load_embedder, read_checkpoint, with_prefix
+from episodic.drawings.embedding_cache import embed_table
 from lightning_modules.episodic_agent import EpisodicAgent
-from networks.embedding_cache import embed_table
-from networks.pretrained import load_embedder, read_checkpoint, with_prefix
 from tests.lightning_modules.stages import DRAWN, save_drawing_encoder, save_encoder, tiny_shown
 from tests.test_cli import BrokenOff, assert_equal_runs, files, one_error, rows, same
 from tests.test_processes import finish, start

@@ -13,17 +13,17 @@ from torch import Tensor
 
 from cli import main
 from datamodules.omniglot import DrawingBatch
-from errors import InputError
+from episodic.checkpoints.embedders import load_embedder
+from episodic.drawings.augmentation import augment
+from episodic.drawings.masking_noise import erase_pixels
+from episodic.drawings.symmetries import spread_symmetries
+from episodic.errors import InputError
+from episodic.metrics.few_shot import few_shot_accuracy
+from episodic.metrics.retrieval import retrieval
+from episodic.networks.autoencoder import ConvolutionalAutoencoder
+from episodic.networks.two_layer_autoencoder import TwoLayerAutoencoder
 from lightning_modules.autoencoder import ARCHITECTURES, LOSSES, OmniglotAutoencoder
 from lightning_modules.randomness import step_generator
-from networks.augmentation import augment
-from networks.autoencoder import ConvolutionalAutoencoder
-from networks.few_shot import few_shot_accuracy
-from networks.masking_noise import erase_pixels
-from networks.pretrained import load_embedder
-from networks.retrieval import retrieval
-from networks.symmetries import spread_symmetries
-from networks.two_layer_autoencoder import TwoLayerAutoencoder
 from tests.tiny import tiny_autoencoder
 
 

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from cli import main
 from datamodules.hidden_states import StateBatch
-from errors import InputError
-from lightning_modules.context_figures import EmbeddedStates, context_figures
+from episodic.checkpoints.embedders import EMBEDDER_KEY, load_embedder, read_checkpoint
+from episodic.errors import InputError
+from episodic.metrics.context_metrics import EmbeddedStates, context_figures
+from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
+from episodic.objectives.objectives import OBJECTIVES
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder, embedded_states
 from lightning_modules.randomness import step_generator
-from losses.objectives import OBJECTIVES
-from networks.hidden_state_embedder import HiddenStateEmbedder
-from networks.pretrained import EMBEDDER_KEY, load_embedder, read_checkpoint
 from tests.harvests import generated_harvest
 from tests.test_cli import assert_equal_runs, files, one_error
 from tests.tiny import tiny_encoder, tiny_hidden_state_encoder

@@ -13,23 +13,23 @@ from torch import Tensor, nn
 
 from cli import main
 from datamodules import sampling
-from datamodules.generated import generate_omniglot
 from datamodules.omniglot import DrawingBatch, OmniglotDataModule
-from datamodules.omniglot_files import load_part
 from datamodules.sampling import ShardedIndices
-from errors import InputError
+from episodic.checkpoints.embedders import load_embedder, read_checkpoint
+from episodic.drawings.generated import generate_omniglot
+from episodic.drawings.omniglot_files import load_part
+from episodic.errors import InputError
+from episodic.memory.kaiser_memory import KaiserMemory
+from episodic.metrics.class_rows import class_rows
+from episodic.metrics.few_shot import few_shot_accuracy
+from episodic.metrics.retrieval import retrieval
+from episodic.metrics.sequential import draw_streams
+from episodic.metrics.within_alphabet import within_alphabet_error
+from episodic.networks.omniglot_embedder import OmniglotEmbedder
+from episodic.objectives.objectives import OBJECTIVES
 from lightning_modules.encoder import EmbeddedClasses, in_order
 from lightning_modules.omniglot_encoder import OmniglotEncoder, alphabet_figures, stream_figures
 from lightning_modules.randomness import step_generator
-from losses.objectives import OBJECTIVES
-from memory.kaiser_memory import KaiserMemory
-from networks.class_rows import class_rows
-from networks.few_shot import few_shot_accuracy
-from networks.omniglot_encoder import OmniglotEmbedder
-from networks.pretrained import load_embedder, read_checkpoint
-from networks.retrieval import retrieval
-from networks.sequential import draw_streams
-from networks.within_alphabet import within_alphabet_error
 from tests.test_cli import assert_equal_runs
 from tests.tiny import tiny_encoder
 

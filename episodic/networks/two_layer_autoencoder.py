@@ -1,0 +1,44 @@
+"""The small convolutional autoencoder that introductions to the subject use."""
+
+from torch import nn
+
+from episodic.errors import require_positive
+from episodic.networks.autoencoder import Autoencoder, require_quarters
+
+CODES = 4  # channels of the code
+
+
+class TwoLayerAutoencoder(Autoencoder):
+    """Two convolutions with ReLU and pooling down, two transposed convolutions up: 1,077 weights.
+
+    The embedding is the code itself, 4 channels of (S / 4) x (S / 4), flattened: 196 numbers at 28 x 28, none of them
+    negative. Where another length is asked for, a linear layer brings the code to it and another one back.
+
+    Args:
+        latent_size: length D of the embedding; None takes the code as it is.
+        image_size: side S of the drawings that it works at; a multiple of 4, at least 28.
+        channels: of the first convolution.
+
+    Raises:
+        InputError: a size out of its range.
+    """
+
+    def __init__(self, latent_size: int | None = None, image_size: int = 28, channels: int = 16) -> None:
+        require_quarters(image_size)
+        side = image_size // 4
+        code = CODES * side * side
+        size = code if latent_size is None else latent_size
+        require_positive(latent_size=size, channels=channels)
+        encoder = nn.Sequential(
+            nn.Conv2d(1, channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(channels, CODES, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(),
+            *([] if size == code else [nn.Linear(code, size)]),
+        )  # fmt: skip
+        decoder = nn.Sequential(
+            *([] if size == code else [nn.Linear(size, code), nn.ReLU()]),
+            nn.Unflatten(1, (CODES, side, side)),
+            nn.ConvTranspose2d(CODES, channels, 2, stride=2), nn.ReLU(),
+            nn.ConvTranspose2d(channels, 1, 2, stride=2),
+        )  # fmt: skip
+        super().__init__(encoder, decoder, size, image_size)
