@@ -66,9 +66,9 @@ def narrowed(spec: BlockSpec, environments: int) -> BlockSpec:
     return BlockSpec(
         spec.cues[:, few],
         spec.labels[:, few],
-        spec.contexts[:, few],
+        spec.rules.contexts[:, few],
         spec.exposures[:, few],
-        spec.probabilities[few],
+        spec.rules.probabilities[few],
         spec.seed,
     )
 

@@ -109,6 +109,6 @@ def best_arms(labels: Tensor, spec: BlockSpec, environment: int) -> Tensor:
     The first episode in which a label occurs says which context it is. UNKNOWN where it never occurs.
     """
     matches = labels.unsqueeze(1) == spec.labels[:, environment]  # [N, E]
-    context = spec.contexts[matches.long().argmax(dim=1), environment]  # argmax gives the first
-    arm = spec.probabilities[environment, context].argmax(dim=1)
+    context = spec.rules.contexts[matches.long().argmax(dim=1), environment]  # argmax gives the first
+    arm = spec.rules.probabilities[environment, context].argmax(dim=1)
     return torch.where(matches.any(dim=1), arm, UNKNOWN)

@@ -7,19 +7,57 @@ starts each episode from zero; the memory is cleared at the start of a block.
 """
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from episodic.errors import require, require_choice, require_fraction, require_positive
 from episodic.tasks.blocks import BlockSpec, blackwell_macqueen_urn, count_exposures, seeded, shuffled_bag
+from episodic.tasks.players import PLAYERS, play_block
+from episodic.tasks.task import Task
 
 ORDERS = ("bag", "urn")
 
 
+class BanditRules(NamedTuple):
+    """What is special to a bandit's block, with C contexts and A arms."""
+
+    contexts: Tensor  # [E, B] long, the context of each episode, numbered from 0 to C - 1 within the block
+    probabilities: Tensor  # [B, C, A] probability of a reward for each arm in each context
+
+    def arms(self, episode: int) -> Tensor:
+        """Probability of a reward for each arm in an episode, `[B, A]`."""
+        index = self.contexts[episode].view(-1, 1, 1).expand(-1, 1, self.probabilities.shape[-1])
+        return self.probabilities.gather(1, index).squeeze(1)
+
+
+class BanditEpisode:
+    """One episode of a bandit: the arms pay by the episode's luck.
+
+    Args:
+        arms: `[B, A]` probability of a reward for each arm.
+        luck: `[T, B]`; an arm pays where it lies below the arm's probability.
+    """
+
+    def __init__(self, arms: Tensor, luck: Tensor) -> None:
+        self.arms = arms
+        self.pays = (luck.unsqueeze(-1) < arms).float().unbind()  # [B, A] for each step
+
+    def step(self, t: int, action: Tensor, reward: Tensor) -> None:
+        """Fill in the reward `[B, 1]` of actions `[B, 1]`."""
+        torch.gather(self.pays[t], 1, action, out=reward)
+
+    def measures(self, actions: Tensor) -> dict[str, Tensor]:
+        """Return the `regret` `[T, B]`: the best arm's probability of a reward less that of the chosen arm."""
+        chosen = self.arms.expand(len(actions), -1, -1).gather(2, actions.unsqueeze(-1)).squeeze(-1)
+        return {"regret": self.arms.amax(dim=1) - chosen}
+
+
 @dataclass(frozen=True)
-class Bandit:
+class Bandit(Task):
     """The numbers of a bandit task; subclasses add the cues.
 
     Args:
@@ -76,37 +114,32 @@ class Bandit:
         return self.arms if self.best_arms is None else self.best_arms
 
     @property
+    def actions(self) -> int:
+        return self.arms
+
+    @property
+    def steps(self) -> int:
+        return self.pulls
+
+    @property
     def episodes(self) -> int:
-        """Episodes E in a block."""
         return self.contexts * self.exposures
 
     @property
-    def cue_size(self) -> int:
-        """Length K of a cue."""
-        raise NotImplementedError
-
-    @property
     def label_count(self) -> int:
-        """Number of distinct labels; labels are below it."""
         return self.contexts
 
     @property
-    def fixed_labels(self) -> bool:
-        """Whether a label means the same context in every block."""
-        return False
-
-    @property
-    def shows_drawings(self) -> bool:
-        """Whether a block's specification names drawings, of which its cues are yet to be made."""
-        return False
+    def chance(self) -> float:
+        return self.pulls * (self.best + (self.arms - 1) * self.rest) / self.arms
 
     def draw_identities(self, batch: int, generator: torch.Generator) -> Tensor:
         """The label of each of a block's contexts, `[B, C]` long: here the context's number, with nothing drawn."""
         return torch.arange(self.contexts).expand(batch, -1)
 
+    @abstractmethod
     def draw_cues(self, contexts: Tensor, identities: Tensor, generator: torch.Generator) -> Tensor:
         """Cues `[E, B, K]` for the contexts `[E, B]` of a block, whose labels are `identities` `[B, C]`."""
-        raise NotImplementedError
 
     def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
         """The specification of a block for `batch_size` environments, on the CPU."""
@@ -120,10 +153,9 @@ class Bandit:
         return BlockSpec(
             cues=self.draw_cues(contexts, identities, generator),
             labels=identities.gather(1, order).T.contiguous(),
-            contexts=contexts,
             exposures=count_exposures(order).T.contiguous(),
-            probabilities=probabilities,
             seed=seed,
+            rules=BanditRules(contexts, probabilities),
         )
 
     def _draw_order(self, batch: int, generator: torch.Generator) -> Tensor:
@@ -141,11 +173,10 @@ class Bandit:
         shuffle = torch.rand(batch, self.contexts, generator=generator).argsort(dim=1)
         return arms.gather(1, shuffle)
 
-    def luck(self, spec: BlockSpec) -> Tensor:
-        """A uniform number for each pull of the block, `[E, T, B]`: the arm pays where it is below its probability.
+    def begin(self, spec: BlockSpec, episode: int, luck: Tensor, observation: Tensor) -> BanditEpisode:
+        """Begin an episode; a bandit shows no observation."""
+        return BanditEpisode(spec.rules.arms(episode), luck)
 
-        Everyone who plays the block has the same luck, so that differences between players are paired.
-        """
-        device = spec.labels.device
-        generator = seeded(spec.seed, 1, device)
-        return torch.rand(spec.episodes, self.pulls, spec.batch_size, generator=generator, device=device)
+    def ideal(self, spec: BlockSpec) -> Tensor:
+        """Summed reward of the ideal observer, which keeps one posterior per context across its exposures."""
+        return play_block(PLAYERS["ideal"], self, spec).rewards.sum()

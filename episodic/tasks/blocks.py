@@ -1,6 +1,6 @@
 """Block specifications: everything that is fixed about a block before anybody plays it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,19 +10,22 @@ SPLITS = ("train", "val", "test", "predict")
 
 
 class BlockSpec(NamedTuple):
-    """A block of E episodes in each of B environments, with C contexts and A actions.
+    """A block of E episodes of T steps in each of B environments: all that is fixed before anybody plays it.
 
-    It is a pure function of (seed, split, rank, index); whoever plays it meets the same contexts in the
-    same order, and the same luck at the same pull.
+    It is a pure function of (seed, split, rank, index). Every player of the block meets the same contexts in the same
+    order and has the same luck at the same step.
     """
 
-    cues: Tensor  # [E, B, K] what the agent perceives of each episode's context
+    cues: Tensor  # [E, B, C], or [E, T, B, C] where the cue changes within an episode
     labels: Tensor  # [E, B] long, the identity of each episode's context, below the task's `label_count`
-    contexts: Tensor  # [E, B] long, the same as a number from 0 to C - 1 within the block
     exposures: Tensor  # [E, B] long, how many times the context has been met, from 1
-    probabilities: Tensor  # [B, C, A] probability of a reward of 1 for each action in each context
     seed: int  # of the luck, and of the noise in the choices of whoever plays
-    drawings: Tensor | None = None  # [E, B] long, rows of a table of drawings, where cues are yet to be made of these
+    rules: Any = None  # a NamedTuple of the task's own: arms, goals, transitions
+    drawings: Tensor | None = None  # [E, B] long, rows of a table of drawings, from which the agent makes the cues
+    queries: Tensor | None = None  # [E, 1 or T, B, K]; None: the cues
+    keys: Tensor | None = None  # [E, 1 or T, B, W, K], W keys a write; None: the query of the step
+    query_labels: Tensor | None = None  # [E, T, B] long, the label that a read should recall; None: the episode's
+    key_labels: Tensor | None = None  # [E, 1 or T, B, W] long, the labels of the keys; None: the episode's
 
     @property
     def episodes(self) -> int:
@@ -33,11 +36,6 @@ class BlockSpec(NamedTuple):
     def batch_size(self) -> int:
         """Number of environments B."""
         return self.labels.shape[1]
-
-    def arms(self, episode: int) -> Tensor:
-        """Probability of a reward for each action in the given episode, `[B, A]`."""
-        index = self.contexts[episode].view(-1, 1, 1).expand(-1, 1, self.probabilities.shape[-1])
-        return self.probabilities.gather(1, index).squeeze(1)
 
 
 def block_seed(seed: int, split: str, rank: int, index: int) -> int:

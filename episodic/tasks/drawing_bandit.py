@@ -122,7 +122,7 @@ class DrawingBandit(Bandit):
         orders = torch.rand(shape, generator=seeded(spec.seed, 6)).argsort(dim=2)
         environments = torch.arange(spec.batch_size)
         turn = (spec.exposures - 1) % self.drawings
-        return self.drawings * spec.labels + orders[environments, spec.contexts, turn]
+        return self.drawings * spec.labels + orders[environments, spec.rules.contexts, turn]
 
 
 @lru_cache(maxsize=8)

@@ -9,14 +9,16 @@ long as the block lasts.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from episodic.tasks.bandit import Bandit
 from episodic.tasks.blocks import BlockSpec, seeded
 from episodic.tasks.gittins import gittins_indices
+
+if TYPE_CHECKING:  # a bandit's `ideal` is one of these players
+    from episodic.tasks.bandit import Bandit
 
 
 class Counts(NamedTuple):
@@ -32,7 +34,7 @@ class Counts(NamedTuple):
         return self.successes + self.failures
 
 
-Index = Callable[[Bandit, Counts], Tensor]
+Index = Callable[["Bandit", Counts], Tensor]
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,12 @@ class Play(NamedTuple):
     regrets: Tensor  # [E, T, B] best arm's probability of a reward less that of the chosen one
 
 
-def uniform_index(task: Bandit, counts: Counts) -> Tensor:
+def uniform_index(task: "Bandit", counts: Counts) -> Tensor:
     """All arms alike: random choice."""
     return torch.zeros_like(counts.successes)
 
 
-def ucb1_index(task: Bandit, counts: Counts) -> Tensor:
+def ucb1_index(task: "Bandit", counts: Counts) -> Tensor:
     """`mean + sqrt(2 ln n / n_arm)`, each arm once first (Auer et al. 2002, UCB1)."""
     total = counts.pulls.sum(dim=1, keepdim=True).clamp_min(1)
     bonus = torch.sqrt(2 * total.log() / counts.pulls.clamp_min(1))
@@ -65,18 +67,18 @@ def ucb1_index(task: Bandit, counts: Counts) -> Tensor:
     return torch.where(counts.pulls == 0, torch.inf, mean + bonus)
 
 
-def thompson_index(task: Bandit, counts: Counts) -> Tensor:
+def thompson_index(task: "Bandit", counts: Counts) -> Tensor:
     """A draw from each arm's Beta(1 + s, 1 + f) posterior (Thompson 1933)."""
     return torch.distributions.Beta(1 + counts.successes, 1 + counts.failures).sample()
 
 
-def gittins_index(task: Bandit, counts: Counts) -> Tensor:
+def gittins_index(task: "Bandit", counts: Counts) -> Tensor:
     """The Gittins index of each arm under a uniform prior, discount 0.9."""
     table = gittins_indices(task.pulls).to(counts.successes)
     return table[counts.successes.long(), counts.failures.long()]
 
 
-def ideal_index(task: Bandit, counts: Counts) -> Tensor:
+def ideal_index(task: "Bandit", counts: Counts) -> Tensor:
     """The log posterior odds of each arm being the one that pays `best` while all others pay `rest`."""
     best, rest = (min(max(p, 1e-12), 1 - 1e-12) for p in (task.best, task.rest))
     odds = counts.successes * math.log(best / rest) + counts.failures * math.log((1 - best) / (1 - rest))
@@ -84,7 +86,7 @@ def ideal_index(task: Bandit, counts: Counts) -> Tensor:
     return odds
 
 
-def oracle_index(task: Bandit, counts: Counts) -> Tensor:
+def oracle_index(task: "Bandit", counts: Counts) -> Tensor:
     """The arms' true probabilities."""
     return counts.probabilities
 
@@ -104,17 +106,17 @@ PLAYERS: dict[str, Player] = {
 
 
 @torch.no_grad()
-def play_block(player: Player, task: Bandit, spec: BlockSpec) -> Play:
+def play_block(player: Player, task: "Bandit", spec: BlockSpec) -> Play:
     """Play a block: a function of player and specification alone, which leaves torch's generators as they were."""
     luck = task.luck(spec)
-    batch, contexts, arms = spec.probabilities.shape
+    batch, contexts, arms = spec.rules.probabilities.shape
     rows = torch.arange(batch, device=luck.device)
-    counted = spec.probabilities.new_zeros(2, batch, contexts, arms)
+    counted = spec.rules.probabilities.new_zeros(2, batch, contexts, arms)
     actions = torch.empty(luck.shape, dtype=torch.long, device=luck.device)
     with torch.random.fork_rng():  # the library's distributions draw from the global generators
         torch.manual_seed(seeded(spec.seed, 2).initial_seed())
         for episode in range(spec.episodes):
-            context, probabilities = spec.contexts[episode], spec.arms(episode)
+            context, probabilities = spec.rules.contexts[episode], spec.rules.arms(episode)
             known = counted[:, rows, context] if player.remembers else torch.zeros_like(counted[:, :, 0])
             for t in range(task.pulls):
                 index = player.index(task, Counts(known[0], known[1], probabilities))
@@ -124,8 +126,8 @@ def play_block(player: Player, task: Bandit, spec: BlockSpec) -> Play:
                 actions[episode, t] = action.squeeze(1)
             if player.remembers:
                 counted[:, rows, context] = known
-    chosen = torch.stack([spec.arms(e).gather(1, actions[e].T).T for e in range(spec.episodes)])
-    best = torch.stack([spec.arms(e).amax(dim=1) for e in range(spec.episodes)])
+    chosen = torch.stack([spec.rules.arms(e).gather(1, actions[e].T).T for e in range(spec.episodes)])
+    best = torch.stack([spec.rules.arms(e).amax(dim=1) for e in range(spec.episodes)])
     return Play(actions, (luck < chosen).float(), best.unsqueeze(1) - chosen)
 
 

@@ -45,7 +45,7 @@ def played(
     agent = RecurrentActorCritic(TASK.arms, TASK.cue_size, HIDDEN, reinstatement=True).to(device)
     spec = TASK.draw_block(BATCH, 0)
     if labels is not None:
-        spec = spec._replace(labels=labels[spec.contexts])
+        spec = spec._replace(labels=labels[spec.rules.contexts])
     parts = {name: getattr(spec, name).to(device) for name in BlockSpec._fields if name not in ("seed", "drawings")}
     moved = spec._replace(**parts)
     return moved, list(play_episodes(TASK, agent, memory.to(device), moved))
@@ -65,7 +65,7 @@ def test_contents_equal_a_loop_over_the_episodes(organisation: str, capacity: in
         for slot, (_, e) in enumerate(kept):
             assert found.keys[slot].tolist() == spec.cues[e, environment].tolist()
             assert found.values[slot].tolist() == episodes[e].cells[-1, environment].tolist()
-            arms = spec.probabilities[environment, spec.contexts[e, environment]].tolist()
+            arms = spec.rules.probabilities[environment, spec.rules.contexts[e, environment]].tolist()
             assert int(found.best_arms[slot]) == arms.index(max(arms))
         assert found.in_use == len(kept)
         assert found.capacity == capacity

@@ -139,7 +139,7 @@ def replay(
     for b in range(spec.batch_size):
         memory = ListMemory(capacity, organisation)
         for e in range(spec.episodes):
-            cue, pays = spec.cues[e, b], spec.probabilities[b, int(spec.contexts[e, b])]
+            cue, pays = spec.cues[e, b], spec.rules.probabilities[b, int(spec.rules.contexts[e, b])]
             label = int(spec.labels[e, b])
             state = agent.cell.initial_state(1)
             before = torch.zeros(task.arms + 1)
@@ -548,7 +548,7 @@ def test_devices(device: str) -> None:
     assert trajectory.hidden.device.type == device
     # What a device does is replayed there too: its luck is its own.
     luck = TASK.luck(spec)
-    chosen = torch.stack([spec.arms(e).gather(1, trajectory.actions[e].T).T for e in range(spec.episodes)])
+    chosen = torch.stack([spec.rules.arms(e).gather(1, trajectory.actions[e].T).T for e in range(spec.episodes)])
     assert torch.equal(trajectory.rewards, (luck < chosen).float())
     assert_same(rollout(TASK, agent, memory, spec), trajectory)
 

@@ -48,7 +48,7 @@ def test_each_context_is_met_as_often_as_said(contexts: int, exposures: int) -> 
     for row in range(spec.batch_size):
         met: Counter[int] = Counter()
         for episode in range(spec.episodes):
-            context = int(spec.contexts[episode, row])
+            context = int(spec.rules.contexts[episode, row])
             met[context] += 1
             assert spec.exposures[episode, row] == met[context]
         assert met == dict.fromkeys(range(contexts), exposures)
@@ -56,25 +56,25 @@ def test_each_context_is_met_as_often_as_said(contexts: int, exposures: int) -> 
 
 def test_labels_and_cues_are_those_of_the_contexts() -> None:
     spec = draw()
-    assert torch.equal(spec.labels, spec.contexts)
-    assert torch.equal(spec.cues[..., 0].long(), spec.contexts)
+    assert torch.equal(spec.labels, spec.rules.contexts)
+    assert torch.equal(spec.cues[..., 0].long(), spec.rules.contexts)
     assert PlainBandit(contexts=12).label_count == 12
 
 
 def test_identities_are_the_labels_and_what_cues_are_drawn_for() -> None:
     spec = NamedBandit().draw_block(6, seed=0)
-    assert torch.equal(spec.cues[..., 0].long(), spec.contexts)
+    assert torch.equal(spec.cues[..., 0].long(), spec.rules.contexts)
     assert torch.equal(spec.cues[..., 1].long(), spec.labels)
     for row in range(6):
-        names = set(zip(spec.contexts[:, row].tolist(), spec.labels[:, row].tolist(), strict=True))
+        names = set(zip(spec.rules.contexts[:, row].tolist(), spec.labels[:, row].tolist(), strict=True))
         assert len(names) == 10
         assert {name for _, name in names} == set(range(1, 20, 2))
 
 
 def test_identities_take_nothing_from_the_order_and_the_arms() -> None:
     plain, named = draw(), NamedBandit().draw_block(6, seed=0)
-    assert torch.equal(plain.contexts, named.contexts)
-    assert torch.equal(plain.probabilities, named.probabilities)
+    assert torch.equal(plain.rules.contexts, named.rules.contexts)
+    assert torch.equal(plain.rules.probabilities, named.rules.probabilities)
 
 
 def test_without_names_nothing_is_drawn_for_them() -> None:
@@ -88,13 +88,15 @@ def test_without_names_nothing_is_drawn_for_them() -> None:
 def test_an_urns_block_is_as_long_as_a_bags(concentration: float) -> None:
     spec = draw(batch=200, arms=3, contexts=4, exposures=5, order="urn", concentration=concentration)
     assert spec.episodes == 20
-    assert spec.contexts.min() == 0
-    assert spec.contexts.max() == 3
+    assert spec.rules.contexts.min() == 0
+    assert spec.rules.contexts.max() == 3
     assert spec.exposures.max() > 5
-    assert spec.probabilities.shape == (200, 4, 3)
+    assert spec.rules.probabilities.shape == (200, 4, 3)
     for row in range(200):
         met: Counter[int] = Counter()
-        for context, exposure in zip(spec.contexts[:, row].tolist(), spec.exposures[:, row].tolist(), strict=True):
+        for context, exposure in zip(
+            spec.rules.contexts[:, row].tolist(), spec.exposures[:, row].tolist(), strict=True
+        ):
             met[context] += 1
             assert exposure == met[context]
 
@@ -103,7 +105,7 @@ def test_the_smaller_the_concentration_the_fewer_contexts_occur() -> None:
     occurring = []
     for concentration in (1e-6, 1.0, 1e6):
         spec = draw(batch=500, order="urn", concentration=concentration)
-        occurring.append(sum(len(set(row)) for row in spec.contexts.T.tolist()) / 500)
+        occurring.append(sum(len(set(row)) for row in spec.rules.contexts.T.tolist()) / 500)
     expected = sum(1 / (1 + n) for n in range(100))  # draws from the base; ten contexts share them
     assert occurring[0] == 1
     assert 3 < occurring[1] < min(expected, 10)
@@ -112,12 +114,12 @@ def test_the_smaller_the_concentration_the_fewer_contexts_occur() -> None:
 
 def test_an_urns_block_is_a_function_of_its_seed() -> None:
     one, other = draw(order="urn", seed=1), draw(order="urn", seed=1)
-    assert torch.equal(one.contexts, other.contexts)
-    assert not torch.equal(one.contexts, draw(order="urn", seed=2).contexts)
+    assert torch.equal(one.rules.contexts, other.rules.contexts)
+    assert not torch.equal(one.rules.contexts, draw(order="urn", seed=2).rules.contexts)
 
 
 def test_the_order_of_a_bag_does_not_depend_on_the_concentration() -> None:
-    assert torch.equal(draw().contexts, draw(concentration=3.0).contexts)
+    assert torch.equal(draw().rules.contexts, draw(concentration=3.0).rules.contexts)
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("inf"), float("nan")])
@@ -134,26 +136,26 @@ def test_an_unknown_order_is_named() -> None:
 @pytest.mark.parametrize("every_arm_best", [True, False])
 def test_one_arm_of_each_context_is_the_best(every_arm_best: bool) -> None:
     spec = draw(arms=5, contexts=6, best=0.7, rest=0.2, every_arm_best=every_arm_best)
-    rows = spec.probabilities.sort(dim=-1).values
+    rows = spec.rules.probabilities.sort(dim=-1).values
     torch.testing.assert_close(rows, torch.tensor([0.2, 0.2, 0.2, 0.2, 0.7]).expand_as(rows))
 
 
 @pytest.mark.parametrize(("arms", "contexts"), [(10, 10), (4, 4), (4, 9), (1, 3)])
 def test_every_arm_is_best_somewhere(arms: int, contexts: int) -> None:
     spec = draw(batch=40, arms=arms, contexts=contexts)
-    for best in spec.probabilities.argmax(dim=-1).tolist():
+    for best in spec.rules.probabilities.argmax(dim=-1).tolist():
         assert set(best) == set(range(arms))
 
 
 def test_without_it_some_arm_is_best_nowhere() -> None:
     spec = draw(batch=40, arms=4, contexts=4, every_arm_best=False)
-    assert any(len(set(best)) < 4 for best in spec.probabilities.argmax(dim=-1).tolist())
+    assert any(len(set(best)) < 4 for best in spec.rules.probabilities.argmax(dim=-1).tolist())
 
 
 @pytest.mark.parametrize("every_arm_best", [True, False])
 def test_every_arm_is_equally_often_the_best_of_each_context(every_arm_best: bool) -> None:
     spec = draw(batch=4000, arms=4, contexts=5, exposures=1, every_arm_best=every_arm_best)
-    best = spec.probabilities.argmax(dim=-1)
+    best = spec.rules.probabilities.argmax(dim=-1)
     for context in range(5):
         counts = torch.bincount(best[:, context], minlength=4)
         assert (counts - 1000).abs().max() < 5 * 750**0.5
@@ -162,7 +164,7 @@ def test_every_arm_is_equally_often_the_best_of_each_context(every_arm_best: boo
 @pytest.mark.parametrize("every_arm_best", [True, False])
 def test_only_the_first_arms_may_be_the_best(every_arm_best: bool) -> None:
     spec = draw(batch=4000, arms=5, contexts=4, exposures=1, best_arms=3, every_arm_best=every_arm_best)
-    best = spec.probabilities.argmax(dim=-1)
+    best = spec.rules.probabilities.argmax(dim=-1)
     counts = torch.bincount(best.flatten(), minlength=5)
     assert counts[3:].tolist() == [0, 0]
     assert (counts[:3] - 16000 / 3).abs().max() < 5 * 60  # of independent draws the deviation is 60
@@ -170,7 +172,7 @@ def test_only_the_first_arms_may_be_the_best(every_arm_best: bool) -> None:
 
 
 def test_all_arms_may_be_the_best_unless_it_is_said() -> None:
-    assert torch.equal(draw(best_arms=10).probabilities, draw().probabilities)
+    assert torch.equal(draw(best_arms=10).rules.probabilities, draw().rules.probabilities)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ def test_bad_numbers_of_best_arms_are_named(options: dict[str, Any], complaint: 
 
 
 def test_any_two_contexts_may_share_their_best_arm() -> None:
-    best = draw(batch=3000, arms=2, contexts=3, exposures=1).probabilities.argmax(dim=-1)
+    best = draw(batch=3000, arms=2, contexts=3, exposures=1).rules.probabilities.argmax(dim=-1)
     for one, other in ((0, 1), (0, 2), (1, 2)):
         shared = (best[:, one] == best[:, other]).float().mean().item()
         assert shared == pytest.approx(1 / 3, abs=5 * (2 / 9 / 3000) ** 0.5)
@@ -196,7 +198,7 @@ def test_any_two_contexts_may_share_their_best_arm() -> None:
 
 def test_fewer_contexts_than_arms_are_fine_where_not_every_arm_is_best() -> None:
     spec = draw(arms=8, contexts=2, every_arm_best=False)
-    assert spec.probabilities.shape == (6, 2, 8)
+    assert spec.rules.probabilities.shape == (6, 2, 8)
 
 
 def test_luck_is_uniform_and_its_own_for_each_pull() -> None:
@@ -236,4 +238,4 @@ def test_more_arms_than_contexts_cannot_all_be_best() -> None:
 
 def test_sure_rewards_are_allowed() -> None:
     spec = draw(best=1.0, rest=0.0)
-    assert spec.probabilities.unique().tolist() == [0.0, 1.0]
+    assert spec.rules.probabilities.unique().tolist() == [0.0, 1.0]

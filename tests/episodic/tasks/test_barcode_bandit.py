@@ -16,21 +16,22 @@ from episodic.errors import InputError
 from episodic.tasks.barcode_bandit import BarcodeBandit, fixed_barcodes
 from episodic.tasks.barcode_noise import NOISE_KINDS, flip_bits
 from episodic.tasks.blocks import BlockSpec
+from tests.blocks import tensors
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def same_but_for_cues(one: BlockSpec, other: BlockSpec) -> bool:
-    names = ("labels", "contexts", "exposures", "probabilities")
+    left, right = tensors(one, "cues"), tensors(other, "cues")
     same_luck = torch.equal(BarcodeBandit().luck(one), BarcodeBandit().luck(other))
-    return same_luck and all(torch.equal(getattr(one, name), getattr(other, name)) for name in names)
+    return same_luck and all(torch.equal(left[name], right[name]) for name in left)
 
 
 def codes_of_contexts(spec: BlockSpec, row: int) -> dict[int, set[tuple[float, ...]]]:
     codes: dict[int, set[tuple[float, ...]]] = {}
     for episode in range(spec.episodes):
         code = tuple(spec.cues[episode, row].tolist())
-        codes.setdefault(int(spec.contexts[episode, row]), set()).add(code)
+        codes.setdefault(int(spec.rules.contexts[episode, row]), set()).add(code)
     return codes
 
 
@@ -58,7 +59,7 @@ def test_the_barcode_says_nothing_about_the_best_arm() -> None:
     # One bit, one of two contexts' arms: over many environments they have to be unrelated.
     spec = BarcodeBandit(arms=2, contexts=2, exposures=1, bits=2).draw_block(4000, seed=0)
     bit = spec.cues[0, :, 0]
-    best = spec.arms(0).argmax(dim=1).float()
+    best = spec.rules.arms(0).argmax(dim=1).float()
     correlation = torch.corrcoef(torch.stack([bit, best]))[0, 1]
     assert abs(correlation.item()) < 5 / 4000**0.5
 
@@ -128,9 +129,9 @@ def test_blocks_without_options_are_what_they_have_always_been(task: BarcodeBand
     spec = task.draw_block(3, seed)
     cues, contexts, probabilities = original_block(task, 3, seed)
     assert torch.equal(spec.cues, cues)
-    assert torch.equal(spec.contexts, contexts)
+    assert torch.equal(spec.rules.contexts, contexts)
     assert torch.equal(spec.labels, contexts)
-    torch.testing.assert_close(spec.probabilities, probabilities)
+    torch.testing.assert_close(spec.rules.probabilities, probabilities)
 
 
 @pytest.mark.parametrize("kind", NOISE_KINDS)
@@ -228,8 +229,8 @@ def test_a_label_of_a_vocabulary_is_the_same_barcode_in_all_blocks(clusters: int
 
 def test_contexts_are_drawn_from_the_vocabulary_without_replacement_and_evenly() -> None:
     spec = BarcodeBandit(arms=2, contexts=3, exposures=2, vocabulary=6).draw_block(4000, seed=1)
-    named = torch.full((4000, 3), -1).scatter(1, spec.contexts.T, spec.labels.T)  # the label of each context
-    assert torch.equal(named.gather(1, spec.contexts.T), spec.labels.T)
+    named = torch.full((4000, 3), -1).scatter(1, spec.rules.contexts.T, spec.labels.T)  # the label of each context
+    assert torch.equal(named.gather(1, spec.rules.contexts.T), spec.labels.T)
     assert all(len(set(row)) == 3 for row in named.tolist())
     for context in range(3):
         counts = torch.bincount(named[:, context], minlength=6)
@@ -239,13 +240,13 @@ def test_contexts_are_drawn_from_the_vocabulary_without_replacement_and_evenly()
 def test_a_vocabulary_of_as_many_codes_as_contexts_is_used_up() -> None:
     spec = BarcodeBandit(vocabulary=10).draw_block(4, seed=0)
     assert all(set(row) == set(range(10)) for row in spec.labels.T.tolist())
-    assert not torch.equal(spec.labels, spec.contexts)
+    assert not torch.equal(spec.labels, spec.rules.contexts)
 
 
 def test_a_vocabularys_barcode_says_nothing_about_the_best_arm() -> None:
     task = BarcodeBandit(arms=2, contexts=2, exposures=1, vocabulary=4)
     spec = task.draw_block(4000, seed=0)
-    best = spec.arms(0).argmax(dim=1)
+    best = spec.rules.arms(0).argmax(dim=1)
     for label in range(4):
         first = best[spec.labels[0] == label].float()
         assert first.mean().item() == pytest.approx(0.5, abs=5 * 0.5 / len(first) ** 0.5)

@@ -6,7 +6,6 @@ from collections import Counter
 
 import pytest
 import torch
-from torch import Tensor
 
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import (
@@ -18,12 +17,9 @@ from episodic.tasks.blocks import (
     seeded,
     shuffled_bag,
 )
+from tests.blocks import tensors
 
 TASK = BarcodeBandit(arms=3, contexts=4, exposures=5, pulls=2, bits=5)
-
-
-def tensors(spec: BlockSpec) -> list[Tensor]:
-    return [field for field in spec if isinstance(field, Tensor)]
 
 
 def draw(seed: int = 1, split: str = "train", rank: int = 0, index: int = 0) -> BlockSpec:
@@ -40,7 +36,7 @@ def test_the_same_arguments_give_the_same_block_whatever_happened_before() -> No
     draw(9)
     other = draw(5, "val", 1, 7)
     assert one.seed == other.seed
-    assert all(torch.equal(a, b) for a, b in zip(tensors(one), tensors(other), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(tensors(one).values(), tensors(other).values(), strict=True))
     assert torch.equal(TASK.luck(one), TASK.luck(other))
 
 
@@ -65,8 +61,8 @@ def test_drawing_leaves_the_global_generator_alone() -> None:
 def test_any_other_argument_gives_another_block(other: BlockSpec) -> None:
     one = draw()
     assert not torch.equal(one.cues, other.cues)
-    assert not torch.equal(one.contexts, other.contexts)
-    assert not torch.equal(one.probabilities, other.probabilities)
+    assert not torch.equal(one.rules.contexts, other.rules.contexts)
+    assert not torch.equal(one.rules.probabilities, other.rules.probabilities)
     assert not torch.equal(TASK.luck(one), TASK.luck(other))
 
 
@@ -183,13 +179,13 @@ def test_arms_are_those_of_the_context_at_hand() -> None:
     spec = draw()
     for episode in range(spec.episodes):
         for row in range(spec.batch_size):
-            context = int(spec.contexts[episode, row])
-            assert torch.equal(spec.arms(episode)[row], spec.probabilities[row, context])
+            context = int(spec.rules.contexts[episode, row])
+            assert torch.equal(spec.rules.arms(episode)[row], spec.rules.probabilities[row, context])
 
 
 def test_sizes() -> None:
     spec = draw()
     assert (spec.episodes, spec.batch_size) == (20, 3)
     assert spec.cues.shape == (20, 3, 5)
-    assert spec.labels.shape == spec.contexts.shape == spec.exposures.shape == (20, 3)
-    assert spec.probabilities.shape == (3, 4, 3)
+    assert spec.labels.shape == spec.rules.contexts.shape == spec.exposures.shape == (20, 3)
+    assert spec.rules.probabilities.shape == (3, 4, 3)

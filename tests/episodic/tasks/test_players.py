@@ -36,7 +36,7 @@ def choices(played: Play, spec: BlockSpec, *, remembers: bool) -> Iterator[Choic
     for b in range(spec.batch_size):
         histories: dict[int, History] = {}
         for e in range(spec.episodes):
-            history = histories.setdefault(int(spec.contexts[e, b]), []) if remembers else []
+            history = histories.setdefault(int(spec.rules.contexts[e, b]), []) if remembers else []
             for t in range(played.actions.shape[1]):
                 action = int(played.actions[e, t, b])
                 yield Choice(action, list(history))
@@ -106,7 +106,7 @@ def test_rewards_and_regrets_are_those_of_the_block(name: str) -> None:
     luck = SMALL.luck(spec)
     for e in range(spec.episodes):
         for b in range(spec.batch_size):
-            pays = spec.probabilities[b, int(spec.contexts[e, b])]
+            pays = spec.rules.probabilities[b, int(spec.rules.contexts[e, b])]
             for t in range(SMALL.pulls):
                 chosen = pays[int(played.actions[e, t, b])]
                 assert played.rewards[e, t, b] == float(luck[e, t, b] < chosen)
@@ -117,7 +117,7 @@ def test_the_oracle_has_no_regret() -> None:
     played, spec = play("oracle")
     assert (played.regrets == 0).all()
     for e in range(spec.episodes):
-        assert (played.actions[e] == spec.arms(e).argmax(dim=1)).all()
+        assert (played.actions[e] == spec.rules.arms(e).argmax(dim=1)).all()
 
 
 def test_ucb1_tries_each_arm_once_first() -> None:
