@@ -1,227 +1,330 @@
-"""The RL agent: an episodic LSTM with a key-value memory, trained by advantage actor-critic."""
+"""The RL agent as a training stage: plays blocks, learns by advantage actor-critic, is evaluated by exposure."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
+import pytorch_lightning as pl
 import torch
-from pytorch_lightning.cli import OptimizerCallable
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from episodic.agents.agent_checks import require_initial, require_memory, require_one_learner
-from episodic.agents.cue_encoder import CueEncoder
-from episodic.agents.cue_learning import CueLearning
-from episodic.agents.key_encoder import KeyEncoder, require_encoder
-from episodic.agents.key_parts import build_key_parts
-from episodic.agents.keys import KeySource
-from episodic.agents.online_learning import OnlineLearning
+from episodic.agents.checks import require_learnable, require_sizes
+from episodic.agents.drawing_cues import DrawingTable
+from episodic.agents.harvest import harvest_block
+from episodic.agents.keyed_memory import MemoryFactory
+from episodic.agents.keys import Keys
+from episodic.agents.learner import Learner, Lesson
+from episodic.agents.parts import build_agent
 from episodic.agents.perception import Perception
-from episodic.checkpoints.agent_weights import copy_agent
+from episodic.agents.rollout import rollout
+from episodic.agents.trajectory import Trajectory
+from episodic.agents.warm_start import WarmStart
 from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
-from episodic.errors import require, require_fraction, require_positive
-from episodic.memory.episodic_memory import EpisodicMemory
-from episodic.networks.actor_critic import RecurrentActorCritic
-from episodic.objectives.optimisation import ConfiguredOptimizer
-from episodic.objectives.schedules import LinearSchedule, Schedule
-from lightning_modules.block_learner import BlockLearner
-
-MemoryFactory = Callable[[int, int, int], EpisodicMemory]
+from episodic.errors import require, require_positive
+from episodic.metrics.episode_statistics import EpisodeStatistics
+from episodic.networks.core import CoreFactory
+from episodic.networks.episodic_lstm import EpisodicLSTM
+from episodic.objectives.actor_critic import ActorCritic
+from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
+from episodic.objectives.schedules import Schedule
+from episodic.tasks.blocks import BlockSpec
+from episodic.tasks.task import Task, TaskSizes
+from lightning_modules.agent_updates import AgentUpdates
+from lightning_modules.randomness import step_generator
 
 #: Beginnings of the names of what every process has for itself.
-OWN = ("memory.", "online.", "perception.learner.")
+OWN = ("agent.memory.store.", "learner.")
 
 
-class EpisodicAgent(BlockLearner):
+class EpisodicAgent(pl.LightningModule):
     """epL2RL, L2RL and L2RL+context by configuration alone (Ritter et al. 2018, section 4).
 
-    With a `memory` the agent is epL2RL: `key_source` says what the memory is searched by, the final cell state is the
-    value, and what is recalled enters through the reinstatement gate. Without one (or with the key source `none`) it
-    is L2RL, and with `cue_input` L2RL+context. One batch is a block; the weights are updated after each of its
-    episodes.
-
-    With the key source `encoder` the keys are what an encoder makes of the LSTM's states, or of the cue. It stays as
-    it is, or learns `online` from what the memory holds; the LSTM gets no gradient from it. `initial` starts from
-    another agent's network, which with `freeze_network` stays as it is: the states are then those that the encoder was
-    trained on.
-
-    Where contexts show themselves by drawings, a cue is what `cue_encoder` makes of one, which stays as it is or learns
-    (`cue_learning`) after each block from the drawings that the memory holds; without it, the drawing's pixels.
+    With a `memory` the agent is epL2RL: the memory is searched by what `keys` says, the cell state is the value, and
+    what is recalled enters through the core's reinstatement gate. Without one it is L2RL, and with
+    `perception.cue_input` L2RL+context. One batch is a block. The weights are updated after each of its episodes, those
+    of an embedder when its `learner` says.
 
     Args:
-        actions: number of actions; None takes the data's.
-        cue_size: length of a cue; None takes the data's.
-        label_count: number of distinct labels; None takes the data's.
-        pulls: pulls in an episode; None takes the data's.
-        episodes: episodes in a block; None takes the data's.
-        capacity: slots of the memory; None takes one for each key that a block stores.
-        hidden_size: length of the LSTM's states.
-        memory: builds the memory from (capacity, key size, value size); None plays without.
-        key_source: what the memory is searched by, `context` (the cue), `input`, `hidden`, `encoder`, `label` or
-            `none`; see `episodic.agents.keys.KeySource`.
-        key_state: of the key sources `hidden` and `encoder`, `cell` or `hidden` state; of `encoder` also the `cue`.
-        stored_states: which steps' keys are stored, `first`, `last`, `after_first_quarter` or `all`.
-        stored_value: what a stored key maps to, the episode's `final` cell state or the step's `own`.
-        read_at: of a key that changes, whether the memory is searched at `every` pull, or at the `first` alone.
-        stack_labels: what stacks are found by, the true `context` or the label `predicted` by the encoder's classifier.
-        encoder: of the key source `encoder`, how it is built and where its weights come from.
-        online: how the encoder learns while the agent plays; None leaves it as it is.
-        initial: checkpoint of the agent whose network this one starts from. It is read when the training starts, and
-            not needed any more afterwards. None starts from random weights.
-        freeze_network: whether LSTM and heads stay as they are.
-        cue_input: whether the cue is part of the network's input.
-        cue_projection: length of a learned linear projection of the cue that takes its place in the input; None gives
-            the cue itself.
-        cue_encoder: what makes cues of drawings; None takes their pixels.
-        cue_learning: how that encoder learns while the agent plays; None leaves it as it is.
-        discount: discount of rewards within an episode.
-        trace: lambda of generalised advantage estimation; 1 is the plain return.
-        value_weight: weight of the critic's loss.
-        entropy_weight: weight of the entropy bonus over the course of training.
-        gradient_norm: gradients are clipped to this norm.
-        optimizer: builds the optimiser.
+        core: builds the recurrent network.
+        memory: builds the store from (capacity, key size, value size); None plays without.
+        keys: what the memory is keyed by; None is the cue.
+        perception: what the agent perceives of a context; None shows the core no cue.
+        learner: how an embedder of keys, or of drawings, learns while the agent plays; None leaves it as it is.
+        warm_start: which weights come from which checkpoint; None starts from random weights.
+        loss: settings of the actor-critic loss.
+        optimizer: builds the agent's optimiser.
         learning_rate_schedule: factor of the learning rate over the course of training; None keeps it.
-        forget_bias: initial bias of the forget gate.
-        reinstatement_bias: initial bias of the reinstatement gate.
+        gradient_norm: gradients are clipped to this norm.
         greedy_evaluation: evaluate with the most probable action instead of a drawn one.
+        sizes: of the task, by the names of `TaskSizes`; None takes the data's.
 
     Raises:
         InputError: a number out of its range, sizes that are not the data's, parts that do not go together.
     """
 
-    transferred: Tensor
+    task: Task
+    statistics: nn.ModuleDict  # by split; made anew for every stage
+    transferred: Tensor  # whether the warm start is done: in the checkpoint, so that a resume keeps what was learned
 
     def __init__(
         self,
-        actions: int | None = None,
-        cue_size: int | None = None,
-        label_count: int | None = None,
-        pulls: int | None = None,
-        episodes: int | None = None,
-        capacity: int | None = None,
-        hidden_size: int = 50,
+        core: CoreFactory = EpisodicLSTM,
         memory: MemoryFactory | None = None,
-        key_source: str = "context",
-        key_state: str = "cell",
-        stored_states: str = "last",
-        stored_value: str = "final",
-        read_at: str = "every",
-        stack_labels: str = "context",
-        encoder: KeyEncoder | None = None,
-        online: OnlineLearning | None = None,
-        initial: str | None = None,
-        freeze_network: bool = False,
-        cue_input: bool = False,
-        cue_projection: int | None = None,
-        cue_encoder: CueEncoder | None = None,
-        cue_learning: CueLearning | None = None,
-        discount: float = 0.9,
-        trace: float = 1.0,
-        value_weight: float = 0.4,
-        entropy_weight: Schedule | None = None,
-        gradient_norm: float = 1.0,
+        keys: Keys | None = None,
+        perception: Perception | None = None,
+        learner: Learner | None = None,
+        warm_start: WarmStart | None = None,
+        loss: ActorCritic | None = None,
         optimizer: OptimizerCallable = torch.optim.Adam,
         learning_rate_schedule: Schedule | None = None,
-        forget_bias: float = 1.0,
-        reinstatement_bias: float = 0.0,
+        gradient_norm: float = 1.0,
         greedy_evaluation: bool = False,
+        sizes: dict[str, int] | None = None,
     ) -> None:
         super().__init__()
-        require_fraction(discount=discount, trace=trace)
         require_positive(gradient_norm=gradient_norm)
-        require(value_weight >= 0, f"value_weight is {value_weight}: it has to be 0 or more")
-        if actions is None or cue_size is None or label_count is None or pulls is None or episodes is None:
-            missing = "actions, cue_size, label_count, pulls and episodes"
-            raise ValueError(f"{missing} have to be given where no data module fills them in")
+        require(sizes is not None, "sizes is null: where no data module fills it in, it must be given")
         self.save_hyperparameters()
-        require_encoder(encoder, key_source)
-        require_one_learner(encoder, online, cue_learning)
-        require_initial(initial, freeze_network)
-        self.perception = Perception(cue_encoder, cue_learning, cue_size, label_count)
-        cue_length = self.perception.cue_size
-        encoded_size = cue_length if key_state == "cue" else hidden_size
-        self._key_parts = build_key_parts(
-            encoder,
-            online,
-            input_size=encoded_size,
-            label_count=label_count,
-            predicts_stacks=stack_labels == "predicted",
+        self.automatic_optimization = False
+        self.sizes = TaskSizes(**(sizes or {}))
+        self.agent, self.cues, self.learner, self.classifier = build_agent(
+            self.sizes, core, memory, keys, perception, learner
         )
-        self.encoder, self.online, self.classifier = self._key_parts
-        stack_of = self._key_parts.stack_of(stack_labels)
-        self.keys = KeySource(key_source, key_state, stored_states, stored_value, read_at, self.encoder, stack_of)
-        with_memory = memory is not None and key_source != "none"
-        self.sizes = {"actions": actions, "cue_size": cue_size, "label_count": label_count, "pulls": pulls}
-        self.network = RecurrentActorCritic(
-            actions,
-            cue_length,
-            hidden_size,
-            cue_input=cue_input,
-            cue_projection=cue_projection,
-            reinstatement=with_memory,
-            forget_bias=forget_bias,
-            reinstatement_bias=reinstatement_bias,
-        )
-        self.memory = None
-        if memory is not None and with_memory:
-            sizes = {"actions": actions, "cue_size": cue_length, "hidden_size": hidden_size, "label_count": label_count}
-            slots = episodes * len(self.keys.stored_steps(pulls)) if capacity is None else capacity
-            self.memory = memory(slots, self.keys.size(**sizes), hidden_size)
-            if self.online is not None:
-                self.memory.keep_sources(encoded_size)
-            elif cue_learning is not None:
-                self.memory.keep_sources(1)  # the drawing's row in its table
-        require_memory(self.memory, encoder, cue_learning, stack_labels)
-        self.network.requires_grad_(not freeze_network)
-        self.key_encoder, self.initial = encoder, initial
-        if encoder is not None or initial is not None or cue_encoder is not None:
-            # In the checkpoint, so that a resume keeps what has been learned since.
-            self.register_buffer("transferred", torch.tensor(False))
-        # Every process has memories of its own.
+        self.warm_start, self.loss = warm_start or WarmStart(), loss or ActorCritic()
+        if self.warm_start.freeze:
+            for parameter in self.agent.network_parameters():
+                parameter.requires_grad_(False)
+        self.register_buffer("transferred", torch.tensor(False))
         own = [name for name, _ in self.named_buffers() if name.startswith(OWN)]
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, own)
-        self.discount, self.trace, self.value_weight = discount, trace, value_weight
-        self.entropy_weight = entropy_weight or LinearSchedule(0.05, 0.0)
-        self.gradient_norm, self.greedy_evaluation = gradient_norm, greedy_evaluation
+        self.greedy_evaluation = greedy_evaluation
         self.optimisation = ConfiguredOptimizer(optimizer, learning_rate_schedule)
+        self.updates = AgentUpdates(self, self.agent, self.learner, gradient_norm)
+        self._ideal: dict[int, Tensor | None] = {}
+        self._episodes = 0.0  # played in this training so far
+
+    # ---------------------------------------------------------------------------------------------- set-up
 
     def setup(self, stage: str) -> None:
-        """As `BlockLearner.setup`; before a training, check that an encoder of states can learn from the task."""
-        super().setup(stage)
+        """Take the task from the data module, and check that the agent fits it."""
+        self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]
+        require_sizes(self.sizes, self.task)
+        require(
+            self.cues.network is None or self.task.shows_drawings,
+            "perception.embedder is given, yet the data show no drawings: set it to null, or data.task.cue to drawing",
+        )
+        self.cues.forget()
         if stage == "fit":
-            self._key_parts.require_learnable(self.task)
+            self._require_learning()
+        task, by_step = self.task, False
+        if self.agent.memory is not None:
+            by_step = self.agent.memory.searches_each_step(task.steps)
+        statistics = EpisodeStatistics(
+            task.exposures, task.steps, task.episodes, by_step=by_step, measures=task.measures
+        )
+        self.statistics = nn.ModuleDict({"val": statistics, "test": statistics.clone()})
+
+    def _require_learning(self) -> None:
+        if self.learner is not None:
+            require_learnable(self.task, self.learner)
+        learning = any(parameter.requires_grad for parameter in self.parameters())
+        processes = self.trainer.world_size
+        require(
+            learning or processes == 1,
+            f"warm_start.freeze is true and nothing else learns: that takes one process, not {processes}",
+        )
 
     def on_fit_start(self) -> None:
         """Take over the weights of earlier stages, unless a resumed training has done so before."""
-        if not hasattr(self, "transferred") or bool(self.transferred):
-            return
-        self.perception.fill()
-        if self.initial is not None:
-            copy_agent(self.network, self.initial)
-        if self.key_encoder is not None and self.encoder is not None:
-            needed = self.keys.stack_of is not None
-            self.key_encoder.fill(self.encoder, self._key_parts.labelling, needed=needed, state=self.keys.state)
-        self.transferred.fill_(True)
+        if not bool(self.transferred):
+            self.warm_start.fill_drawings(self.cues.network)
+            self.warm_start.fill_agent(self.agent)
+            trained = self.learner.classifier if self.learner is not None else None
+            self.warm_start.fill_keys(self.agent, self.classifier or trained)
+            self.transferred.fill_(True)
+
+    @property
+    def _embedder(self) -> nn.Module | None:
+        """The embedder in the agent's checkpoint: that of keys, else that of drawings."""
+        memory = self.agent.memory
+        return memory.embedder if memory is not None and memory.embedder is not None else self.cues.network
 
     def train(self, mode: bool = True) -> "EpisodicAgent":
-        """Switch to training or evaluation; the encoder always embeds as in evaluation, see `OnlineLearner.lesson`."""
+        """Switch to training or evaluation; an embedder always embeds as in evaluation, but for its lessons."""
         super().train(mode)
-        if self.encoder is not None:
-            self.encoder.eval()
+        if self._embedder is not None:
+            self._embedder.eval()
         return self
+
+    # ---------------------------------------------------------------------------------------------- play
+
+    def play(self, batch: BlockSpec, greedy: bool) -> Iterator[Trajectory]:
+        """The block's episodes, one after the other, as they are played; its cues must be there."""
+        return rollout(self.task, self.agent, batch, greedy=greedy)
+
+    def perceived(self, batch: BlockSpec, split: str) -> BlockSpec:
+        """The block with its cues, which are made here where it shows drawings."""
+        if batch.drawings is None:
+            return batch
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        cued: BlockSpec = self.cues(batch, self._drawings(split), data.characters_of(split))
+        return cued
+
+    def _drawings(self, split: str) -> DrawingTable:
+        """The drawings that a split's blocks are made of."""
+        part = self.trainer.datamodule.part(split)  # type: ignore[attr-defined]
+        return DrawingTable(part.images, part.labels)
+
+    # ---------------------------------------------------------------------------------------------- training
+
+    def configure_optimizers(self) -> Any:
+        # With a frozen agent too: its optimiser then does nothing, but the steps are counted.
+        agent = self.optimisation.configure(self.agent.policy_parameters(), self._blocks, "step")
+        return agent if self.learner is None else [agent, self.learner.configure(self._blocks)]
+
+    def _blocks(self) -> float:
+        """Blocks of the whole training; infinite before it has started."""
+        epochs = self.trainer.max_epochs if self.trainer.max_epochs and self.trainer.max_epochs > 0 else 1
+        return self.trainer.num_training_batches * epochs
+
+    def progress(self) -> float:
+        """Share of the training that is done, by blocks."""
+        return self.trainer.fit_loop.epoch_loop.total_batch_idx / max(self._blocks(), 1)
+
+    def on_train_start(self) -> None:
+        self.optimisation.restore_configuration()
+        if self.learner is not None:
+            self.learner.optimisation.restore_configuration()
+
+    def training_step(self, batch: BlockSpec, batch_idx: int) -> None:
+        """Play a block; update the weights after each episode."""
+        entropy_weight = self.loss.entropy_weight(self.progress())
+        generator = step_generator(self, batch_idx)
+        batch = self.perceived(batch, "train")
+        logged, lessons = [], []
+        for episode, trajectory in enumerate(self.play(batch, greedy=False)):
+            logits, values = self.agent.replay(trajectory, batch.cues[episode])
+            loss = self.loss(logits, values, trajectory.actions, trajectory.rewards, entropy_weight)
+            lesson = self._lesson(episode, generator)
+            self.updates.after_episode(loss.total, lesson)
+            logged.append(torch.stack([trajectory.rewards.mean(), *(part.detach() for part in loss)]))
+            if lesson is not None:
+                lessons.append(lesson.metrics)
+        lessons += self._learn_after_block(generator)
+        learning_rate = self.updates.optimizers[0].param_groups[0]["lr"]
+        self.updates.step_schedules()
+        self._episodes = self.episodes_played(batch)
+        reward, total, policy, value, entropy = torch.stack(logged).mean(dim=0)
+        self.log_dict(
+            {
+                "train/reward": reward * self.task.steps,
+                "train/loss": total,
+                "train/policy_loss": policy,
+                "train/value_loss": value,
+                "train/entropy": entropy,
+                "train/entropy_weight": entropy_weight,
+                "train/learning_rate": learning_rate,
+                **(self.learner.metrics(lessons) if self.learner is not None else {}),
+                "step": self._episodes,
+            },
+            sync_dist=self.trainer.world_size > 1,
+            batch_size=batch.batch_size,
+        )
+
+    def _lesson(self, episode: int, generator: torch.Generator) -> Lesson | None:
+        """What an embedder learns from after this episode, if anything."""
+        if self.learner is None or not self.learner.settings.trigger.due(episode):
+            return None
+        return self.learner.lesson(None, generator)
+
+    def _learn_after_block(self, generator: torch.Generator) -> list[Tensor]:
+        """Have an embedder learn that does so when a block is over; the metrics of each lesson."""
+        if self.learner is None or not self.learner.settings.trigger.updates:
+            return []
+        images = self._drawings("train").images if self.learner.settings.of_drawings else None
+        metrics = self.updates.after_block(self.learner, images, generator)
+        self.cues.forget()
+        return metrics
+
+    def episodes_played(self, batch: BlockSpec) -> float:
+        """Training episodes up to and including this block, over all processes: the x-axis of all curves."""
+        blocks = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        return float(blocks * batch.episodes * batch.batch_size * self.trainer.world_size)
+
+    # ---------------------------------------------------------------------------------------------- evaluation
+
+    def validation_step(self, batch: BlockSpec, batch_idx: int) -> None:
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: BlockSpec, batch_idx: int) -> None:
+        self._evaluate(batch, "test")
+
+    def _evaluate(self, batch: BlockSpec, split: str) -> None:
+        statistics, batch = self._statistics(split), self.perceived(batch, split)
+        memory = self.agent.memory
+        for episode, trajectory in enumerate(self.play(batch, self.greedy_evaluation)):
+            statistics.update(
+                episode,
+                batch.exposures[episode],
+                trajectory.rewards,
+                trajectory.measures,
+                labels=batch.labels[episode] if batch.query_labels is None else batch.query_labels[episode],
+                reads=trajectory.reads.outcome if trajectory.reads is not None else None,
+                gate=self.agent.core.gate(trajectory.tape),
+                occupied=memory.store.occupied if memory is not None else None,
+            )
+        ideal = self.ideal_reward(batch)
+        if ideal is not None:
+            statistics.add_ideal(ideal)
+
+    def ideal_reward(self, batch: BlockSpec) -> Tensor | None:
+        """Summed reward of the ideal player on the same block, with the same luck; played once."""
+        if batch.seed not in self._ideal:
+            self._ideal[batch.seed] = self.task.ideal(batch)
+        return self._ideal[batch.seed]
+
+    def _statistics(self, split: str) -> EpisodeStatistics:
+        return cast(EpisodeStatistics, self.statistics[split])
+
+    def on_validation_epoch_start(self) -> None:
+        self._statistics("val").reset()
+
+    def on_test_epoch_start(self) -> None:
+        self._statistics("test").reset()
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_evaluation("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_evaluation("test")
+
+    def _log_evaluation(self, split: str) -> None:
+        metrics = {f"{split}/{name}": value for name, value in self._statistics(split).compute().items()}
+        if self._episodes:
+            metrics["step"] = torch.tensor(self._episodes)
+        self.log_dict(metrics)
+
+    def predict_step(self, batch: BlockSpec, batch_idx: int) -> dict[str, Tensor]:
+        """A harvest of the block, see `episodic.agents.harvest` and `datamodules.harvest_files`."""
+        batch = self.perceived(batch, "predict")
+        return harvest_block(self.play(batch, self.greedy_evaluation), self.agent.core, batch)
+
+    # ---------------------------------------------------------------------------------------------- checkpoints
 
     def _contents(self) -> dict[str, Tensor]:
         """What the memory holds, by the names of this module's state."""
-        buffers = self.memory.named_buffers() if self.memory is not None else ()
-        return {f"memory.{name}": buffer for name, buffer in buffers}
+        buffers = self.agent.memory.store.named_buffers() if self.agent.memory is not None else ()
+        return {f"agent.memory.store.{name}": buffer for name, buffer in buffers}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out what the memory holds: it is over with the block, and a test may choose another memory."""
+        """Leave out the memory's contents: they last for one block, and a test may choose another memory."""
         for name in self._contents():
             checkpoint["state_dict"].pop(name, None)
-        if self.encoder is not None:
-            checkpoint[EMBEDDER_KEY] = describe_embedder(self.encoder, self.encoder.arguments, "encoder.")
-        elif (sight := self.perception).network is not None:
-            checkpoint[EMBEDDER_KEY] = describe_embedder(sight.network, sight.arguments, "perception.network.")
+        memory = self.agent.memory
+        if memory is not None and memory.embedder is not None:
+            checkpoint[EMBEDDER_KEY] = describe_embedder(memory.embedder, "agent.memory.embedder.")
+        elif self.cues.network is not None:
+            checkpoint[EMBEDDER_KEY] = describe_embedder(self.cues.network, "cues.network.")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"].update(self._contents())

@@ -1,7 +1,7 @@
-"""The episodic LSTM cell: an LSTM with a gate that lets a recalled cell state back in.
+"""The episodic LSTM: an LSTM with a gate that lets a recalled cell state back in.
 
-Ritter et al. 2018 (arXiv 1805.09692), equations 3-7, with i, f, o, r the input, forget, output and
-reinstatement gates, all of `sigmoid(W x_t + U h_{t-1} + b)`, and g the candidate, `tanh` of the same:
+Ritter et al. 2018 (arXiv 1805.09692), equations 3-7, with i, f, o, r the input, forget, output and reinstatement gates,
+all of `sigmoid(W x_t + U h_{t-1} + b)`, and g the candidate, `tanh` of the same:
 
     c_t = i*g + f*c_{t-1} + r*tanh(c_recalled)
     h_t = o*tanh(c_t)
@@ -10,48 +10,60 @@ Differs from the paper: the recalled state passes through a tanh, which bounds w
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from episodic.errors import require_positive
+from episodic.networks.core import Core, CoreState, Tape, tanh
 
 
-class LSTMState(NamedTuple):
-    """Hidden and cell state, `[B, H]` each."""
+class LSTMTape(Tape):
+    """An episode of the episodic LSTM, in memory that is allocated once."""
 
-    hidden: Tensor
-    cell: Tensor
+    def __init__(self, core: "EpisodicLSTM", steps: int, batch_size: int) -> None:
+        weight, size, columns = core.weight, core.hidden_size, core.input_size
+        self.joint = torch.zeros(steps + 1, batch_size, columns + size, device=weight.device, dtype=weight.dtype)  # input, hidden before it
+        self.cells = torch.zeros(steps + 1, batch_size, size, device=weight.device, dtype=weight.dtype)
+        self.gates = torch.empty(steps, batch_size, core.gates * size, device=weight.device, dtype=weight.dtype)
+        self.inputs, self.hidden = self.joint[:, :, :columns], self.joint[1:, :, columns:]
+        # Views of each step, made once: indexing inside the loop would cost as much as the arithmetic.
+        self.joint_at, self.cell_at, self.gates_at = self.joint.unbind(), self.cells.unbind(), self.gates.unbind()
+        self.hidden_at, self.output_at = self.hidden.unbind(), self.gates[:, :, :size].unbind()
+        self.weights = core.doubled()
 
 
-class EpisodicLSTMCell(nn.Module):
-    """One step of the episodic LSTM, and the gradient of a whole episode that has been played.
+class EpisodicLSTM(Core):
+    """An LSTM with a reinstatement gate, and its backpropagation through time written out.
 
-    The weight's rows are the gates o, i, f, then r if there is one, then the candidate g, H rows each;
-    its columns are the input's I and the hidden state's H.
+    The weight's rows are the gates o, i, f, then r if there is one, then the candidate g, H rows each; its columns are
+    the input's I and the hidden state's H.
 
     Args:
         input_size: length I of the input.
+        reinstatement: whether there is an r-gate; without it the core is a plain LSTM.
         hidden_size: length H of hidden and cell state.
-        reinstatement: whether there is an r-gate; without it the cell is a plain LSTM cell.
         forget_bias: initial bias of the forget gate.
         reinstatement_bias: initial bias of the r-gate.
+
+    >>> core = EpisodicLSTM(3, True, hidden_size=4)
+    >>> tape = core.tape(steps=2, batch_size=5)
+    >>> core.begin(tape, 0)
+    >>> core.finish(tape, 0, torch.zeros(5, 4)).shape
+    torch.Size([5, 4])
     """
 
     def __init__(
         self,
         input_size: int,
-        hidden_size: int,
+        reinstatement: bool,
         *,
-        reinstatement: bool = True,
+        hidden_size: int = 50,
         forget_bias: float = 1.0,
         reinstatement_bias: float = 0.0,
     ) -> None:
-        super().__init__()
-        require_positive(input_size=input_size, hidden_size=hidden_size)
-        self.input_size, self.hidden_size, self.reinstatement = input_size, hidden_size, reinstatement
+        super().__init__(input_size, reinstatement, hidden_size)
         self.gates = 5 if reinstatement else 4
         self.weight = nn.Parameter(torch.empty(self.gates * hidden_size, input_size + hidden_size))
         self.bias = nn.Parameter(torch.zeros(self.gates * hidden_size))
@@ -62,27 +74,25 @@ class EpisodicLSTMCell(nn.Module):
             if reinstatement:
                 self.bias[3 * hidden_size : 4 * hidden_size] = reinstatement_bias
 
-    def initial_state(self, batch_size: int) -> LSTMState:
-        """A state of zeros."""
-        zeros = self.weight.new_zeros(batch_size, self.hidden_size)
-        return LSTMState(zeros, zeros)
+    def forward(self, x: Tensor, state: CoreState, squashed: Tensor | None = None) -> tuple[CoreState, Tensor | None]:
+        """One step by autograd, for tests and scripts: x `[B, I]` -> next state, r-gate `[B, H]` or None.
 
-    def forward(self, x: Tensor, state: LSTMState, recalled: Tensor | None = None) -> tuple[LSTMState, Tensor | None]:
-        """One step, by autograd: x `[B, I]`, recalled cell state `[B, H]` -> next state, r-gate `[B, H]`.
-
-        Without `recalled` nothing is reinstated; the r-gate is None where the cell has none.
+        `squashed` `[B, H]` is the tanh of the recalled cell state; without it nothing is reinstated.
         """
         step = torch.cat([x, state.hidden], dim=-1) @ self.weight.T + self.bias
         o, i, f, *r, g = step.chunk(self.gates, dim=-1)
         cell = torch.sigmoid(i) * torch.tanh(g) + torch.sigmoid(f) * state.cell
         gate = torch.sigmoid(r[0]) if r else None
-        if gate is not None and recalled is not None:
-            cell = cell + gate * torch.tanh(recalled)
-        return LSTMState(torch.sigmoid(o) * torch.tanh(cell), cell), gate
+        if gate is not None and squashed is not None:
+            cell = cell + gate * squashed
+        return CoreState(torch.sigmoid(o) * torch.tanh(cell), cell), gate
+
+    def tape(self, steps: int, batch_size: int) -> LSTMTape:
+        return LSTMTape(self, steps, batch_size)
 
     @torch.no_grad()
     def doubled(self) -> tuple[Tensor, Tensor]:
-        """Transposed weight and bias with the candidate's rows doubled, as `begin_` wants them.
+        """Transposed weight and bias with the candidate's rows doubled.
 
         Since tanh(x) = 2 sigmoid(2x) - 1, one sigmoid then serves all gates; on a CPU it costs a fifth of a tanh.
         """
@@ -90,67 +100,54 @@ class EpisodicLSTMCell(nn.Module):
         scale[-self.hidden_size :] = 2
         return (self.weight * scale.unsqueeze(1)).T, self.bias * scale
 
-    def begin_(
-        self, weights: tuple[Tensor, Tensor], joint: Tensor, cell: Tensor, gates: Tensor, candidate: Tensor
-    ) -> None:
-        """The first half of a step without gradient: all but the recall, into memory that is there.
-
-        Shapes: weights from `doubled()`, joint `[B, I + H]` (input and hidden state), cell `[B, H]` -> writes the
-        gates, sigmoids all, into `gates` `[B, G * H]`, and the candidate cell state `i*g + f*c_{t-1}`, the next one
-        if nothing is reinstated, into `candidate` `[B, H]`.
-        """
-        torch.addmm(weights[1], joint, weights[0], out=gates).sigmoid_()
-        self._candidate(gates, cell, out=candidate)
+    def begin(self, tape: Tape, t: int) -> None:
+        assert isinstance(tape, LSTMTape)
+        weights, gates = tape.weights, tape.gates_at[t]
+        torch.addmm(weights[1], tape.joint_at[t], weights[0], out=gates).sigmoid_()
+        self._candidate(gates, tape.cell_at[t], out=tape.cell_at[t + 1])
 
     def _candidate(self, gates: Tensor, cell: Tensor, out: Tensor | None = None) -> Tensor:
         """`i*g + f*c_{t-1}` from gates `[..., G * H]` that are sigmoids all, and the cell state before them."""
         _, i, f, *_, g = gates.chunk(self.gates, dim=-1)
         return torch.mul(f, cell, out=out).addcmul_(i, g, value=2).sub_(i)
 
-    def candidates(self, gates: Tensor, cells: Tensor) -> LSTMState:
-        """The states, `[T, B, H]` each, that every step of an episode would have led to without its recall.
+    def candidate_cell(self, tape: Tape, t: int) -> Tensor:
+        assert isinstance(tape, LSTMTape)
+        return tape.cell_at[t + 1]
 
-        Shapes: gates `[T, B, G * H]` of `begin_`, cells `[T + 1, B, H]` as they were, the recalls included.
-        """
-        cell = self._candidate(gates, cells[:-1])
-        return LSTMState(gates[..., : self.hidden_size] * tanh(cell), cell)
+    def candidate_hidden(self, tape: Tape, t: int) -> Tensor:
+        assert isinstance(tape, LSTMTape)
+        return tape.output_at[t] * tanh(tape.cell_at[t + 1])
 
-    def finish_(self, gates: Tensor, squashed: Tensor | None, hidden: Tensor, cell: Tensor) -> None:
-        """The second half of a step: gates and candidate cell state from `begin_`, and what was recalled.
-
-        `squashed` `[B, H]` is the tanh of the recalled cell state, or None. Makes the candidate in `cell` the next
-        cell state, and writes the next hidden state into `hidden`, `[B, H]` each.
-        """
-        o, _, _, *r, _ = gates.chunk(self.gates, dim=1)
-        if squashed is not None:
+    def finish(self, tape: Tape, t: int, squashed: Tensor | None) -> Tensor:
+        assert isinstance(tape, LSTMTape)
+        hidden, cell = tape.hidden_at[t], tape.cell_at[t + 1]
+        o, _, _, *r, _ = tape.gates_at[t].chunk(self.gates, dim=1)
+        if squashed is not None and r:
             cell.addcmul_(r[0], squashed)
-        torch.addcmul(o.neg(), o, (cell + cell).sigmoid_(), value=2, out=hidden)  # o * tanh(cell)
+        return torch.addcmul(o.neg(), o, (cell + cell).sigmoid_(), value=2, out=hidden)  # o * tanh(cell)
 
-    def reinstatement_gate(self, gates: Tensor) -> Tensor | None:
-        """The r-gate `[..., H]` among the gates `[..., G * H]` that `begin_` wrote; None where the cell has none."""
-        return gates.chunk(self.gates, dim=-1)[3] if self.reinstatement else None
+    def candidates(self, tape: Tape) -> CoreState:
+        assert isinstance(tape, LSTMTape)
+        cell = self._candidate(tape.gates, tape.cells[:-1])
+        return CoreState(tape.gates[..., : self.hidden_size] * tanh(cell), cell)
 
-    def replay(self, joint: Tensor, cells: Tensor, gates: Tensor, recalled: Tensor | None) -> Tensor:
-        """Hidden states, with their gradient, of an episode played by `begin_` and `finish_` with these very weights.
+    def gate(self, tape: Tape) -> Tensor | None:
+        assert isinstance(tape, LSTMTape)
+        return tape.gates.chunk(self.gates, dim=-1)[3] if self.reinstatement else None
 
-        Nothing is computed again: what the episode left behind is all that backpropagation needs.
-
-        Shapes: joint `[T, B, I + H]` (input at t, hidden state before it), cells `[T + 1, B, H]` (before
-        each step, and the last), gates `[T, B, G * H]`, recalled `[T, B, H]` or None -> hidden `[T, B, H]`. The
-        gradient goes to the weights, to the input and to `recalled`; the state that the episode starts from
-        gets none.
-        """
+    def replay(self, tape: Tape, recalled: Tensor | None, inputs: Tensor | None = None) -> Tensor:
+        # Nothing is computed again: the tape holds all that backpropagation needs.
+        assert isinstance(tape, LSTMTape)
+        joint = tape.joint[:-1]
+        if inputs is not None:
+            joint = torch.cat([inputs, joint[..., self.input_size :]], dim=-1)
         squashed = None
         if self.reinstatement:
             shape = (*joint.shape[:2], self.hidden_size)
             squashed = joint.new_zeros(shape) if recalled is None else tanh(recalled).expand(shape)
-        hidden: Tensor = _Replay.apply(joint, cells, gates, squashed, self.weight, self.bias)
+        hidden: Tensor = _Replay.apply(joint, tape.cells, tape.gates, squashed, self.weight, self.bias)
         return hidden
-
-
-def tanh(x: Tensor) -> Tensor:
-    """tanh by a sigmoid, to within 2e-7: several times quicker than `torch.tanh` on a CPU."""
-    return torch.sigmoid(x + x).mul(2.0).sub(1.0)
 
 
 class _Replay(torch.autograd.Function):

@@ -6,6 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from episodic.errors import require, require_fraction
+from episodic.objectives.schedules import LinearSchedule, Schedule
+
 
 class ActorCriticLoss(NamedTuple):
     """The loss and its parts, scalars, each a mean over steps and environments."""
@@ -64,3 +67,47 @@ def actor_critic_loss(
     value = torch.nn.functional.mse_loss(values, returns) / 2
     entropy = -(log_policy.exp() * log_policy).sum(0).mean()
     return ActorCriticLoss(policy + value_weight * value - entropy_weight * entropy, policy, value, entropy)
+
+
+class ActorCritic:
+    """Settings of the loss that an agent is trained by; see `actor_critic_loss`.
+
+    Args:
+        discount: discount of rewards within an episode.
+        trace: lambda of generalised advantage estimation; 1 is the plain return.
+        value_weight: weight of the critic's loss.
+        entropy_weight: weight of the entropy bonus over the course of training; None falls from 0.05 to 0.
+
+    Raises:
+        InputError: a number out of its range.
+
+    >>> ActorCritic(discount=0.9).entropy_weight(progress=0.5)
+    0.025
+    """
+
+    def __init__(
+        self,
+        discount: float = 0.9,
+        trace: float = 1.0,
+        value_weight: float = 0.4,
+        entropy_weight: Schedule | None = None,
+    ) -> None:
+        require_fraction(**{"loss.discount": discount, "loss.trace": trace})
+        require(value_weight >= 0, f"loss.value_weight is {value_weight}: it must be 0 or more")
+        self.discount, self.trace, self.value_weight = discount, trace, value_weight
+        self.entropy_weight = entropy_weight or LinearSchedule(0.05, 0.0)
+
+    def __call__(
+        self, logits: Tensor, values: Tensor, actions: Tensor, rewards: Tensor, entropy_weight: float
+    ) -> ActorCriticLoss:
+        """Compute the loss of one episode; shapes as in `actor_critic_loss`."""
+        return actor_critic_loss(
+            logits,
+            values,
+            actions,
+            rewards,
+            discount=self.discount,
+            trace=self.trace,
+            value_weight=self.value_weight,
+            entropy_weight=entropy_weight,
+        )

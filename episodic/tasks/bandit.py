@@ -130,6 +130,10 @@ class Bandit(Task):
         return self.contexts
 
     @property
+    def measures(self) -> tuple[str, ...]:
+        return ("regret",)
+
+    @property
     def chance(self) -> float:
         return self.pulls * (self.best + (self.arms - 1) * self.rest) / self.arms
 

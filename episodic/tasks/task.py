@@ -39,6 +39,12 @@ class TaskSizes(NamedTuple):
     label_count: int
     steps: int
     episodes: int
+    writes: int = 1  # keys that an episode writes
+
+    @property
+    def seen_size(self) -> int:
+        """Length of what a core sees besides the cue: last action, last reward, observation."""
+        return self.actions + 1 + self.observation_size
 
 
 class Episode(Protocol):
@@ -109,6 +115,16 @@ class Task(ABC):
         return Schedule.whole_episode(self.steps)
 
     @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of what an episode measures beyond reward, see `Episode.measures`."""
+        return ()
+
+    @property
+    def keys_per_write(self) -> int:
+        """Number W of keys that one write stores."""
+        return 1
+
+    @property
     def fixed_labels(self) -> bool:
         """Whether a label means the same context in every block."""
         return False
@@ -126,8 +142,9 @@ class Task(ABC):
     @property
     def sizes(self) -> TaskSizes:
         """What an agent for this task is built from."""
+        writes = sum(self.schedule.writes) * self.keys_per_write
         return TaskSizes(
-            self.actions, self.observation_size, self.cue_size, self.label_count, self.steps, self.episodes
+            self.actions, self.observation_size, self.cue_size, self.label_count, self.steps, self.episodes, writes
         )
 
     @abstractmethod

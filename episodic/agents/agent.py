@@ -1,0 +1,91 @@
+"""An agent of plain torch: a core, actor-critic heads, and a keyed memory."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from episodic.agents.keyed_memory import KeyedMemory
+from episodic.agents.trajectory import Trajectory
+from episodic.errors import require_positive
+from episodic.networks.core import Core
+from episodic.networks.heads import ActorCriticHeads
+from episodic.tasks.task import TaskSizes
+
+
+class CueProjection(nn.Linear):
+    """A learned projection `W u / sqrt(C)` of a cue's direction u, in the cue's place in a core's input.
+
+    A cue of many numbers as large as a reward, or that change quickly, would drown the rewards that the agent learns
+    from. The projected numbers begin as about 0.3, and the factor keeps the optimiser's steps small.
+
+    Args:
+        cue_size: length C of a cue.
+        size: length P of the projection.
+    """
+
+    def __init__(self, cue_size: int, size: int) -> None:
+        require_positive(**{"perception.cue_projection": size})
+        super().__init__(cue_size, size, bias=False)  # the core's input has a bias of its own
+        nn.init.normal_(self.weight, std=0.3 * cue_size**0.5)
+
+    def forward(self, cue: Tensor) -> Tensor:
+        """Project cues `[..., C]` to `[..., P]`."""
+        return super().forward(normalize(cue, dim=-1)) / cue.shape[-1] ** 0.5
+
+
+class Agent(nn.Module):
+    """An agent with a recurrent core, an actor and a critic, and possibly a memory; `build_agent` builds one.
+
+    The core's input at step t is `[one-hot a_{t-1} (A), r_{t-1} (1), observation (O), cue (C)]`; at the first step
+    action and reward are zero. Without `cue_input` C is 0.
+
+    Args:
+        sizes: of the task.
+        core: the recurrent network.
+        heads: policy and value.
+        memory: what the agent remembers by; None plays without.
+        projection: of the cue in the core's input; None shows the cue itself.
+        cue_input: whether the cue is part of the core's input.
+    """
+
+    def __init__(
+        self,
+        sizes: TaskSizes,
+        core: Core,
+        heads: ActorCriticHeads,
+        memory: KeyedMemory | None = None,
+        projection: CueProjection | None = None,
+        cue_input: bool = False,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.cue_input = sizes, cue_input
+        self.projection, self.core, self.heads, self.memory = projection, core, heads, memory
+
+    def seen(self, cue: Tensor) -> Tensor:
+        """What the core sees of cues `[..., C]`: themselves, or their projection `[..., P]`."""
+        return cue if self.projection is None else self.projection(cue)
+
+    def replay(self, trajectory: Trajectory, cue: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Logits `[T, B, A]` and values `[T, B]` of an episode that was played, with their gradient.
+
+        Args:
+            trajectory: played with these very weights.
+            cue: `[B, C]` or `[T, B, C]`, through which a learned projection gets its gradient.
+        """
+        tape, inputs = trajectory.tape, None
+        if self.projection is not None and cue is not None:
+            feedback = tape.inputs[:-1, :, : self.sizes.seen_size]
+            inputs = torch.cat([feedback, self.seen(cue).expand(len(feedback), -1, -1)], dim=-1)
+        recalled = trajectory.reads.recall.value if trajectory.reads is not None else None
+        logits, values = self.heads(self.core.replay(tape, recalled, inputs))
+        return logits, values
+
+    def policy_parameters(self) -> list[nn.Parameter]:
+        """The parameters that reinforcement learning changes: everything but an embedder of keys."""
+        store = self.memory.store.parameters() if self.memory is not None else ()
+        return [*self.network_parameters(), *store]
+
+    def network_parameters(self) -> list[nn.Parameter]:
+        """The parameters of projection, core and heads."""
+        projection = self.projection.parameters() if self.projection is not None else ()
+        return [*projection, *self.core.parameters(), *self.heads.parameters()]

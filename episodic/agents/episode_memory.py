@@ -1,0 +1,179 @@
+"""The reads and writes of one episode."""
+
+from enum import Enum
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from episodic.agents.keyed_memory import KeyedMemory
+from episodic.agents.trajectory import Reads
+from episodic.memory.recall import EMPTY, Recall
+from episodic.networks.core import Core, Tape, tanh
+from episodic.tasks.blocks import BlockSpec
+from episodic.tasks.task import Schedule
+
+
+class Read(Enum):
+    """What a step does about the memory before it acts."""
+
+    SEARCH = 0  # read it
+    KEEP = 1  # go on with what was recalled last
+    NOTHING = 2  # reinstate nothing
+
+
+class EpisodeMemory:
+    """Reads and writes an agent's memory during one episode.
+
+    A query that stays the same is searched by once, unless the memory changes within the episode.
+
+    Args:
+        memory: the agent's.
+        spec: of the block, with cues.
+        episode: its number, from 0.
+        schedule: the steps with reads and writes.
+        core: of the agent.
+        tape: of the episode.
+    """
+
+    def __init__(
+        self, memory: KeyedMemory, spec: BlockSpec, episode: int, schedule: Schedule, core: Core, tape: Tape
+    ) -> None:
+        self.memory, self.store, self.keys, self.embedder = memory, memory.store, memory.keys, memory.embedder
+        self.spec, self.episode, self.schedule, self.core, self.tape = spec, episode, schedule, core, tape
+        self.differentiable = torch.is_grad_enabled()  # playing itself is without gradient
+        steps = len(schedule.reads)
+        self.queries: list[Tensor | None] = [None] * steps
+        self.recalls: list[Recall | None] = [None] * steps
+        self.embedded: dict[int, Tensor] = {}  # what the embedder made the queries of
+        self.carried = self.embedder.initial_state(spec.batch_size) if self.embedder is not None else None
+        cues = spec.cues[episode]
+        self.cues = cues if cues.dim() == 3 else cues.unsqueeze(0)  # [1 or T, B, C]
+        self.context = self.cues if spec.queries is None else spec.queries[episode]  # [1 or T, B, K]
+        if self.keys.source == "label":
+            self.context = one_hot(spec.labels[episode], memory.sizes.label_count).to(cues.dtype).unsqueeze(0)
+        self.plan = self._plan()
+        self.stored = {} if schedule.writes_inside else set(self.keys.stored_steps(steps))
+        self.squashed: Tensor | None = None
+        self.unwritten = 0  # the first step whose reward belongs to the next write
+
+    def _plan(self) -> list[Read]:
+        """What each step does."""
+        fixed = not self.keys.changing and len(self.context) == 1 and not self.schedule.writes_inside
+        once = fixed or (self.keys.changing and self.keys.read_at == "first")
+        plan, searched = [], False
+        for read in self.schedule.reads:
+            plan.append(Read.NOTHING if not read else Read.KEEP if once and searched else Read.SEARCH)
+            searched = searched or read
+        return plan
+
+    def read(self, t: int) -> Tensor | None:
+        """What step t reinstates, the tanh of a recalled value `[B, H]`; the core has begun the step."""
+        if self.plan[t] is Read.SEARCH:
+            self.squashed = self._search(t)
+        elif self.plan[t] is Read.NOTHING:
+            self.squashed = None
+            if t in self.stored:
+                self._query(t)  # later the core's candidate is gone
+        return self.squashed
+
+    def _search(self, t: int) -> Tensor:
+        query = self._query(t)
+        with torch.set_grad_enabled(self.differentiable):
+            recall = self.store.read(query)
+        self.recalls[t] = recall
+        return tanh(recall.value.detach())
+
+    def _query(self, t: int) -> Tensor:
+        """The query `[B, K]` of step t."""
+        query = self.queries[t]
+        if query is None:
+            query = self._source(t)
+            if self.embedder is not None:
+                self.embedded[t] = query
+                query, self.carried = self.embedder.step(query, self.carried)
+            self.queries[t] = query
+        return query
+
+    def _source(self, t: int) -> Tensor:
+        """What the key source gives at step t, `[B, S]`."""
+        if self.keys.source == "hidden":
+            if self.keys.state == "hidden":
+                return self.core.candidate_hidden(self.tape, t)
+            return self.core.candidate_cell(self.tape, t).clone()
+        if self.keys.source == "input":
+            seen = self.tape.inputs[t, :, : self.memory.sizes.seen_size]
+            return torch.cat([seen, self.cues[min(t, len(self.cues) - 1)]], dim=1)
+        return self.context[min(t, len(self.context) - 1)]
+
+    def after(self, t: int) -> None:
+        """Write after step t, where the schedule writes within the episode."""
+        if self.schedule.writes_inside and self.schedule.writes[t]:
+            self._write(t, self.tape.cells[t + 1])
+
+    def finish(self) -> None:
+        """Write what is stored when the episode ends, the earlier steps' keys first."""
+        if self.schedule.writes_inside or not any(self.schedule.writes):
+            return
+        cells = self.tape.cells
+        for t in self.keys.stored_steps(len(self.plan)):
+            self.unwritten = 0  # the return is the episode's
+            self._write(t, cells[-1] if self.keys.value == "final" else cells[t + 1], len(self.plan))
+
+    def _write(self, t: int, value: Tensor, end: int | None = None) -> None:
+        """Store the keys of step t with a value `[B, V]`; the return is that of the steps since the last write."""
+        end, rewards = t + 1 if end is None else end, self.tape.inputs[1:, :, self.memory.sizes.actions]
+        returns, self.unwritten = rewards[self.unwritten : end].sum(dim=0), end
+        labels, labeller = self._labels(t), self.memory.labeller
+        for key, label in zip(self._keys(t), labels, strict=False):
+            stack = labeller(key) if labeller is not None else None
+            self.store.write(key, value, label, returns, source=self._made_of(t), stack=stack)
+
+    def _keys(self, t: int) -> list[Tensor]:
+        """The keys of step t: those of the block where the source is its context, else the step's query."""
+        keys = self.spec.keys
+        if keys is None or self.keys.changing or self.keys.source == "label":
+            return [self._query(t)]
+        return list(keys[self.episode, min(t, keys.shape[1] - 1)].unbind(1))
+
+    def _labels(self, t: int) -> list[Tensor]:
+        labels = self.spec.key_labels
+        if labels is None:
+            return [self.spec.labels[self.episode]] * self.memory.sizes.writes
+        return list(labels[self.episode, min(t, labels.shape[1] - 1)].unbind(1))
+
+    def _made_of(self, t: int) -> Tensor | None:
+        """What the key of step t is made of, `[B, S]`: what was embedded, or the drawing's row in its table."""
+        if self.embedder is not None:
+            return self.embedded[t]
+        drawings = self.spec.drawings
+        return drawings[self.episode].unsqueeze(1).float() if drawings is not None else None
+
+    def reads(self) -> Reads | None:
+        """The episode's reads, `[T, B, ...]`; None where it had none."""
+        first = next((recall for recall in self.recalls if recall is not None), None)
+        if first is None:
+            return None
+        made = tuple(step is not Read.NOTHING for step in self.plan)
+        with torch.set_grad_enabled(self.differentiable):
+            if self.plan[0] is Read.SEARCH and all(step is Read.KEEP for step in self.plan[1:]):
+                query, steps = self._query(0), len(self.plan)
+                recall = Recall(*(part.expand(steps, *part.shape) for part in first))
+                return Reads(query.expand(steps, *query.shape), recall, made)
+            nothing = Recall(
+                torch.zeros_like(first.value),
+                torch.full_like(first.label, EMPTY),
+                torch.full_like(first.similarity, float("-inf")),
+                torch.full_like(first.slot, EMPTY),
+            )
+            blank = torch.zeros_like(self._query(self.plan.index(Read.SEARCH)))
+            queries: list[Tensor] = []
+            recalls: list[Recall] = []
+            for t, step in enumerate(self.plan):
+                if step is Read.KEEP:
+                    queries.append(queries[-1])
+                    recalls.append(recalls[-1])
+                else:
+                    queries.append(self._query(t) if step is Read.SEARCH else blank)
+                    recalls.append(self.recalls[t] or nothing)
+            return Reads(torch.stack(queries), Recall(*(torch.stack(f) for f in zip(*recalls, strict=True))), made)

@@ -1,0 +1,41 @@
+"""When an embedder learns while its agent plays."""
+
+from episodic.errors import require_positive
+
+
+class AfterEpisode:
+    """Learn after an episode of a block.
+
+    Args:
+        every: episodes between two updates.
+
+    >>> [AfterEpisode(every=2).due(episode) for episode in range(4)]
+    [False, True, False, True]
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        require_positive(**{"learner.trigger.every": every})
+        self.every, self.updates = every, 0
+
+    def due(self, episode: int) -> bool:
+        """Whether there is an update after this episode, from 0."""
+        return (episode + 1) % self.every == 0
+
+
+class AfterBlock:
+    """Learn when a block is over; the embedder stays the same within it.
+
+    Args:
+        updates: how many a block.
+    """
+
+    def __init__(self, updates: int = 10) -> None:
+        require_positive(**{"learner.trigger.updates": updates})
+        self.updates = updates
+
+    def due(self, episode: int) -> bool:
+        """Never after an episode."""
+        return False
+
+
+Trigger = AfterEpisode | AfterBlock

@@ -1,0 +1,102 @@
+"""Which of an agent's weights come from which checkpoint."""
+
+from torch import nn
+
+from episodic.agents.agent import Agent
+from episodic.checkpoints.agent_weights import copy_agent
+from episodic.checkpoints.classifier_weights import classifier_weight, copy_classifier
+from episodic.checkpoints.embedders import find_checkpoint, load_embedder, read_checkpoint
+from episodic.checkpoints.encoder_weights import copy_encoder
+from episodic.errors import require
+from episodic.networks.cosine_classifier import CosineClassifier
+
+
+class WarmStart:
+    """Which of an agent's weights come from which checkpoint.
+
+    The checkpoints are read when a training starts, and never again: the agent's own checkpoint holds everything.
+
+    Args:
+        agent: checkpoint of the agent whose core and heads this one starts from; None starts from random weights.
+        keys: checkpoint of a `HiddenStateEncoder`, or of an agent with an embedder of keys; None starts from random
+            weights.
+        drawings: checkpoint of an encoder or autoencoder of drawings, or the name of a shipped one; None starts from
+            random weights.
+        freeze: whether core and heads stay as they are.
+
+    Raises:
+        InputError: a frozen agent that comes from nowhere.
+    """
+
+    def __init__(
+        self, agent: str | None = None, keys: str | None = None, drawings: str | None = None, freeze: bool = False
+    ) -> None:
+        self.agent, self.keys, self.drawings, self.freeze = agent or None, keys or None, drawings or None, freeze
+        require(
+            self.agent is not None or not freeze,
+            "warm_start.freeze is true: warm_start.agent must name the agent that stays as it is",
+        )
+
+    def fill_agent(self, agent: Agent) -> None:
+        """Copy core and heads.
+
+        Raises:
+            InputError: see `copy_agent`.
+        """
+        if self.agent is not None:
+            copy_agent(agent, self.agent)
+
+    def fill_drawings(self, network: nn.Module | None) -> None:
+        """Copy the embedder of drawings.
+
+        Raises:
+            InputError: see `load_embedder`; an embedder that is built in another way; no embedder here.
+        """
+        if self.drawings is None:
+            return
+        require(network is not None, "warm_start.drawings is given: perception.embedder, which takes it, is null")
+        assert network is not None
+        other, kind = load_embedder(find_checkpoint(self.drawings)), type(network).__name__
+        weights, wanted = other.state_dict(), network.state_dict()
+        fits = type(other) is type(network) and {name: value.shape for name, value in weights.items()} == {
+            name: value.shape for name, value in wanted.items()
+        }
+        require(
+            fits,
+            f"checkpoint {self.drawings} holds a {type(other).__name__} that is not built as perception.embedder's "
+            f"network and arguments say, {kind}: they must be the checkpoint's, or null",
+        )
+        network.load_state_dict(weights)
+
+    def fill_keys(self, agent: Agent, classifier: CosineClassifier | None) -> None:
+        """Copy the embedder of keys and, where the checkpoint has one that fits, its classifier.
+
+        Raises:
+            InputError: see `copy_encoder` and `copy_classifier`; an embedder that was trained on something else than
+                the agent's key source; no embedder here.
+        """
+        if self.keys is None:
+            return
+        memory = agent.memory
+        require(
+            memory is not None and memory.embedder is not None,
+            "warm_start.keys is given: keys.embedder, which takes it, is null",
+        )
+        assert memory is not None
+        assert memory.embedder is not None
+        copy_encoder(memory.embedder, self.keys)
+        source = memory.keys.state if memory.keys.source == "hidden" else {"context": "cue"}.get(memory.keys.source)
+        other = read_checkpoint(find_checkpoint(self.keys)).get("datamodule_hyper_parameters", {}).get("state", source)
+        inputs = "cues" if other == "cue" else f"{other} states"
+        require(
+            other == source,
+            f"checkpoint {self.keys} holds an encoder of {inputs}: keys.source is {memory.keys.source!r}, "
+            f"keys.state {memory.keys.state!r}",
+        )
+        needed = memory.keys.labels == "predicted"
+        if classifier is not None and (needed or self._fits(classifier)):
+            copy_classifier(classifier, self.keys)
+
+    def _fits(self, classifier: CosineClassifier) -> bool:
+        weight = classifier_weight(str(self.keys))
+        return weight is not None and weight.shape == classifier.weight.shape

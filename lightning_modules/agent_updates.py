@@ -1,0 +1,88 @@
+"""The optimiser steps of an agent, and of an embedder that learns beside it."""
+
+from collections.abc import Iterable
+from typing import cast
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from episodic.agents.agent import Agent
+from episodic.agents.learner import EmbedderLearner, Lesson
+
+
+class AgentUpdates:
+    """Makes the optimiser steps of a training by manual optimisation.
+
+    Args:
+        module: the training stage, with the agent's optimiser and, with a learner, the learner's as its second.
+        agent: that is trained.
+        learner: trains an embedder; None where none learns.
+        gradient_norm: the agent's gradients are clipped to this norm.
+    """
+
+    def __init__(
+        self, module: pl.LightningModule, agent: Agent, learner: EmbedderLearner | None, gradient_norm: float
+    ) -> None:
+        self.module, self.agent, self.learner, self.gradient_norm = module, agent, learner, gradient_norm
+
+    @property
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """The agent's optimiser and, with a learner, the learner's."""
+        optimizers = self.module.optimizers()
+        return cast(list[torch.optim.Optimizer], optimizers if isinstance(optimizers, list) else [optimizers])
+
+    def after_episode(self, total: Tensor, lesson: Lesson | None) -> None:
+        """Step the agent's optimiser and, where there is a lesson, the learner's.
+
+        One backward pass serves both: distributed processes wait for the gradient of every parameter in each pass.
+        """
+        optimizers, learner = self.optimizers, self.learner
+        if lesson is not None:
+            total = total + lesson.loss
+        elif learner is not None and self._distributed:
+            total = total + no_gradient(learner.learned())
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        if total.requires_grad:
+            self.module.manual_backward(total)
+        self.module.clip_gradients(
+            optimizers[0], gradient_clip_val=self.gradient_norm, gradient_clip_algorithm="norm"
+        )
+        optimizers[0].step()
+        if lesson is not None and learner is not None:
+            optimizers[1].step()
+            learner.refresh()
+
+    def after_block(self, learner: EmbedderLearner, images: Tensor | None, generator: torch.Generator) -> list[Tensor]:
+        """Step the learner's optimiser as often as its trigger says; the metrics of each lesson."""
+        optimizer, metrics = self.optimizers[1], []
+        for _ in range(learner.settings.trigger.updates):
+            lesson = learner.lesson(images, generator)
+            total = lesson.loss
+            if self._distributed:
+                total = total + no_gradient(self.agent.policy_parameters())
+            optimizer.zero_grad()
+            self.module.manual_backward(total)
+            optimizer.step()
+            metrics.append(lesson.metrics)
+        if metrics:
+            learner.refresh()
+        return metrics
+
+    def step_schedules(self) -> None:
+        """Step the learning-rate schedules, once a block."""
+        schedulers = self.module.lr_schedulers() or []
+        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+            if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
+                scheduler.step()
+
+    @property
+    def _distributed(self) -> bool:
+        return self.module.trainer.world_size > 1
+
+
+def no_gradient(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """0, with a gradient of 0 to every parameter."""
+    learning = [parameter.sum() for parameter in parameters if parameter.requires_grad]
+    return torch.stack(learning).sum() * 0 if learning else torch.zeros(())
