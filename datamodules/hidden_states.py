@@ -15,7 +15,7 @@ from datamodules.hidden_state_splits import SPLITS, EpisodeSplit, block_split, c
 from datamodules.pseudo_labels import CLUSTERINGS, cluster_labels
 from datamodules.sampling import EpochShuffle, FirstBatches, ShardedIndices
 from episodic.errors import require, require_choice, require_positive
-from episodic.memory.fuzzy_c_means import check_fuzziness
+from episodic.memory.memberships import check_fuzziness
 
 INPUTS = (*STATES, "cue")
 LABELS = ("context", "cues", "states", "episode")

@@ -5,7 +5,8 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from torch import Tensor
 
 from episodic.errors import require, require_choice
-from episodic.memory.fuzzy_c_means import fuzzy_c_means, memberships
+from episodic.memory.fuzzy_c_means import fuzzy_c_means
+from episodic.memory.memberships import memberships
 
 CLUSTERINGS = ("k_means", "fuzzy_c_means")
 #: Clusters are looked for among at most so many points; the others then join them.

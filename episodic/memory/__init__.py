@@ -1,0 +1,43 @@
+"""Memories: key-value stores that an agent, or an encoder in training, writes to and searches by similarity.
+
+- `EpisodicMemory` gives every write a slot (Ritter et al. 2018); `StackMemory` keeps one slot for each task.
+- `FuzzyMemory` is read through fuzzy clusters of its keys; `fuzzy_c_means` is the clustering itself.
+- `KaiserMemory` holds labelled keys for training an encoder (Kaiser et al. 2017).
+
+The first three are a `Memory`: one store for each environment of a batch, cleared by `reset`, written by `write`, and
+searched by `read`, which answers with a `Recall`.
+"""
+
+from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.fuzzy_c_means import FuzzyClusters, fuzzy_c_means
+from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.memory.kaiser_memory import KaiserAnswer, KaiserMemory
+from episodic.memory.kernels import KERNELS
+from episodic.memory.memberships import memberships
+from episodic.memory.memory import Memory
+from episodic.memory.recall import EMPTY, Recall
+from episodic.memory.sampling import draw_stored
+from episodic.memory.stack_memory import StackMemory
+from episodic.memory.stacks import Stacks
+from episodic.memory.updates import UPDATES
+from episodic.memory.weights import WEIGHTINGS, Neighbours
+
+__all__ = [
+    "EMPTY",
+    "KERNELS",
+    "UPDATES",
+    "WEIGHTINGS",
+    "EpisodicMemory",
+    "FuzzyClusters",
+    "FuzzyMemory",
+    "KaiserAnswer",
+    "KaiserMemory",
+    "Memory",
+    "Neighbours",
+    "Recall",
+    "StackMemory",
+    "Stacks",
+    "draw_stored",
+    "fuzzy_c_means",
+    "memberships",
+]

@@ -1,27 +1,30 @@
-"""Fuzzy c-means clustering, many clouds of points at once."""
+"""Fuzzy c-means clustering of many clouds of points at once."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import threshold
 
 from episodic.errors import require, require_positive
+from episodic.memory.memberships import (
+    NOTHING,
+    TINY,
+    centred_memberships,
+    check_fuzziness,
+    check_points,
+    nearness,
+    rescaling,
+    to_exponent,
+)
 
 #: Seed of the start where no generator is given.
 SEED = 0
-#: Iterations between two looks at which clouds have settled: the look makes a CUDA device wait.
+#: Iterations between two checks which clouds have settled: a check makes a CUDA device wait.
 STRIDE = 4
-#: Squared distances below so many rounding errors of their terms count as 0.
-ROUNDING = 16
-#: Keeps 0 / 0 out: far below any squared distance that rounding leaves.
-TINY = 1e-37
-#: Ratios of squared distances below this come from a distance of 0.
-NOTHING = 1e-30
 
 
 class FuzzyClusters(NamedTuple):
-    """What `fuzzy_c_means` finds; all zero where there are no points."""
+    """The result of `fuzzy_c_means`; all zero for a cloud without points."""
 
     centres: Tensor  # [B, C, D]
     memberships: Tensor  # [B, N, C], of the points in these centres; 0 in an empty slot
@@ -29,7 +32,7 @@ class FuzzyClusters(NamedTuple):
 
 
 class _Clouds(NamedTuple):
-    """B clouds of points around the origin; points that are masked out lie in the origin and weigh nothing."""
+    """B clouds of points around the origin; masked points lie in the origin and weigh nothing."""
 
     columns: Tensor  # [B, D, N]
     squares: Tensor  # [B, 1, N], squared lengths
@@ -38,26 +41,6 @@ class _Clouds(NamedTuple):
 
     def rows(self, chosen: Tensor) -> "_Clouds":
         return _Clouds(*(part[chosen] for part in self))
-
-
-def memberships(points: Tensor, centres: Tensor, fuzziness: float = 2.0) -> Tensor:
-    """How much each point belongs to each cluster: `[B, M, D]`, `[B, C, D]` -> `[B, M, C]`, summing to 1.
-
-    `u_c = d_c^(-2/(m-1)) / sum_j d_j^(-2/(m-1))`, where d is the distance to a centre and m the fuzziness
-    (Bezdek 1981, equation 11.3a). A point on a centre belongs to it alone, shared equally among centres that
-    coincide; with a fuzziness of 1 every point belongs to its nearest centre alone. Distances within rounding of 0
-    count as 0: in single precision, those below about two thousandths of the distances from the centres' mean.
-    Differentiable, with a gradient of 0 on a centre.
-
-    Raises:
-        InputError: shapes that do not fit, a fuzziness of less than 1.
-    """
-    _check_shapes(points, centres)
-    check_fuzziness(fuzziness)
-    middle = centres.detach().mean(dim=1, keepdim=True)
-    columns = (points - middle).transpose(1, 2)
-    squares = columns.square().sum(dim=1, keepdim=True)
-    return _memberships(columns, squares, centres - middle, fuzziness).transpose(1, 2)
 
 
 @torch.no_grad()
@@ -74,63 +57,73 @@ def fuzzy_c_means(
 ) -> FuzzyClusters:
     """Cluster each cloud of points by alternating optimisation (Bezdek 1981, algorithm 11.1).
 
-    Lowers `J = sum_n sum_c u_nc^m d_nc^2` by turns: memberships from the centres (see `memberships`), then
-    centres `sum_n u_nc^m x_n / sum_n u_nc^m`. A cloud is left alone once none of its centres moves by more than
-    `tolerance` times the root mean square distance of its points from their mean, so that its result does not
-    depend on the others. A centre to which no point belongs at all goes to the mean of all points; clouds
-    with fewer distinct points than clusters get centres that coincide.
+    Lowers `J = sum_n sum_c u_nc^m d_nc^2` in turns: memberships from the centres (see `memberships`), then
+    centres `sum_n u_nc^m x_n / sum_n u_nc^m`. A cloud stops once none of its centres moves by more than
+    `tolerance` times the root mean square distance of its points from their mean. Its result depends neither on the
+    other clouds nor on the unit of length. A centre to which no point belongs at all moves to the mean of all points.
+    Clouds with fewer distinct points than clusters get centres that coincide.
 
-    Differs from the book: it is the centres, not the memberships, that have to stand still.
+    Differs from the book: the centres, not the memberships, have to stand still.
 
-    The start is k-means++ (Arthur and Vassilvitskii 2007); the same random numbers serve every cloud, so that its
-    start depends on its points alone.
+    The start is k-means++ (Arthur and Vassilvitskii 2007). All clouds share the same random numbers, so that a
+    cloud's start depends on its points alone.
+
+    >>> points = torch.tensor([[[0.0], [0.2], [5.0], [5.2]]])
+    >>> fuzzy_c_means(points, clusters=2).centres.flatten().sort().values.round(decimals=1)
+    tensor([0.1000, 5.1000])
 
     Args:
-        points: `[B, N, D]`.
+        points: `[B, N, D]`, in single or double precision.
         clusters: number of clusters C.
         fuzziness: m, 1 or more; the larger the softer. With 1 each point belongs to the nearest centre alone, which is
             k-means (Lloyd 1982).
         mask: `[B, N]` bool, False where a slot holds no point.
-        tolerance: see above; without unit.
-        max_iterations: at most so many.
-        generator: where the start's randomness comes from, on any device; None takes one of a fixed seed.
-        centres: `[B, C, D]`, a start to take instead.
+        tolerance: largest movement of a settled centre, relative to the cloud's spread.
+        max_iterations: upper bound of the iterations.
+        generator: source of the start's randomness, on any device; None takes one with a fixed seed.
+        centres: `[B, C, D]`, a start to use instead.
 
     Raises:
-        InputError: more clusters than points, numbers out of range, shapes that do not fit.
+        InputError: more clusters than points, numbers out of range or not finite, shapes or dtypes that do not fit.
     """
-    _check(points, clusters, fuzziness, tolerance, max_iterations, mask, centres)
-    clouds, middle = _gather_clouds(points, mask, tolerance)
-    start = _plus_plus(clouds, clusters, generator) if centres is None else centres - middle
-    found, iterations = _settle(clouds, start, fuzziness, max_iterations)
-    belonging = _memberships(clouds.columns, clouds.squares, found, fuzziness) * clouds.weights
-    found = (found + middle) * clouds.weights.amax(dim=2, keepdim=True)
-    return FuzzyClusters(found, belonging.transpose(1, 2), iterations)
+    _check(points, clusters, mask, centres)
+    require_positive(tolerance=tolerance, max_iterations=max_iterations)
+    check_fuzziness(fuzziness)
+    clouds, middle, scale = _gather_clouds(points, mask, tolerance)
+    start = _plus_plus(clouds, clusters, generator) if centres is None else centres * scale - middle
+    settled, iterations = _settle(clouds, start, fuzziness, max_iterations)
+    belonging = centred_memberships(clouds.columns, clouds.squares, settled, fuzziness) * clouds.weights
+    settled = (settled + middle) * clouds.weights.amax(dim=2, keepdim=True) / scale
+    return FuzzyClusters(settled, belonging.transpose(1, 2), iterations)
 
 
-def _gather_clouds(points: Tensor, mask: Tensor | None, tolerance: float) -> tuple[_Clouds, Tensor]:
-    """The clouds, moved to the origin so that distances lose little to rounding, and their means `[B, 1, D]`."""
+def _gather_clouds(points: Tensor, mask: Tensor | None, tolerance: float) -> tuple[_Clouds, Tensor, Tensor]:
+    """The clouds, scaled and moved to the origin against rounding; their means `[B, 1, D]`; the scales `[B, 1, 1]`."""
     if mask is None:
         mask = torch.ones(points.shape[:2], dtype=torch.bool, device=points.device)
     present = mask.unsqueeze(2)
+    points = points.masked_fill(~present, 0)
+    require(bool(points.isfinite().all()), "points holds NaN or infinite numbers: every number must be finite")
+    scale = rescaling(points)
+    points = points * scale
     weights = present.transpose(1, 2).to(points.dtype)
     count = weights.sum(dim=2, keepdim=True).clamp_min(1)
-    middle = points.masked_fill(~present, 0).sum(dim=1, keepdim=True) / count
+    middle = points.sum(dim=1, keepdim=True) / count
     columns = (points - middle).masked_fill_(~present, 0).transpose(1, 2).contiguous()
     squares = columns.square().sum(dim=1, keepdim=True)
     limits = tolerance**2 * squares.sum(dim=2, keepdim=True) / count
-    return _Clouds(columns, squares, weights, limits.flatten()), middle
+    return _Clouds(columns, squares, weights, limits.flatten()), middle, scale
 
 
 def _plus_plus(clouds: _Clouds, clusters: int, generator: torch.Generator | None) -> Tensor:
-    """Centres `[B, C, D]` on points, each drawn with probability in proportion to d^2 from those before it."""
+    """Centres `[B, C, D]` on points, each drawn with probability proportional to d^2 from those before it."""
     columns, weights = clouds.columns, clouds.weights.squeeze(1)
     generator = generator or torch.Generator().manual_seed(SEED)
     luck = torch.empty(clusters, columns.shape[2], device=generator.device).exponential_(generator=generator)
     luck = luck.clamp_min_(TINY).to(columns)
     nearest, chosen = torch.full_like(weights, 1 / NOTHING), []
     for draw in luck:
-        # The largest of w_n / E_n, E exponential, is n with probability in proportion to w_n.
+        # The largest of w_n / E_n, E exponential, is n with probability proportional to w_n.
         winner = (nearest.clamp_min(NOTHING) * weights / draw).argmax(dim=1)
         centre = columns.gather(2, winner.view(-1, 1, 1).expand(-1, columns.shape[1], 1))
         nearest = torch.minimum(nearest, (columns - centre).square_().sum(dim=1))
@@ -169,68 +162,24 @@ def _advance(clouds: _Clouds, centres: Tensor, fuzziness: float, steps: int) -> 
 
 def _weighted_means(clouds: _Clouds, centres: Tensor, fuzziness: float) -> Tensor:
     """Means of the points, weighted by `u^m`: `[B, C, D]`."""
-    ratio = _nearness(clouds.columns, clouds.squares, centres)
-    power = _to_exponent(ratio, fuzziness)
+    ratio = nearness(clouds.columns, clouds.squares, centres)
+    power = to_exponent(ratio, fuzziness)
     # u = power / sum, power = ratio^p and p m = p + 1: no second power is needed for u^m.
     weight = (power * ratio).mul_(clouds.weights * power.sum(dim=1, keepdim=True).pow_(-fuzziness))
     total = weight.sum(dim=2, keepdim=True).clamp_min_(TINY)
     return torch.bmm(weight, clouds.columns.transpose(1, 2)).div_(total)
 
 
-def _memberships(columns: Tensor, squares: Tensor, centres: Tensor, fuzziness: float) -> Tensor:
-    """`[B, D, M]`, `[B, 1, M]`, `[B, C, D]` -> `[B, C, M]`."""
-    power = _to_exponent(_nearness(columns, squares, centres), fuzziness)
-    return power / power.sum(dim=1, keepdim=True)
-
-
-def _to_exponent(ratio: Tensor, fuzziness: float) -> Tensor:
-    if fuzziness == 1:
-        return (ratio >= 1).to(ratio.dtype)
-    return ratio if fuzziness == 2 else ratio.pow(1 / (fuzziness - 1))
-
-
-def _nearness(columns: Tensor, squares: Tensor, centres: Tensor) -> Tensor:
-    """The nearest centre's d^2 over d^2: 1 for the nearest, 0 for all others of a point on a centre; `[B, C, M]`.
-
-    In [0, 1], so that no power of it overflows. Clusters come first: reductions over the last dimension, when it
-    is as short as they are few, are several times slower.
-    """
-    terms = squares + centres.square().sum(dim=2, keepdim=True)
-    shrunk = 1 - ROUNDING * torch.finfo(terms.dtype).eps  # leaves less than 0 of what rounding made of 0
-    squared = torch.baddbmm(terms, centres, columns, beta=shrunk, alpha=-2).clamp_min_(TINY)
-    nearest = squared.detach().amin(dim=1, keepdim=True)  # a common factor of all powers: it has no gradient
-    return threshold(nearest / squared, NOTHING, 0.0, inplace=True)
-
-
-def _check(
-    points: Tensor,
-    clusters: int,
-    fuzziness: float,
-    tolerance: float,
-    max_iterations: int,
-    mask: Tensor | None,
-    centres: Tensor | None,
-) -> None:
-    require(points.dim() == 3, f"points has shape {tuple(points.shape)}: it has to be [B, N, D]")
+def _check(points: Tensor, clusters: int, mask: Tensor | None, centres: Tensor | None) -> None:
+    check_points(points, "N")
     batch, count, size = points.shape
-    require_positive(clusters=clusters, tolerance=tolerance, max_iterations=max_iterations)
-    check_fuzziness(fuzziness)
+    require_positive(clusters=clusters)
     require(clusters <= count, f"clusters is {clusters}: that is more clusters than points, {count}")
     if mask is not None:
-        require(mask.shape == (batch, count), f"mask has shape {tuple(mask.shape)}: it has to be {(batch, count)}")
-        require(mask.dtype == torch.bool, f"mask is of {mask.dtype}: it has to be of torch.bool")
+        require(mask.shape == (batch, count), f"mask has shape {tuple(mask.shape)}: it must be {(batch, count)}")
+        require(mask.dtype == torch.bool, f"mask is of {mask.dtype}: it must be of torch.bool")
     if centres is not None:
         wanted = (batch, clusters, size)
-        require(centres.shape == wanted, f"centres has shape {tuple(centres.shape)}: it has to be {wanted}")
-
-
-def _check_shapes(points: Tensor, centres: Tensor) -> None:
-    require(points.dim() == 3, f"points has shape {tuple(points.shape)}: it has to be [B, M, D]")
-    fit = centres.dim() == 3 and (centres.shape[0], centres.shape[2]) == (points.shape[0], points.shape[2])
-    wanted = f"({points.shape[0]}, C, {points.shape[2]})"
-    require(fit, f"centres has shape {tuple(centres.shape)}: it has to be {wanted}")
-
-
-def check_fuzziness(fuzziness: float) -> None:
-    """Raise `InputError` if the fuzziness is less than 1."""
-    require(fuzziness >= 1, f"fuzziness is {fuzziness}: it has to be 1 (k-means) or more")
+        require(centres.shape == wanted, f"centres has shape {tuple(centres.shape)}: it must be {wanted}")
+        require(centres.dtype == points.dtype, f"centres is of {centres.dtype}: it must be of {points.dtype}")
+        require(bool(centres.isfinite().all()), "centres holds NaN or infinite numbers: every number must be finite")

@@ -1,9 +1,11 @@
-"""Similarity of a query to stored keys: the larger, the nearer."""
+"""Similarity of a query to stored keys: the higher, the nearer."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from episodic.errors import require
 
 Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -11,13 +13,19 @@ SMALLEST_NORM = 1e-8
 
 
 def inverse_norms(vectors: Tensor) -> Tensor:
-    """`1 / |v|` of `[..., K]` vectors, `[...]`; a large finite number for zero."""
+    """`1 / |v|` of `[..., K]` vectors, `[...]`; a large finite number for zero.
+
+    >>> inverse_norms(torch.tensor([[3.0, 4.0]]))
+    tensor([0.2000])
+    """
     lengths: Tensor = torch.linalg.vector_norm(vectors, dim=-1)
     return lengths.clamp_min(SMALLEST_NORM).reciprocal()
 
 
 def cosine_similarity(query: Tensor, keys: Tensor, key_scales: Tensor) -> Tensor:
     """`q.k / (|q| |k|)`, in [-1, 1]; 0 where either vector is zero.
+
+    In single precision, lengths must lie between 1e-8 and 1e19: outside, the similarity comes out closer to 0.
 
     Shapes: query `[B, K]`, keys `[B, N, K]`, key_scales `[B, N]` (their `inverse_norms`) -> `[B, N]`.
     """
@@ -27,22 +35,31 @@ def cosine_similarity(query: Tensor, keys: Tensor, key_scales: Tensor) -> Tensor
 
 
 def l2_similarity(query: Tensor, keys: Tensor, key_scales: Tensor) -> Tensor:
-    """Minus the Euclidean distance, in (-inf, 0]. Shapes as in `cosine_similarity`."""
-    # Without the matrix product, whose rounding would set equal keys some 1e-3 apart.
+    """The negative Euclidean distance, in (-inf, 0]. Shapes as in `cosine_similarity`."""
+    # Without the matrix product: its rounding would put identical keys about 1e-3 apart.
     mode = "donot_use_mm_for_euclid_dist"
     return -torch.cdist(query.unsqueeze(1), keys, compute_mode=mode).squeeze(1)
 
 
 def l1_similarity(query: Tensor, keys: Tensor, key_scales: Tensor) -> Tensor:
-    """Minus the city-block distance, in (-inf, 0]. Shapes as in `cosine_similarity`."""
+    """The negative city-block distance, in (-inf, 0]. Shapes as in `cosine_similarity`."""
     return -torch.cdist(query.unsqueeze(1), keys, p=1.0).squeeze(1)
 
 
 KERNELS: dict[str, Kernel] = {"cosine": cosine_similarity, "l2": l2_similarity, "l1": l1_similarity}
 
-#: Lowest and highest similarity that each kernel can give.
+#: Lowest and highest similarity of each kernel.
 RANGES: dict[str, tuple[float, float]] = {
     "cosine": (-1.0, 1.0),
     "l2": (float("-inf"), 0.0),
     "l1": (float("-inf"), 0.0),
 }
+
+
+def require_in_range(name: str, limit: float | None, kernel: str) -> None:
+    """Raise `InputError` if a limit on the similarity is outside the kernel's range; None is no limit."""
+    low, high = RANGES[kernel]
+    require(
+        limit is None or low <= limit <= high,
+        f"{name} is {limit}: similarities under the {kernel} kernel lie in [{low:g}, {high:g}]",
+    )

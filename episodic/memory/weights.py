@@ -1,12 +1,48 @@
-"""How much each of the nearest memories counts in a read."""
+"""The weight of each of the nearest memories in a read."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from episodic.errors import require, require_choice, require_positive
 
 WEIGHTINGS = ("softmax", "inverse_distance")
 
 #: Keeps the weight of an exact match finite (Pritzel et al. 2017, equation 5).
 DELTA = 1e-3
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """How many memories a read mixes, and by which weights.
+
+    >>> Neighbours(5, temperature=0.1).weighting
+    'softmax'
+
+    Args:
+        count: number of nearest keys k.
+        weighting: `softmax` or `inverse_distance`; see `neighbour_weights`.
+        temperature: of the softmax over the neighbours' similarities.
+        learned_query: pass queries through a learned square matrix, the identity at first. It gets its gradient
+            through the weights, and so needs 2 neighbours or more.
+
+    Raises:
+        InputError: a number out of range, an unknown weighting, a learned query with a single neighbour.
+    """
+
+    count: int = 1
+    weighting: str = "softmax"
+    temperature: float = 1.0
+    learned_query: bool = False
+
+    def __post_init__(self) -> None:
+        require_positive(neighbours=self.count, temperature=self.temperature)
+        require_choice("weighting", self.weighting, WEIGHTINGS)
+        require(
+            self.count > 1 or not self.learned_query,
+            "learned_query is true with neighbours 1: its gradient comes through the weights of 2 or more neighbours",
+        )
 
 
 def neighbour_weights(
@@ -16,7 +52,11 @@ def neighbour_weights(
 
     `softmax`: proportional to `exp(similarity / temperature)`. `inverse_distance`: proportional to
     `1 / (d^2 + 0.001)` (neural episodic control, Pritzel et al. 2017, arXiv 1703.01988), where d is the kernel's
-    distance, and `d^2 = 2 (1 - similarity)`, the squared distance on the unit sphere, under the cosine kernel.
+    distance. Under the cosine kernel `d^2 = 2 (1 - similarity)`, the squared distance on the unit sphere.
+
+    >>> chosen = torch.tensor([[True, True, False]])
+    >>> neighbour_weights(torch.tensor([[0.9, 0.9, 0.5]]), chosen, "softmax", kernel="cosine")
+    tensor([[0.5000, 0.5000, 0.0000]])
     """
     if weighting == "softmax":
         # The lowest finite number instead of -inf: a row without any would have no gradient but NaN.
