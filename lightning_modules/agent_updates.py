@@ -46,9 +46,7 @@ class AgentUpdates:
             optimizer.zero_grad()
         if total.requires_grad:
             self.module.manual_backward(total)
-        self.module.clip_gradients(
-            optimizers[0], gradient_clip_val=self.gradient_norm, gradient_clip_algorithm="norm"
-        )
+        self.module.clip_gradients(optimizers[0], gradient_clip_val=self.gradient_norm, gradient_clip_algorithm="norm")
         optimizers[0].step()
         if lesson is not None and learner is not None:
             optimizers[1].step()

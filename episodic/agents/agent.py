@@ -30,7 +30,8 @@ class CueProjection(nn.Linear):
 
     def forward(self, cue: Tensor) -> Tensor:
         """Project cues `[..., C]` to `[..., P]`."""
-        return super().forward(normalize(cue, dim=-1)) / cue.shape[-1] ** 0.5
+        projected: Tensor = super().forward(normalize(cue, dim=-1)) / cue.shape[-1] ** 0.5
+        return projected
 
 
 class Agent(nn.Module):

@@ -33,9 +33,7 @@ def _require_knowing(sizes: TaskSizes, keys: Keys, perception: Perception) -> No
     )
 
 
-def _require_learner(
-    memory: MemoryFactory | None, keys: Keys, perception: Perception, learner: Learner
-) -> None:
+def _require_learner(memory: MemoryFactory | None, keys: Keys, perception: Perception, learner: Learner) -> None:
     require(memory is not None, "memory is null: a learner learns from what the memory holds")
     if learner.of_drawings:
         require(

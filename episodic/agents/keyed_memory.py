@@ -5,8 +5,8 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from episodic.agents.keys import Keys
-from episodic.memory.memory import Memory
 from episodic.errors import require
+from episodic.memory.memory import Memory
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from episodic.tasks.task import TaskSizes
 

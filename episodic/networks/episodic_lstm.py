@@ -24,7 +24,9 @@ class LSTMTape(Tape):
 
     def __init__(self, core: "EpisodicLSTM", steps: int, batch_size: int) -> None:
         weight, size, columns = core.weight, core.hidden_size, core.input_size
-        self.joint = torch.zeros(steps + 1, batch_size, columns + size, device=weight.device, dtype=weight.dtype)  # input, hidden before it
+        self.joint = torch.zeros(
+            steps + 1, batch_size, columns + size, device=weight.device, dtype=weight.dtype
+        )  # input, hidden before it
         self.cells = torch.zeros(steps + 1, batch_size, size, device=weight.device, dtype=weight.dtype)
         self.gates = torch.empty(steps, batch_size, core.gates * size, device=weight.device, dtype=weight.dtype)
         self.inputs, self.hidden = self.joint[:, :, :columns], self.joint[1:, :, columns:]
