@@ -16,8 +16,7 @@ from episodic.agents.key_parts import build_key_parts
 from episodic.agents.keys import KeySource
 from episodic.agents.online_learning import OnlineLearning
 from episodic.agents.perception import Perception
-from episodic.checkpoints.agent_weights import copy_agent
-from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
+from episodic.checkpoints import EMBEDDER_KEY, copy_agent, describe_embedder
 from episodic.errors import require, require_fraction, require_positive
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.networks.actor_critic import RecurrentActorCritic
@@ -219,9 +218,9 @@ class EpisodicAgent(BlockLearner):
         for name in self._contents():
             checkpoint["state_dict"].pop(name, None)
         if self.encoder is not None:
-            checkpoint[EMBEDDER_KEY] = describe_embedder(self.encoder, self.encoder.arguments, "encoder.")
+            checkpoint[EMBEDDER_KEY] = describe_embedder(self.encoder, "encoder.")
         elif (sight := self.perception).network is not None:
-            checkpoint[EMBEDDER_KEY] = describe_embedder(sight.network, sight.arguments, "perception.network.")
+            checkpoint[EMBEDDER_KEY] = describe_embedder(sight.network, "perception.network.")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"].update(self._contents())

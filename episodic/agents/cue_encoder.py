@@ -6,6 +6,7 @@ from torch import nn
 
 from episodic.checkpoints.embedders import DRAWING_NETWORKS, describe_checkpoint, find_checkpoint, load_embedder
 from episodic.errors import require, require_choice, require_fraction
+from episodic.networks.drawing_embedder import DrawingEmbedder
 
 CODES = ("embedding", "class_sign")
 
@@ -48,7 +49,7 @@ class CueEncoder:
         self.checkpoint, self.network, self.arguments = checkpoint or None, network or None, arguments or None
         self.code, self.noise, self.cache_dir = code, noise, cache_dir
 
-    def build(self) -> tuple[nn.Module, dict[str, Any]]:
+    def build(self) -> tuple[DrawingEmbedder, dict[str, Any]]:
         """The network, in evaluation mode, and what it was built with."""
         name, arguments = self.network, self.arguments
         if self.checkpoint is not None and (name is None or arguments is None):

@@ -1,5 +1,7 @@
 """An agent's encoder of drawings learns while the agent plays, from the drawings that its memory holds."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -10,7 +12,6 @@ from episodic.drawings.embedding_cache import as_floats
 from episodic.errors import require, require_choice, require_positive
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.sampling import draw_stored
-from episodic.objectives.objectives import KaiserSettings, SoftmaxSettings, TripletSettings
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
 
@@ -26,9 +27,9 @@ class CueLearning(OnlineLearning):
 
     Args:
         objectives: weight by name, of `softmax`, `triplet` and `kaiser`; None is `kaiser` alone.
-        softmax: settings of the softmax objective, see `episodic.objectives.objectives.SoftmaxObjective`.
-        triplet: settings of the triplet objective, see `episodic.objectives.objectives.TripletObjective`.
-        kaiser: settings of the memory triplet objective, see `episodic.objectives.objectives.KaiserObjective`.
+        softmax: settings of the softmax objective, see `episodic.objectives.softmax.SoftmaxObjective`.
+        triplet: settings of the triplet objective, see `episodic.objectives.triplet.TripletObjective`.
+        kaiser: settings of the memory triplet objective, see `episodic.objectives.kaiser.KaiserObjective`.
         optimizer: builds the encoder's own optimiser, with its learning rate.
         learning_rate_schedule: factor of that learning rate over the course of training; None keeps it.
         updates: of the encoder after each block.
@@ -45,9 +46,9 @@ class CueLearning(OnlineLearning):
     def __init__(
         self,
         objectives: dict[str, float] | None = None,
-        softmax: SoftmaxSettings | None = None,
-        triplet: TripletSettings | None = None,
-        kaiser: KaiserSettings | None = None,
+        softmax: dict[str, Any] | None = None,
+        triplet: dict[str, Any] | None = None,
+        kaiser: dict[str, Any] | None = None,
         optimizer: OptimizerCallable = torch.optim.AdamW,
         learning_rate_schedule: Schedule | None = None,
         updates: int = 10,

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from episodic.objectives.objectives import WeightedObjectives
 from episodic.objectives.optimisation import ConfiguredOptimizer
+from episodic.objectives.weighted import WeightedObjectives
 
 
 class Lesson(NamedTuple):

@@ -1,8 +1,8 @@
 """The encoder that makes memory keys of an agent's states: how it is built, and where its weights come from."""
 
-from episodic.checkpoints.classifier_weights import classifier_weight, copy_classifier
-from episodic.checkpoints.embedders import find_checkpoint, read_checkpoint
-from episodic.checkpoints.encoder_weights import copy_encoder
+from episodic.checkpoints.copying import classifier_weight, copy_classifier, copy_embedder
+from episodic.checkpoints.embedders import find_checkpoint
+from episodic.checkpoints.reading import read_checkpoint
 from episodic.errors import require
 from episodic.networks.cosine_classifier import CosineClassifier
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
@@ -54,12 +54,11 @@ class KeyEncoder:
             state: of the agent that it is going to be fed with, `cell` or `hidden`, or `cue`.
 
         Raises:
-            InputError: see `episodic.checkpoints.encoder_weights.copy_encoder` and `episodic.checkpoints.classifier_weights.copy_classifier`;
-                an encoder that was trained on another of these.
+            InputError: see `episodic.checkpoints.copying`; an encoder that was trained on another of these.
         """
         if self.checkpoint is None:
             return
-        copy_encoder(network, self.checkpoint)
+        copy_embedder(network, self.checkpoint)
         trained_on = read_checkpoint(find_checkpoint(self.checkpoint)).get("datamodule_hyper_parameters", {})
         other = trained_on.get("state", state)
         inputs = "cues" if other == "cue" else f"{other} states"

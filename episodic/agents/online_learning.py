@@ -1,20 +1,22 @@
 """An agent's encoder of states goes on learning while the agent plays, from what its memory holds."""
 
+from typing import Any
+
 import torch
 
 from episodic.agents.encoder_learner import EncoderLearner, Lesson
-from episodic.errors import require_positive
+from episodic.errors import require_choice, require_positive
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.sampling import draw_stored
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
-from episodic.objectives.objectives import (
-    KaiserSettings,
-    SoftmaxSettings,
-    TripletSettings,
-    WeightedObjectives,
-    build_objectives,
-)
+from episodic.objectives.kaiser import KaiserConfig
+from episodic.objectives.objectives import OBJECTIVES, Objectives
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
+from episodic.objectives.softmax import SoftmaxConfig
+from episodic.objectives.triplet import TripletConfig
+from episodic.objectives.weighted import WeightedObjectives
+
+CONFIGS: dict[str, Any] = {"softmax": SoftmaxConfig, "triplet": TripletConfig, "kaiser": KaiserConfig}
 
 
 class OnlineLearning:
@@ -22,9 +24,9 @@ class OnlineLearning:
 
     Args:
         objectives: weight by name, of `softmax`, `triplet` and `kaiser`; None is softmax alone.
-        softmax: settings of the softmax objective, see `episodic.objectives.objectives.SoftmaxObjective`.
-        triplet: settings of the triplet objective, see `episodic.objectives.objectives.TripletObjective`.
-        kaiser: settings of the memory triplet objective, see `episodic.objectives.objectives.KaiserObjective`.
+        softmax: settings of the softmax objective, see `episodic.objectives.softmax.SoftmaxObjective`.
+        triplet: settings of the triplet objective, see `episodic.objectives.triplet.TripletObjective`.
+        kaiser: settings of the memory triplet objective, see `episodic.objectives.kaiser.KaiserObjective`.
         optimizer: builds the encoder's own optimiser, with its learning rate.
         every: episodes between two updates.
         examples: how many of the stored states an update learns from.
@@ -37,9 +39,9 @@ class OnlineLearning:
     def __init__(
         self,
         objectives: dict[str, float] | None = None,
-        softmax: SoftmaxSettings | None = None,
-        triplet: TripletSettings | None = None,
-        kaiser: KaiserSettings | None = None,
+        softmax: dict[str, Any] | None = None,
+        triplet: dict[str, Any] | None = None,
+        kaiser: dict[str, Any] | None = None,
         optimizer: OptimizerCallable = torch.optim.Adam,
         every: int = 1,
         examples: int = 256,
@@ -51,9 +53,12 @@ class OnlineLearning:
         self.optimizer, self.every, self.examples, self.refresh = optimizer, every, examples, refresh
 
     def build(self, embedding_size: int, classes: int) -> WeightedObjectives:
-        """The objectives, for keys of this length; see `episodic.objectives.objectives.build_objectives`."""
-        settings = {"softmax": self.softmax, "triplet": self.triplet, "kaiser": self.kaiser}
-        return build_objectives(self.weights, embedding_size, classes, **settings)  # type: ignore[arg-type]
+        """The objectives, for keys of this length; see `episodic.objectives.objectives.Objectives.build`."""
+        settings, configs = {"softmax": self.softmax, "triplet": self.triplet, "kaiser": self.kaiser}, {}
+        for name, weight in self.weights.items():
+            require_choice("objectives", name, OBJECTIVES)
+            configs[name] = CONFIGS[name](weight=weight, **(settings[name] or {}))
+        return Objectives(**configs).build(embedding_size, classes)
 
 
 class OnlineLearner(EncoderLearner):

@@ -11,6 +11,7 @@ from episodic.agents.cue_learning import CueLearner, CueLearning
 from episodic.drawings.embedding_cache import cached_embeddings, embed_table
 from episodic.errors import require
 from episodic.networks.autoencoder import Autoencoder
+from episodic.networks.drawing_embedder import DrawingEmbedder
 from episodic.tasks.barcode_noise import flip_bits
 from episodic.tasks.blocks import BlockSpec, seeded
 
@@ -46,7 +47,7 @@ class Perception(nn.Module):
             "cue_learning is given with binary codes: cue_encoder.code has to be embedding",
         )
         self.encoder, self.cue_size = encoder, cue_size
-        self.network: nn.Module | None = None
+        self.network: DrawingEmbedder | None = None
         self.learner: CueLearner | None = None
         self.arguments: dict[str, Any] = {}
         self._cues: dict[str, Tensor] = {}
@@ -55,7 +56,7 @@ class Perception(nn.Module):
         self.network, self.arguments = encoder.build()
         side = int(getattr(self.network, "image_size", 28))
         with torch.no_grad():
-            self.cue_size = self.network.embed(torch.zeros(1, 1, side, side)).shape[1]  # type: ignore[operator]
+            self.cue_size = self.network.embed(torch.zeros(1, 1, side, side)).shape[1]
         self.network.requires_grad_(learning is not None)
         if learning is not None:
             if isinstance(self.network, Autoencoder):
