@@ -3,53 +3,54 @@
 import sys
 
 # Imported so that a config can name them by their short names.
-from callbacks.bandit_plots import BanditFigures
-from callbacks.encoder_plots import EncoderFigures
-from callbacks.hidden_state_plots import HiddenStateFigures
-from callbacks.memory_monitor import MemoryMonitor
-from callbacks.reconstructions import Reconstructions
-from datamodules.barcode_bandit import BarcodeBanditDataModule
-from datamodules.generated_omniglot import GeneratedOmniglotDataModule
-from datamodules.hidden_states import HiddenStateDataModule
-from datamodules.omniglot import OmniglotDataModule
-from datamodules.omniglot_bandit import OmniglotBanditDataModule
-from episodic.agents.cue_encoder import CueEncoder
-from episodic.agents.cue_learning import CueLearning
-from episodic.agents.key_encoder import KeyEncoder
-from episodic.agents.online_learning import OnlineLearning
-from episodic.memory.episodic_memory import EpisodicMemory
-from episodic.memory.fuzzy_memory import FuzzyMemory
-from episodic.objectives.schedules import CosineSchedule, LinearSchedule, WarmupCosineSchedule
+from callbacks import BanditPlots, EncoderPlots, HiddenStatePlots, MemoryMonitor, Reconstructions
+from datamodules import BlockDataModule, HiddenStateDataModule, OmniglotBanditDataModule, OmniglotDataModule
+from episodic.agents import AfterBlock, AfterEpisode, Keys, Learner, Perception, StoredDrawings, StoredStates, WarmStart
+from episodic.memory import EpisodicMemory, FuzzyMemory, Neighbours, StackMemory
+from episodic.networks import ConvolutionalAutoencoder, EpisodicGRU, EpisodicLSTM, HiddenStateEmbedder, OmniglotEmbedder, TwoLayerAutoencoder
+from episodic.objectives import ActorCritic, CosineSchedule, LinearSchedule, WarmupCosineSchedule
+from episodic.tasks import BarcodeBandit, DrawingBandit
 from launcher.main import run
 from launcher.stage_cli import StageCLI
-from lightning_modules.autoencoder import OmniglotAutoencoder
-from lightning_modules.episodic_agent import EpisodicAgent
-from lightning_modules.hidden_state_encoder import HiddenStateEncoder
-from lightning_modules.omniglot_encoder import OmniglotEncoder
+from lightning_modules import EpisodicAgent, HiddenStateEncoder, OmniglotAutoencoder, OmniglotEncoder
 
 __all__ = [
-    "BanditFigures",
-    "BarcodeBanditDataModule",
+    "ActorCritic",
+    "AfterBlock",
+    "AfterEpisode",
+    "BanditPlots",
+    "BarcodeBandit",
+    "BlockDataModule",
+    "ConvolutionalAutoencoder",
     "CosineSchedule",
-    "CueEncoder",
-    "CueLearning",
-    "EncoderFigures",
+    "DrawingBandit",
+    "EncoderPlots",
     "EpisodicAgent",
+    "EpisodicGRU",
+    "EpisodicLSTM",
     "EpisodicMemory",
     "FuzzyMemory",
-    "GeneratedOmniglotDataModule",
     "HiddenStateDataModule",
+    "HiddenStateEmbedder",
     "HiddenStateEncoder",
-    "HiddenStateFigures",
-    "KeyEncoder",
+    "HiddenStatePlots",
+    "Keys",
+    "Learner",
     "LinearSchedule",
     "MemoryMonitor",
+    "Neighbours",
     "OmniglotAutoencoder",
     "OmniglotBanditDataModule",
     "OmniglotDataModule",
+    "OmniglotEmbedder",
     "OmniglotEncoder",
-    "OnlineLearning",
+    "Perception",
     "Reconstructions",
+    "StackMemory",
+    "StoredDrawings",
+    "StoredStates",
+    "TwoLayerAutoencoder",
+    "WarmStart",
     "WarmupCosineSchedule",
 ]
 

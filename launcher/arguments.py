@@ -5,6 +5,8 @@ from pathlib import Path
 
 from episodic.errors import require
 
+#: First line of a run's `config.yaml`: configs of other formats are refused.
+FORMAT = "# episodic-memory-lab, format 2"
 COMMANDS = ("fit", "validate", "test", "predict")
 
 
@@ -26,6 +28,11 @@ def with_run_config(arguments: Sequence[str]) -> list[str]:
     require(
         config.is_file(),
         f"checkpoint {checkpoint} has no {config.name} of its run beside its folder: give --config",
+    )
+    require(
+        config.read_text(encoding="utf-8").startswith(FORMAT),
+        f"run {config.parent} was made by an earlier version, whose options and checkpoints differ: train it again, or "
+        "give --config",
     )
     return [arguments[0], "--config", str(config), *arguments[1:]]
 

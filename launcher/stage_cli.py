@@ -26,14 +26,16 @@ from callbacks.progress import TrainingProgress
 from callbacks.random_state import RandomState
 from callbacks.regret_csv import RegretCSV
 from callbacks.run_checkpoint import LastCheckpoint, RunCheckpoint, logged_before
-from episodic.checkpoints.embedders import describe_checkpoint, read_checkpoint
+from episodic.checkpoints import describe_checkpoint, read_checkpoint
 from episodic.errors import InputError, require, require_positive
-from launcher.arguments import option
+from launcher.arguments import FORMAT, option
 from launcher.messages import one_line
 from launcher.provenance import without_places
 from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
 from lightning_modules.episodic_agent import EpisodicAgent
 
+#: Where an agent's state holds the contents of its memory, which no checkpoint keeps.
+MEMORY = "agent.memory.store."
 TRAINER_DEFAULTS = {
     "use_distributed_sampler": False,  # the data modules share out the data themselves
     "num_sanity_val_steps": 0,  # a run's validation figures all belong to an epoch
@@ -78,7 +80,7 @@ class SaveRunConfig(SaveConfigCallback):
         config.ckpt_path = None
         for name in self.filled_in:
             config.model.init_args[name] = None
-        text = self.parser.dump(config, skip_none=False, skip_link_targets=False)
+        text = f"{FORMAT}\n{self.parser.dump(config, skip_none=False, skip_link_targets=False)}"
         if path.exists() and path.read_text() != text:
             number = len(list(path.parent.glob("config_before_resume_*.yaml")))
             path.rename(path.with_name(f"config_before_resume_{number}.yaml"))
@@ -194,12 +196,13 @@ class StageCLI(LightningCLI):
         parser = self._parser(self.subcommand)
         with one_line_errors(ValueError, TypeError):
             datamodule = parser.instantiate_classes(Namespace(data=data.clone())).data
-        for name, size in getattr(datamodule, "sizes", {}).items():
+        sizes = getattr(datamodule, "sizes", {})
+        for name, size in {**sizes, "sizes": sizes}.items():
             if name in model.init_args and model.init_args[name] is None:
                 model.init_args[name] = size
                 if name not in getattr(datamodule, "training_sizes", ()):
                     self.filled_in.append(name)  # left open in config.yaml: a test on other data takes it from those
-        fill_in_cue_encoder(model.init_args)
+        fill_in_drawing_embedder(model.init_args)
         # Lightning keeps the first dump of the configuration for the hyperparameters: it has to be the filled-in one.
         self.__dict__.pop("config_dump", None)
 
@@ -259,25 +262,34 @@ class StageCLI(LightningCLI):
     before_fit = before_test = before_predict = _take_folder
 
 
-def fill_in_cue_encoder(arguments: Namespace) -> None:
-    """Give a model's `cue_encoder` what it leaves open of its checkpoint's network: the run needs that file no more."""
-    encoder = arguments.get("cue_encoder")
-    settings = encoder.get("init_args") if isinstance(encoder, Namespace) else None
-    if settings is None or not settings.get("checkpoint"):
-        return
-    missing = [name for name in ("network", "arguments") if not settings.get(name)]
-    if missing:
-        described = describe_checkpoint(settings.checkpoint)
+def fill_in_drawing_embedder(arguments: Namespace) -> None:
+    """Describe an agent's embedder of drawings as its checkpoint does, so that the run needs that file no more."""
+    embedder = _part(_part(arguments, "perception"), "embedder")
+    checkpoint = _part(arguments, "warm_start").get("drawings")
+    missing = [name for name in ("network", "arguments") if name in embedder and not embedder[name]]
+    if checkpoint and missing:
+        description = describe_checkpoint(checkpoint)
         for name in missing:
-            settings[name] = described[name]
+            embedder[name] = description[name]
+
+
+def _part(arguments: Namespace, name: str) -> Namespace:
+    """The arguments of a part; none where it is not given."""
+    part = arguments.get(name)
+    settings = part.get("init_args") if isinstance(part, Namespace) else None
+    return settings if isinstance(settings, Namespace) else Namespace()
 
 
 def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str) -> None:
     """Raise `InputError` where a checkpoint's weights are not those of the model that the config describes."""
-    contents = {f"memory.{name}" for name, _ in _memory(model).named_buffers()}  # of any batch, and not looked at
+    contents = {f"{MEMORY}{name}" for name, _ in _memory(model).named_buffers()}  # of any batch, and not looked at
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if name not in contents}
     found = {name: tensor.shape for name, tensor in saved.items() if name not in contents}
     kind = type(model).__name__
+    require(
+        not found or bool(wanted.keys() & found.keys()),
+        f"checkpoint {path} was made by an earlier version, or by another stage than this {kind}: train it again",
+    )
     missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     if missing or unknown:
         name, fault = (missing[0], "lacks") if missing else (unknown[0], "holds an unknown")
@@ -290,5 +302,6 @@ def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str)
 
 
 def _memory(model: LightningModule) -> torch.nn.Module:
-    memory = getattr(model, "memory", None)
-    return memory if isinstance(memory, torch.nn.Module) else torch.nn.Module()
+    """An agent's store; an empty module where there is none."""
+    memory = model.agent.memory if isinstance(model, EpisodicAgent) else None
+    return memory.store if memory is not None else torch.nn.Module()

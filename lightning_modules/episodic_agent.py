@@ -1,11 +1,11 @@
 """The RL agent as a training stage: plays blocks, learns by advantage actor-critic, is evaluated by exposure."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from episodic.agents.checks import require_learnable, require_sizes
@@ -21,14 +21,15 @@ from episodic.agents.trajectory import Trajectory
 from episodic.agents.warm_start import WarmStart
 from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
 from episodic.errors import require, require_positive
-from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.networks.core import CoreFactory
+from episodic.networks.embedder import Embedder
 from episodic.networks.episodic_lstm import EpisodicLSTM
 from episodic.objectives.actor_critic import ActorCritic
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
 from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.task import Task, TaskSizes
+from lightning_modules.agent_evaluation import AgentEvaluation
 from lightning_modules.agent_updates import AgentUpdates
 from lightning_modules.randomness import step_generator
 
@@ -63,7 +64,7 @@ class EpisodicAgent(pl.LightningModule):
     """
 
     task: Task
-    statistics: nn.ModuleDict  # by split; made anew for every stage
+    evaluation: AgentEvaluation  # made anew for every stage
     transferred: Tensor  # whether the warm start is done: in the checkpoint, so that a resume keeps what was learned
 
     def __init__(
@@ -100,7 +101,6 @@ class EpisodicAgent(pl.LightningModule):
         self.greedy_evaluation = greedy_evaluation
         self.optimisation = ConfiguredOptimizer(optimizer, learning_rate_schedule)
         self.updates = AgentUpdates(self, self.agent, self.learner, gradient_norm)
-        self._ideal: dict[int, Tensor | None] = {}
         self._episodes = 0.0  # played in this training so far
 
     # ---------------------------------------------------------------------------------------------- set-up
@@ -116,13 +116,7 @@ class EpisodicAgent(pl.LightningModule):
         self.cues.forget()
         if stage == "fit":
             self._require_learning()
-        task, by_step = self.task, False
-        if self.agent.memory is not None:
-            by_step = self.agent.memory.searches_each_step(task.steps)
-        statistics = EpisodeStatistics(
-            task.exposures, task.steps, task.episodes, by_step=by_step, measures=task.measures
-        )
-        self.statistics = nn.ModuleDict({"val": statistics, "test": statistics.clone()})
+        self.evaluation = AgentEvaluation(self.task, self.agent)
 
     def _require_learning(self) -> None:
         if self.learner is not None:
@@ -144,7 +138,7 @@ class EpisodicAgent(pl.LightningModule):
             self.transferred.fill_(True)
 
     @property
-    def _embedder(self) -> nn.Module | None:
+    def _embedder(self) -> Embedder | None:
         """The embedder in the agent's checkpoint: that of keys, else that of drawings."""
         memory = self.agent.memory
         return memory.embedder if memory is not None and memory.embedder is not None else self.cues.network
@@ -260,37 +254,14 @@ class EpisodicAgent(pl.LightningModule):
         self._evaluate(batch, "test")
 
     def _evaluate(self, batch: BlockSpec, split: str) -> None:
-        statistics, batch = self._statistics(split), self.perceived(batch, split)
-        memory = self.agent.memory
-        for episode, trajectory in enumerate(self.play(batch, self.greedy_evaluation)):
-            statistics.update(
-                episode,
-                batch.exposures[episode],
-                trajectory.rewards,
-                trajectory.measures,
-                labels=batch.labels[episode] if batch.query_labels is None else batch.query_labels[episode],
-                reads=trajectory.reads.outcome if trajectory.reads is not None else None,
-                gate=self.agent.core.gate(trajectory.tape),
-                occupied=memory.store.occupied if memory is not None else None,
-            )
-        ideal = self.ideal_reward(batch)
-        if ideal is not None:
-            statistics.add_ideal(ideal)
-
-    def ideal_reward(self, batch: BlockSpec) -> Tensor | None:
-        """Summed reward of the ideal player on the same block, with the same luck; played once."""
-        if batch.seed not in self._ideal:
-            self._ideal[batch.seed] = self.task.ideal(batch)
-        return self._ideal[batch.seed]
-
-    def _statistics(self, split: str) -> EpisodeStatistics:
-        return cast(EpisodeStatistics, self.statistics[split])
+        batch = self.perceived(batch, split)
+        self.evaluation.add(split, self.agent, batch, self.play(batch, self.greedy_evaluation))
 
     def on_validation_epoch_start(self) -> None:
-        self._statistics("val").reset()
+        self.evaluation.of("val").reset()
 
     def on_test_epoch_start(self) -> None:
-        self._statistics("test").reset()
+        self.evaluation.of("test").reset()
 
     def on_validation_epoch_end(self) -> None:
         self._log_evaluation("val")
@@ -299,7 +270,7 @@ class EpisodicAgent(pl.LightningModule):
         self._log_evaluation("test")
 
     def _log_evaluation(self, split: str) -> None:
-        metrics = {f"{split}/{name}": value for name, value in self._statistics(split).compute().items()}
+        metrics = self.evaluation.metrics(split)
         if self._episodes:
             metrics["step"] = torch.tensor(self._episodes)
         self.log_dict(metrics)

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from episodic.agents.class_code import class_signs
-from episodic.agents.drawing_embedder import DrawingEmbedder
+from episodic.agents.drawing_embedder_config import DrawingEmbedderConfig
 from episodic.drawings.embedding_cache import cached_embeddings, embed_table
 from episodic.networks.autoencoder import Autoencoder
+from episodic.networks.drawing_embedder import DrawingEmbedder
 from episodic.tasks.barcode_noise import flip_bits
 from episodic.tasks.blocks import BlockSpec, seeded
 
@@ -31,18 +32,18 @@ class DrawingCues(nn.Module):
         cue_size: length of the data's cues, or of a drawing in pixels.
     """
 
-    def __init__(self, settings: DrawingEmbedder | None, cue_size: int) -> None:
+    def __init__(self, settings: DrawingEmbedderConfig | None, cue_size: int) -> None:
         super().__init__()
         self.settings, self.cue_size, self.learning = settings, cue_size, False
-        self.network: nn.Module | None = None
+        self.network: DrawingEmbedder | None = None
         self._cues: dict[str, Tensor] = {}
         if settings is not None:
             self.network = settings.build().requires_grad_(False)
-            side = int(getattr(self.network, "image_size", 28))
+            side = self.network.image_size
             with torch.no_grad():
-                self.cue_size = self.network.embed(torch.zeros(1, 1, side, side)).shape[1]  # type: ignore[operator]
+                self.cue_size = self.network.embed(torch.zeros(1, 1, side, side)).shape[1]
 
-    def learn(self) -> nn.Module:
+    def learn(self) -> DrawingEmbedder:
         """Have the embedder be trained from now on; returns it."""
         assert self.network is not None
         self.learning = True

@@ -1,6 +1,6 @@
 """The settings of a keyed memory: what it is searched by, and what it stores."""
 
-from episodic.agents.state_embedder import StateEmbedder
+from episodic.agents.state_embedder_config import StateEmbedderConfig
 from episodic.errors import require, require_choice, require_positive
 from episodic.tasks.task import TaskSizes
 
@@ -53,7 +53,7 @@ class Keys:
         value: str = "final",
         read_at: str = "every",
         labels: str = "context",
-        embedder: StateEmbedder | None = None,
+        embedder: StateEmbedderConfig | None = None,
         capacity: int | None = None,
     ) -> None:
         require_choice("keys.source", source, SOURCES)

@@ -11,6 +11,7 @@ from episodic.agents.triggers import AfterEpisode, Trigger
 from episodic.errors import require
 from episodic.memory.memory import Memory
 from episodic.networks.cosine_classifier import CosineClassifier
+from episodic.networks.embedder import Embedder
 from episodic.objectives.objectives import Objectives
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
@@ -92,7 +93,7 @@ class EmbedderLearner(nn.Module):
         InputError: a setting of an objective out of its range.
     """
 
-    def __init__(self, settings: Learner, network: nn.Module, embedding_size: int, classes: int) -> None:
+    def __init__(self, settings: Learner, network: Embedder, embedding_size: int, classes: int) -> None:
         super().__init__()
         self.settings = settings
         self._network = [network]  # in lists: both belong to the agent, and are saved with it
@@ -101,7 +102,7 @@ class EmbedderLearner(nn.Module):
         self.optimisation = ConfiguredOptimizer(settings.optimizer, settings.learning_rate_schedule)
 
     @property
-    def network(self) -> nn.Module:
+    def network(self) -> Embedder:
         """The network that learns."""
         return self._network[0]
 
@@ -136,7 +137,7 @@ class EmbedderLearner(nn.Module):
         """
         inputs, labels = self.settings.examples.draw(self.store, images, generator)
         self.network.train()  # statistics of these very inputs; searching goes by the running ones
-        embedding: Tensor = self.network.embed(inputs)  # type: ignore[operator]
+        embedding: Tensor = self.network.embed(inputs)
         self.network.eval()
         loss: Tensor = self.objectives(embedding, labels)
         softmax = self.objectives.softmax
@@ -148,7 +149,7 @@ class EmbedderLearner(nn.Module):
     def refresh(self) -> None:
         """Make the stored keys anew by what the embedder of keys has become."""
         if self.settings.rekey and not self.settings.of_drawings:
-            self.store.rekey(self.network.embed)  # type: ignore[arg-type]
+            self.store.rekey(self.network.embed)
 
     def metrics(self, lessons: Sequence[Tensor]) -> dict[str, Tensor]:
         """Mean loss and, with a classifier, mean accuracy of some lessons, by the names that they log."""

@@ -1,6 +1,6 @@
 """What an agent perceives of a context."""
 
-from episodic.agents.drawing_embedder import DrawingEmbedder
+from episodic.agents.drawing_embedder_config import DrawingEmbedderConfig
 from episodic.errors import require
 
 
@@ -21,7 +21,7 @@ class Perception:
     """
 
     def __init__(
-        self, cue_input: bool = False, cue_projection: int | None = None, embedder: DrawingEmbedder | None = None
+        self, cue_input: bool = False, cue_projection: int | None = None, embedder: DrawingEmbedderConfig | None = None
     ) -> None:
         require(
             cue_input or cue_projection is None,

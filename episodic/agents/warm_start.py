@@ -1,14 +1,12 @@
 """Which of an agent's weights come from which checkpoint."""
 
-from torch import nn
-
 from episodic.agents.agent import Agent
-from episodic.checkpoints.agent_weights import copy_agent
-from episodic.checkpoints.classifier_weights import classifier_weight, copy_classifier
-from episodic.checkpoints.embedders import find_checkpoint, load_embedder, read_checkpoint
-from episodic.checkpoints.encoder_weights import copy_encoder
+from episodic.checkpoints.copying import classifier_weight, copy_agent, copy_classifier, copy_embedder
+from episodic.checkpoints.embedders import find_checkpoint
+from episodic.checkpoints.reading import read_checkpoint
 from episodic.errors import require
 from episodic.networks.cosine_classifier import CosineClassifier
+from episodic.networks.drawing_embedder import DrawingEmbedder
 
 
 class WarmStart:
@@ -46,33 +44,23 @@ class WarmStart:
         if self.agent is not None:
             copy_agent(agent, self.agent)
 
-    def fill_drawings(self, network: nn.Module | None) -> None:
+    def fill_drawings(self, network: DrawingEmbedder | None) -> None:
         """Copy the embedder of drawings.
 
         Raises:
-            InputError: see `load_embedder`; an embedder that is built in another way; no embedder here.
+            InputError: see `copy_embedder`; no embedder here.
         """
         if self.drawings is None:
             return
         require(network is not None, "warm_start.drawings is given: perception.embedder, which takes it, is null")
         assert network is not None
-        other, kind = load_embedder(find_checkpoint(self.drawings)), type(network).__name__
-        weights, wanted = other.state_dict(), network.state_dict()
-        fits = type(other) is type(network) and {name: value.shape for name, value in weights.items()} == {
-            name: value.shape for name, value in wanted.items()
-        }
-        require(
-            fits,
-            f"checkpoint {self.drawings} holds a {type(other).__name__} that is not built as perception.embedder's "
-            f"network and arguments say, {kind}: they must be the checkpoint's, or null",
-        )
-        network.load_state_dict(weights)
+        copy_embedder(network, self.drawings)
 
     def fill_keys(self, agent: Agent, classifier: CosineClassifier | None) -> None:
         """Copy the embedder of keys and, where the checkpoint has one that fits, its classifier.
 
         Raises:
-            InputError: see `copy_encoder` and `copy_classifier`; an embedder that was trained on something else than
+            InputError: see `copy_embedder` and `copy_classifier`; an embedder that was trained on something else than
                 the agent's key source; no embedder here.
         """
         if self.keys is None:
@@ -84,7 +72,7 @@ class WarmStart:
         )
         assert memory is not None
         assert memory.embedder is not None
-        copy_encoder(memory.embedder, self.keys)
+        copy_embedder(memory.embedder, self.keys)
         source = memory.keys.state if memory.keys.source == "hidden" else {"context": "cue"}.get(memory.keys.source)
         other = read_checkpoint(find_checkpoint(self.keys)).get("datamodule_hyper_parameters", {}).get("state", source)
         inputs = "cues" if other == "cue" else f"{other} states"

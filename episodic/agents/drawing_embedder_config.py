@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from torch import nn
-
 from episodic.checkpoints.embedders import DRAWING_NETWORKS
 from episodic.errors import InputError, require, require_choice, require_fraction
+from episodic.networks.drawing_embedder import DrawingEmbedder
 
 CODES = ("embedding", "class_sign")
 
 
-class DrawingEmbedder:
+class DrawingEmbedderConfig:
     """How an agent's embedder of drawings is built.
 
     Network and arguments must be those of the checkpoint that the weights come from (`WarmStart.drawings`): with them
@@ -47,7 +46,7 @@ class DrawingEmbedder:
         self.network, self.arguments = network or None, arguments or None
         self.code, self.noise, self.cache_dir = code, noise, cache_dir
 
-    def build(self) -> nn.Module:
+    def build(self) -> DrawingEmbedder:
         """Build the network, in evaluation mode.
 
         Raises:

@@ -3,7 +3,7 @@
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 
 
-class StateEmbedder:
+class StateEmbedderConfig:
     """How an embedder of keys is built; see `episodic.networks.HiddenStateEmbedder`.
 
     The numbers must be those of the checkpoint that its weights come from (`WarmStart.keys`): with them the agent can
@@ -16,7 +16,7 @@ class StateEmbedder:
         recurrent: whether the hidden layers are an LSTM over the steps of an episode.
         classes: outputs of its classifier, where the agent uses one; None takes the number of labels.
 
-    >>> StateEmbedder(embedding_size=8).build(input_size=50).embedding_size
+    >>> StateEmbedderConfig(embedding_size=8).build(input_size=50).embedding_size
     8
     """
 

@@ -1,0 +1,62 @@
+"""What an agent did on the blocks of validation and test, summed up."""
+
+from collections.abc import Iterable
+from typing import cast
+
+from torch import Tensor, nn
+
+from episodic.agents.agent import Agent
+from episodic.agents.trajectory import Trajectory
+from episodic.metrics.episode_statistics import EpisodeStatistics
+from episodic.tasks.blocks import BlockSpec
+from episodic.tasks.task import Task
+
+
+class AgentEvaluation(nn.Module):
+    """Sums up an agent's episodes by exposure and step, beside the ideal player on the same blocks.
+
+    Args:
+        task: that is played.
+        agent: that plays.
+    """
+
+    def __init__(self, task: Task, agent: Agent) -> None:
+        super().__init__()
+        by_step = agent.memory is not None and agent.memory.searches_each_step(task.steps)
+        statistics = EpisodeStatistics(
+            task.exposures, task.steps, task.episodes, by_step=by_step, measures=task.measures
+        )
+        self.statistics = nn.ModuleDict({"val": statistics, "test": statistics.clone()})
+        self._task, self._ideal = task, dict[int, Tensor | None]()
+
+    def of(self, split: str) -> EpisodeStatistics:
+        """The statistics of `val` or `test`."""
+        return cast(EpisodeStatistics, self.statistics[split])
+
+    def add(self, split: str, agent: Agent, spec: BlockSpec, trajectories: Iterable[Trajectory]) -> None:
+        """Add a block, whose episodes are played as they are asked for."""
+        statistics, store = self.of(split), agent.memory.store if agent.memory is not None else None
+        labels = spec.labels if spec.query_labels is None else spec.query_labels
+        for episode, trajectory in enumerate(trajectories):
+            statistics.update(
+                episode,
+                spec.exposures[episode],
+                trajectory.rewards,
+                trajectory.measures,
+                labels=labels[episode],
+                reads=trajectory.reads.outcome if trajectory.reads is not None else None,
+                gate=agent.core.gate(trajectory.tape),
+                occupied=store.occupied if store is not None else None,
+            )
+        if (ideal := self.ideal_reward(spec)) is not None:
+            statistics.add_ideal(ideal)
+
+    def ideal_reward(self, spec: BlockSpec) -> Tensor | None:
+        """Summed reward of the ideal player on a block, with the same luck; played once, None where unknown."""
+        if spec.seed not in self._ideal:
+            self._ideal[spec.seed] = self._task.ideal(spec)
+        return self._ideal[spec.seed]
+
+    def metrics(self, split: str) -> dict[str, Tensor]:
+        """The metrics of a split by name, scalars."""
+        return {f"{split}/{name}": value for name, value in self.of(split).compute().items()}
