@@ -9,6 +9,7 @@ from episodic.agents.class_code import class_signs
 from episodic.agents.drawing_embedder import DrawingEmbedder
 from episodic.drawings.embedding_cache import cached_embeddings, embed_table
 from episodic.networks.autoencoder import Autoencoder
+from episodic.networks.image_embedder import ImageEmbedder
 from episodic.tasks.barcode_noise import flip_bits
 from episodic.tasks.blocks import BlockSpec, seeded
 
@@ -34,13 +35,13 @@ class DrawingCues(nn.Module):
     def __init__(self, settings: DrawingEmbedder | None, cue_size: int) -> None:
         super().__init__()
         self.settings, self.cue_size, self.learning = settings, cue_size, False
-        self.network: nn.Module | None = None
+        self.network: ImageEmbedder | None = None
         self._cues: dict[str, Tensor] = {}
         if settings is not None:
             self.network = settings.build().requires_grad_(False)
             side = int(getattr(self.network, "image_size", 28))
             with torch.no_grad():
-                self.cue_size = self.network.embed(torch.zeros(1, 1, side, side)).shape[1]  # type: ignore[operator]
+                self.cue_size = self.network.embed(torch.zeros(1, 1, side, side)).shape[1]
 
     def learn(self) -> nn.Module:
         """Have the embedder be trained from now on; returns it."""

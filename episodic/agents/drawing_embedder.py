@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from torch import nn
-
 from episodic.checkpoints.embedders import DRAWING_NETWORKS
 from episodic.errors import InputError, require, require_choice, require_fraction
+from episodic.networks.image_embedder import ImageEmbedder
 
 CODES = ("embedding", "class_sign")
 
@@ -47,7 +46,7 @@ class DrawingEmbedder:
         self.network, self.arguments = network or None, arguments or None
         self.code, self.noise, self.cache_dir = code, noise, cache_dir
 
-    def build(self) -> nn.Module:
+    def build(self) -> ImageEmbedder:
         """Build the network, in evaluation mode.
 
         Raises:
