@@ -1,7 +1,7 @@
-"""Makes a small file of a run's encoder, to be shipped: `python -m launcher.export RUN_FOLDER pretrained/NAME.ckpt`.
+"""Export the encoder of a run to a small file: `python -m launcher.export RUN_FOLDER TARGET.ckpt`.
 
-`episodic.checkpoints.load_embedder("NAME")` reads it. Beside it NAME.md is its model card, and NAME.yaml the
-configuration that trains it again.
+`episodic.checkpoints.load_embedder` reads the file, by its path or, in `episodic/checkpoints/shipped/`, by its name. Its
+model card is TARGET.md; TARGET.yaml is the configuration that trains it again.
 """
 
 import io
@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import Module
 
 from episodic.checkpoints import EMBEDDER_KEY, load_embedder, read_checkpoint
 from episodic.drawings.images import SMALLEST
 from episodic.errors import InputError, require
+from episodic.networks.embedder import Embedder
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from launcher.main import run
 from launcher.model_card import machine, model_card
@@ -25,23 +27,23 @@ from launcher.provenance import read_provenance
 from launcher.run_folder import RunFolder
 from launcher.stage_cli import OneLineParser
 
-#: Bytes that a shipped encoder may have.
+#: Largest size of an exported encoder in bytes.
 LARGEST = 3_000_000
 PRECISIONS = {16: torch.float16, 32: torch.float32}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Export an encoder; returns the exit status: 0, or 2 after one line on what is wrong with the input."""
+    """Export an encoder and return the exit status: 0, or 2 after one line about invalid input."""
     return run(_command, sys.argv[1:] if arguments is None else arguments)
 
 
 def _command(arguments: list[str]) -> None:
     parser = OneLineParser(prog="python -m launcher.export", description="Make a small file of a run's encoder.")
-    parser.add_argument("run", help="folder of a run that was trained and tested")
-    parser.add_argument("target", help="the file to write, pretrained/NAME.ckpt")
-    parser.add_argument("--precision", type=int, choices=sorted(PRECISIONS), default=16, help="bits of a weight")
-    parser.add_argument("--no-card", action="store_true", help="without NAME.md and NAME.yaml beside it")
-    parser.add_argument("--overwrite", action="store_true", help="put it in place of what is there")
+    parser.add_argument("run", help="folder of a trained and tested run")
+    parser.add_argument("target", help="file to write, such as episodic/checkpoints/shipped/NAME.ckpt")
+    parser.add_argument("--precision", type=int, choices=sorted(PRECISIONS), default=16, help="bits per weight")
+    parser.add_argument("--no-card", action="store_true", help="do not write the model card and the configuration")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
     given = parser.parse_args(arguments)
     files = export(Path(given.run), Path(given.target), given.precision, not given.no_card, given.overwrite)
     for path, size in files.items():
@@ -51,15 +53,14 @@ def _command(arguments: list[str]) -> None:
 def export(
     run_path: Path, target: Path, precision: int = 16, card: bool = True, overwrite: bool = False
 ) -> dict[Path, int]:
-    """Write the encoder of a run's best checkpoint to `target`; returns the sizes in bytes of the files written.
+    """Write the encoder of a run's best checkpoint to `target`; return the size in bytes of each file written.
 
-    Of the checkpoint stay the encoder's weights (of their average, where there is one) and what says how to build it;
-    under `provenance` the run's configuration, its figures and where in the training it was. The same run gives the
-    same bytes.
+    The file holds the encoder's weights (their average, if there is one), its description and, under `provenance`, the
+    run's configuration, its test metrics and the training step. The same run always gives the same bytes.
 
     Raises:
-        InputError: no such run, or one that has no encoder or was not tested; a target that is there already, is no
-            `.ckpt`, or would be larger than `LARGEST`. Nothing is written then.
+        InputError: the run does not exist, has no encoder or was not tested; or the target exists, is no `.ckpt`, or
+            would be larger than `LARGEST`. Nothing is written then.
     """
     home = _tested_run(run_path)
     paths = _targets(target, card, overwrite)
@@ -82,46 +83,46 @@ def export(
     return {path: len(content) for path, content in contents.items()}
 
 
-def example_input(network: nn.Module) -> Tensor:
-    """What an encoder embeds, a batch of one: a hidden state, else a drawing."""
+def example_input(network: Embedder) -> Tensor:
+    """Return a batch of one input of an embedder: a hidden state or a drawing."""
     if isinstance(network, HiddenStateEmbedder):
         return torch.zeros(1, network.input_size)
     return torch.zeros(1, 1, SMALLEST, SMALLEST)
 
 
 def _tested_run(path: Path) -> RunFolder:
-    """The run in a folder."""
+    """Find the run in a folder."""
     home = RunFolder.of_checkpoint(path.resolve() / "checkpoints" / "best.ckpt")
-    require(path.is_dir() and home is not None, f"there is no run folder {path}: runs/NAME/VERSION is expected")
+    require(path.is_dir() and home is not None, f"there is no run folder {path}: it must be runs/NAME/VERSION")
     assert home is not None
     require(home.best.is_file(), f"run {path} has no checkpoints/best.ckpt: `python cli.py fit` makes one")
-    require(home.config.is_file(), f"run {path} has no config.yaml: it is no whole run")
+    require(home.config.is_file(), f"run {path} has no config.yaml: it is incomplete")
     return home
 
 
 def _targets(target: Path, card: bool, overwrite: bool) -> list[Path]:
-    """The files to write."""
-    require(target.suffix == ".ckpt", f"target {target} has to end in .ckpt")
+    """List the files to write."""
+    require(target.suffix == ".ckpt", f"target {target} must end in .ckpt")
     beside = [target.with_suffix(".md"), target.with_suffix(".yaml")]
     for path in beside if not card else []:
-        require(not path.exists(), f"{path} would not be true any more: delete it, or leave out --no-card")
+        require(not path.exists(), f"{path} would become outdated: delete it, or leave out --no-card")
     paths = [target, *beside] if card else [target]
     for path in paths:
         require(not path.is_dir(), f"{path} is a folder: name another target")
-        require(overwrite or not path.exists(), f"{path} is there already: --overwrite puts this one in its place")
+        require(overwrite or not path.exists(), f"{path} exists already: --overwrite replaces it")
     return paths
 
 
-def rounded(network: nn.Module, prefix: str, precision: torch.dtype) -> dict[str, Tensor]:
-    """The network's state under `prefix`, floating point rounded to `precision`, integers as they are.
+def rounded(network: Module, prefix: str, precision: torch.dtype) -> dict[str, Tensor]:
+    """Return the network's state under `prefix`, with floating-point numbers rounded to `precision`.
 
     Raises:
-        InputError: a number that is not finite, or would not be after the rounding.
+        InputError: a number is not finite, before or after rounding.
     """
     state = {}
     for name, value in network.state_dict().items():
         floating = value.is_floating_point()
-        # Contiguous whatever the layout of the network, and of memory of its own: nothing else goes into the file.
+        # Contiguous copies: torch saves the whole memory that a tensor is a view of.
         state[prefix + name] = value.to(precision if floating else value.dtype, copy=True).contiguous()
         require(bool(value.isfinite().all()), f"the encoder's {name} holds NaN or infinity: the training went wrong")
         require(
@@ -133,14 +134,14 @@ def rounded(network: nn.Module, prefix: str, precision: torch.dtype) -> dict[str
 
 
 def _serialised(content: Mapping[str, Any]) -> bytes:
-    """A checkpoint's bytes; not by way of a path, whose name torch would write into them."""
+    """Serialise a checkpoint in memory, because torch would write the name of a file into it."""
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     return buffer.getvalue()
 
 
 def _write(contents: Mapping[Path, bytes]) -> None:
-    """Write all files, each in one go; where one of them cannot be written, none is."""
+    """Write all files atomically, or none if one of them cannot be written."""
     staged = {path: path.with_name(f"{path.name}.{os.getpid()}.tmp") for path in contents}
     try:
         for path, content in contents.items():

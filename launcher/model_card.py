@@ -1,4 +1,4 @@
-"""The model card of a shipped encoder, in Markdown."""
+"""The model card of an exported encoder, in Markdown."""
 
 import platform
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ import yaml
 from episodic.drawings.omniglot_protocols import VALIDATION_ALPHABETS
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 
-#: What the protocols of Omniglot train on.
+#: Training data of Omniglot's protocols.
 TRAINED_ON = {
-    "lake": "Omniglot's background alphabets, but for {number} that were held out whole for validation, chosen by "
-    "`split_seed`. The evaluation alphabets were for the test alone.",
-    "vinyals": "characters out of all of Omniglot's alphabets; others, chosen by `split_seed`, were held out for "
+    "lake": "Omniglot's background alphabets, except for {number} that were held out for validation, chosen by "
+    "`split_seed`. The evaluation alphabets were used for the test alone.",
+    "vinyals": "characters from all of Omniglot's alphabets; others, chosen by `split_seed`, were held out for "
     "validation and for the test.",
 }
 
@@ -32,52 +32,52 @@ embedder = load_embedder("{name}")  # frozen, in evaluation mode, single precisi
 {call} -> [B, {embedding_size}]
 ```
 
-`{name}.ckpt` has {size:,} bytes: the encoder alone, weights of {precision} bits.
+`{name}.ckpt` has {size:,} bytes: the encoder alone, with {precision}-bit weights.
 
-## Figures
+## Metrics
 
-Of the test, with the weights as they were before any rounding.
+From the test, with the weights before any rounding.
 
-| figure | value |
+| metric | value |
 |---|---:|
-{figures}
+{metrics}
 
 {remark}## Training
 
 Trained on {data}
 
-Seed {seed}, epoch {epoch}, {steps:,} steps of the optimiser{time}.
+Seed {seed}, epoch {epoch}, {steps:,} optimiser steps{time}.
 Exported on {machine}; the checkpoint was written by PyTorch Lightning {lightning}.
 
-Once more, {needs}:
+To train it again, {needs}:
 
 ```
-.venv/bin/python cli.py fit --config pretrained/{name}.yaml --run.version again
+.venv/bin/python cli.py fit --config episodic/checkpoints/shipped/{name}.yaml --run.version again
 .venv/bin/python cli.py test --ckpt_path runs/{name}/again/checkpoints/best.ckpt
-.venv/bin/python -m launcher.export runs/{name}/again pretrained/{name}.ckpt --precision {precision} --overwrite
+.venv/bin/python -m launcher.export runs/{name}/again episodic/checkpoints/shipped/{name}.ckpt --precision {precision} --overwrite
 ```
 
-The configuration in full, without paths:
+The full configuration, without paths:
 
 ```yaml
 {config}```
 """
 
-ROTATED = "Names that end in `_rotated` are with the test classes' quarter turns as classes of their own.\n\n"
-PLAIN = "All are with the test classes as they are, not turned.\n\n"
+ROTATED = "Names that end in `_rotated` count the quarter turns of the test classes as separate classes.\n\n"
+PLAIN = "All test classes are as drawn, not turned.\n\n"
 
 
 def model_card(
     name: str, description: Mapping[str, Any], provenance: Mapping[str, Any], size: int, machine: str
 ) -> str:
-    """The card's text, with no path of the machine that it was written on.
+    """Write the card's text, without any path of the machine.
 
     Args:
-        name: of the encoder.
-        description: how its network is built, see `episodic.checkpoints.describe_embedder`.
+        name: name of the encoder.
+        description: see `episodic.checkpoints.describe_embedder`.
         provenance: see `launcher.provenance.read_provenance`, with `precision` and `embedding_size`.
-        size: of the checkpoint in bytes.
-        machine: what it was exported on.
+        size: bytes of the checkpoint.
+        machine: description of the machine that exports it.
     """
     config = yaml.safe_load(provenance["config"])
     metrics, seconds = provenance["metrics"], provenance["training_seconds"]
@@ -87,13 +87,13 @@ def model_card(
         embedding_size=provenance["embedding_size"],
         size=size,
         precision=provenance["precision"],
-        figures="\n".join(f"| {metric} | {value:.4g} |" for metric, value in metrics.items()),
+        metrics="\n".join(f"| {metric} | {value:.4g} |" for metric, value in metrics.items()),
         **_inputs(description, config, metrics),
         data=_data(config.get("data") or {}),
         seed=config.get("seed_everything"),
         epoch=provenance["epoch"] + 1,
         steps=provenance["global_step"],
-        time="" if seconds is None else f", {seconds / 60:.1f} minutes with validation",
+        time="" if seconds is None else f", {seconds / 60:.1f} minutes including validation",
         machine=machine,
         lightning=provenance["pytorch_lightning"],
         config=provenance["config"],
@@ -101,12 +101,12 @@ def model_card(
 
 
 def _inputs(description: Mapping[str, Any], config: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, str]:
-    """What depends on whether drawings or hidden states are embedded: call, remark and needs."""
+    """Return the parts of the card that differ between drawings and hidden states: call, remark and needs."""
     if description["network"] == HiddenStateEmbedder.__name__:
         size = description["arguments"]["input_size"]
         state = ((config.get("data") or {}).get("init_args") or {}).get("state", "cell")
         call = f"embedder.embed(states)  # {state} states [B, {size}], or those of episodes [B, T, {size}],"
-        return {"call": call, "remark": "", "needs": "with an agent's harvest where `--data.harvest` says"}
+        return {"call": call, "remark": "", "needs": "with an agent's harvest at `--data.harvest`"}
     return {
         "call": "embedder.embed(drawings)  # [B, 1, H, H] floats in [0, 1], ink = 1, any H >= 28",
         "remark": ROTATED if any(metric.endswith("_rotated") for metric in metrics) else PLAIN,
@@ -120,14 +120,14 @@ def _what(description: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 
 
 def _data(data: Mapping[str, Any]) -> str:
-    """What it was trained on, then the settings of the data that say more."""
+    """Describe the training data, then list the settings of the data module."""
     settings = {name: value for name, value in (data.get("init_args") or {}).items() if value is not None}
     protocol = str(settings.get("protocol")) if _short(data) == "OmniglotDataModule" else None
     number = settings.get("validation_alphabets", VALIDATION_ALPHABETS)
-    # Data that are not Omniglot's have to speak for themselves.
-    told = TRAINED_ON[protocol].format(number=number) if protocol in TRAINED_ON else "what these settings say."
+    # Data other than Omniglot are described by their settings alone.
+    description = TRAINED_ON[protocol].format(number=number) if protocol in TRAINED_ON else "the data of these settings."
     listed = ", ".join(f"`{name}: {value}`" for name, value in settings.items())
-    return f"{told}\n\n`{_short(data)}` with {listed or 'its defaults'}."
+    return f"{description}\n\n`{_short(data)}` with {listed or 'its defaults'}."
 
 
 def _short(part: Mapping[str, Any]) -> str:
@@ -135,7 +135,7 @@ def _short(part: Mapping[str, Any]) -> str:
 
 
 def machine() -> str:
-    """The processor, torch's threads and version, and the GPU where there is one; no name of the machine."""
+    """Describe the processor, torch's threads and version, and the GPU if there is one, without the host's name."""
     threads = torch.get_num_threads()
     parts = [_processor(), f"{threads} thread{'s' if threads > 1 else ''}", f"torch {torch.__version__}"]
     if torch.cuda.is_available():

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.encoders import BareLoop, Setting, Stage, ThroughLightning, build, main
+from benchmarks.encoder_variants import BareLoop, Setting, Stage, ThroughLightning, build
+from benchmarks.encoders import main
 from benchmarks.state_table import by_pull
 from benchmarks.state_table import main as measure_states
 from launcher.main import quieten
@@ -150,7 +151,8 @@ def small_stage(config: str, drawings: Path, scratch: Path) -> Stage:
     """A shipped config's model with few channels, and generated drawings of 24 characters."""
     quieten()
     data = ["--data.root", str(drawings), "--data.check_counts", "false", "--data.cache_dir", str(scratch / "cache")]
-    return build(config, [*data, "--data.batch_size", "16", "--model.channels", "2", "--run.root", str(scratch)])
+    small = ["--data.batch_size", "16", "--model.network.channels", "2", "--run.root", str(scratch)]
+    return build(config, [*data, *small])
 
 
 @pytest.mark.parametrize(("config", "precision"), [("omniglot_encoder", "bf16"), ("autoencoder", "32")])
@@ -209,7 +211,7 @@ def test_an_encoders_batches_begin_again_after_an_epoch(
     [
         (["--device", "tpu"], "argument --device: tpu is not here"),
         (["--steps", "0"], "argument --steps: 0 has to be a whole number from 1 up"),
-        (["--channels", "1", "--characters", "1"], "channels is 1: it has to be 2 or more"),
+        (["--channels", "1", "--characters", "1"], "channels is 1: it must be 2 or more"),
     ],
 )
 def test_encoders_turns_away_what_it_cannot_measure(

@@ -10,27 +10,29 @@ from episodic.errors import InputError, require
 from episodic.networks.cosine_classifier import CosineClassifier
 from episodic.networks.embedder import Embedder
 
-#: Where an agent's checkpoint keeps its weights, and the parts of them that are copied.
+#: Prefix of an agent's weights in its checkpoint, and prefixes below it of the weights that `copy_agent` copies.
 AGENT, AGENT_PARTS = "agent.", ("projection.", "core.", "heads.")
 WEIGHT, AVERAGED_WEIGHT = "classifier.weight", "average.module.classifier.weight"
 
 
 def copy_agent(agent: nn.Module, path: str | Path) -> None:
-    """Copy cue projection, core and heads of an agent's checkpoint into another agent.
+    """Copy the projection, core and heads of an agent's checkpoint into another agent.
 
     Args:
-        agent: an `episodic.agents.Agent`; receives the weights, on its own device.
+        agent: an `episodic.agents.agent.Agent`; receives the weights, on its own device.
         path: of the checkpoint, see `read_checkpoint`.
 
     Raises:
-        InputError: see `read_checkpoint`; the checkpoint holds no agent, or one of another core or other sizes.
+        InputError: see `read_checkpoint`; the checkpoint holds no agent, or one of another architecture.
     """
-    weights = _network_weights(with_prefix(read_checkpoint(path)["state_dict"], AGENT))
-    own = _network_weights(agent.state_dict())
+    weights, own = (
+        _agent_parts(with_prefix(read_checkpoint(path)["state_dict"], AGENT)),
+        _agent_parts(agent.state_dict()),
+    )
     require(
         weights.keys() == own.keys(),
-        f"checkpoint {path} holds no agent built like this one: it must come from an EpisodicAgent of this version "
-        "with the same core",
+        f"checkpoint {path} holds no agent that is built like this one: it must come from an EpisodicAgent of this "
+        "version with the same core",
     )
     for name, tensor in own.items():
         there, here = list(weights[name].shape), list(tensor.shape)
@@ -38,7 +40,7 @@ def copy_agent(agent: nn.Module, path: str | Path) -> None:
     agent.load_state_dict(weights, strict=False)
 
 
-def _network_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _agent_parts(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in state.items() if name.startswith(AGENT_PARTS)}
 
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from episodic.checkpoints.reading import read_checkpoint, with_prefix
 from episodic.errors import InputError, require
 from episodic.networks.autoencoder import ConvolutionalAutoencoder
-from episodic.networks.drawing_embedder import DrawingEmbedder
 from episodic.networks.embedder import Embedder
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
+from episodic.networks.image_embedder import ImageEmbedder
 from episodic.networks.omniglot_embedder import OmniglotEmbedder
 from episodic.networks.two_layer_autoencoder import TwoLayerAutoencoder
 
@@ -22,7 +22,7 @@ EMBEDDER_KEY = "embedder"
 SHIPPED = Path(__file__).resolve().parent / "shipped"
 
 #: The networks that embed drawings, by name.
-DRAWING_NETWORKS: dict[str, type[DrawingEmbedder]] = {
+DRAWING_NETWORKS: dict[str, type[ImageEmbedder]] = {
     "ConvolutionalAutoencoder": ConvolutionalAutoencoder,
     "OmniglotEmbedder": OmniglotEmbedder,
     "TwoLayerAutoencoder": TwoLayerAutoencoder,

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from episodic.drawings.images import SMALLEST
 from episodic.errors import require, require_positive
-from episodic.networks.drawing_embedder import DrawingEmbedder
+from episodic.networks.image_embedder import ImageEmbedder
 from episodic.networks.residual_block import ChannelsLast, ResidualBlock
 
 
-class Autoencoder(DrawingEmbedder):
+class Autoencoder(ImageEmbedder):
     """An encoder of drawings and its decoder, which a subclass builds.
 
     Args:

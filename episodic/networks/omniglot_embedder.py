@@ -7,8 +7,8 @@ from torch.nn.functional import normalize
 from episodic.drawings.augmentation import deform
 from episodic.drawings.images import SMALLEST
 from episodic.errors import require, require_choice, require_positive
-from episodic.networks.drawing_embedder import DrawingEmbedder
 from episodic.networks.feature_norm import FeatureNorm
+from episodic.networks.image_embedder import ImageEmbedder
 from episodic.networks.residual_block import ChannelsLast, ResidualBlock, convolution
 
 #: The deformations that `views` averages over besides the drawing itself: degrees, factors of width and height,
@@ -24,7 +24,7 @@ VIEWS = (
 BACKBONES = ("residual", "convolutional")
 
 
-class OmniglotEmbedder(DrawingEmbedder):
+class OmniglotEmbedder(ImageEmbedder):
     """Embed drawings as unit-length vectors, to be compared by cosine.
 
     `convolutional` is the standard network of four blocks of convolution, batch normalisation, ReLU and pooling

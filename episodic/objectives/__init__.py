@@ -5,10 +5,10 @@
   `KaiserConfig` as their settings.
 - `Schedule` and its subclasses are functions of the training progress; `ConfiguredOptimizer` combines an optimiser with
   a schedule.
-- `actor_critic_loss` is the loss of an agent.
+- `ActorCritic` holds the settings of an agent's loss, `actor_critic_loss`.
 """
 
-from episodic.objectives.actor_critic import ActorCriticLoss, actor_critic_loss, generalised_advantages
+from episodic.objectives.actor_critic import ActorCritic, ActorCriticLoss, actor_critic_loss, generalised_advantages
 from episodic.objectives.kaiser import KaiserConfig, KaiserObjective
 from episodic.objectives.objective import Objective
 from episodic.objectives.objectives import OBJECTIVES, Objectives
@@ -21,6 +21,7 @@ from episodic.objectives.weighted import WeightedObjectives
 __all__ = [
     "MINERS",
     "OBJECTIVES",
+    "ActorCritic",
     "ActorCriticLoss",
     "ConfiguredOptimizer",
     "CosineSchedule",

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from episodic.checkpoints.copying import classifier_weight, copy_agent, copy_classifier, copy_embedder
 from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
 from episodic.errors import InputError
-from episodic.networks.actor_critic import RecurrentActorCritic
 from episodic.networks.cosine_classifier import CosineClassifier
 from episodic.networks.embedder import Embedder
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
@@ -90,17 +90,24 @@ def test_other_classifiers_are_refused(tmp_path: Path) -> None:
         copy_classifier(CosineClassifier(3, 4), save_classifier(path))
 
 
-def test_an_agents_network_is_copied(tmp_path: Path) -> None:
-    def agent(seed: int, actions: int = 3) -> RecurrentActorCritic:
-        torch.manual_seed(seed)
-        return RecurrentActorCritic(actions=actions, cue_size=4, hidden_size=6)
+class Agent(nn.Module):
+    """The parts of an agent that are copied, and one that is not."""
 
-    path, other = tmp_path / "agent.ckpt", agent(1)
-    weights = {f"network.{name}": value for name, value in agent(0).state_dict().items()}
-    torch.save({"state_dict": {**weights, "loss.weight": torch.ones(1)}}, path)
+    def __init__(self, seed: int, actions: int = 3) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.core, self.heads, self.memory = nn.Linear(4, 6), nn.Linear(6, actions), nn.Linear(2, 2)
+
+
+def test_an_agents_core_and_heads_are_copied(tmp_path: Path) -> None:
+    path, source, other = tmp_path / "agent.ckpt", Agent(0), Agent(1)
+    torch.save({"state_dict": {f"agent.{name}": value for name, value in source.state_dict().items()}}, path)
+    memory = other.memory.weight.detach().clone()
     copy_agent(other, path)
-    assert all(torch.equal(value, other.state_dict()[name]) for name, value in agent(0).state_dict().items())
-    with pytest.raises(InputError, match=r"holds an agent with network\.\S+ of .*: here it is"):
-        copy_agent(agent(0, actions=2), path)
-    with pytest.raises(InputError, match="holds no agent: it must come from an EpisodicAgent"):
+    for part in ("core", "heads"):
+        assert torch.equal(getattr(other, part).weight, getattr(source, part).weight)
+    assert torch.equal(other.memory.weight, memory)
+    with pytest.raises(InputError, match=r"holds an agent with heads\.\S+ of .*: here it is"):
+        copy_agent(Agent(0, actions=2), path)
+    with pytest.raises(InputError, match=r"holds no agent that is built like this one: it must come from an Episodic"):
         copy_agent(other, save(build(), path))
