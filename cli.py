@@ -8,7 +8,7 @@ from callbacks.encoder_plots import EncoderFigures
 from callbacks.hidden_state_plots import HiddenStateFigures
 from callbacks.memory_monitor import MemoryMonitor
 from callbacks.reconstructions import Reconstructions
-from datamodules.barcode_bandit import BarcodeBanditDataModule
+from datamodules.blocks import BlockDataModule
 from datamodules.generated_omniglot import GeneratedOmniglotDataModule
 from datamodules.hidden_states import HiddenStateDataModule
 from datamodules.omniglot import OmniglotDataModule
@@ -29,7 +29,7 @@ from lightning_modules.omniglot_encoder import OmniglotEncoder
 
 __all__ = [
     "BanditFigures",
-    "BarcodeBanditDataModule",
+    "BlockDataModule",
     "CosineSchedule",
     "CueEncoder",
     "CueLearning",
