@@ -186,5 +186,5 @@ class Bandit(Task):
         return BanditEpisode(spec.rules.arms(episode), luck)
 
     def ideal(self, spec: BlockSpec) -> Tensor:
-        """Return the summed reward of the ideal observer, which keeps one posterior per context across its exposures."""
+        """Return the summed reward `[]` of the ideal observer, which keeps one posterior per context."""
         return play_block(PLAYERS["ideal"], self, spec).rewards.sum()

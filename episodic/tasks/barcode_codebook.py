@@ -67,7 +67,7 @@ def _offsets(bits: int, spread: int, balls: bool, generator: torch.Generator) ->
 
 
 def _search(sizes: list[int], spread: int, separation: int, words: Tensor, offsets: Tensor, packed: bool) -> Tensor:
-    """Make one greedy pass, cluster by cluster, each from a word that is still open; empty if a cluster does not fit."""
+    """Make one greedy pass, cluster by cluster; empty if a cluster does not fit."""
     taken = words[:0]
     total = torch.zeros(len(words))  # summed distance of each open word to the codes taken so far
     for size in sizes:
