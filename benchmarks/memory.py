@@ -37,7 +37,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.throughput import optimizer, ratio
-from datamodules.barcode_bandit import BarcodeBanditDataModule
+from datamodules.blocks import BlockDataModule
 from episodic.agents.rollout import play_episodes
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.fuzzy_c_means import fuzzy_c_means
@@ -315,9 +315,9 @@ class Training:
             **{f"microseconds_per_{name}": watch.seconds[name] / watch.calls[name] * 1e6 for name in watch.calls},
         }
 
-    def _build(self) -> tuple[EpisodicAgent, BarcodeBanditDataModule]:
+    def _build(self) -> tuple[EpisodicAgent, BlockDataModule]:
         """An agent and its data, from the paper's numbers; stacks have one slot for each context."""
-        data = BarcodeBanditDataModule(environments=self.setting.environments, exposures=self.exposures)
+        data = BlockDataModule(environments=self.setting.environments, exposures=self.exposures)
         every_step = self.key_source == "hidden"
         torch.manual_seed(0)
         sizes: dict[str, Any] = dict(data.sizes)
@@ -331,7 +331,7 @@ class Training:
         )
         return agent.to(self.setting.device), data
 
-    def _train(self, agent: EpisodicAgent, data: BarcodeBanditDataModule, watch: "Stopwatch") -> float:
+    def _train(self, agent: EpisodicAgent, data: BlockDataModule, watch: "Stopwatch") -> float:
         """Seconds that all blocks but the first take, which warms up."""
         adam, begun = optimizer(agent.parameters()), 0.0
         for index in range(self.blocks + 1):
@@ -347,7 +347,7 @@ class Training:
                 adam.step()
         return self.setting.now() - begun
 
-    def _draw(self, data: BarcodeBanditDataModule, index: int) -> BlockSpec:
+    def _draw(self, data: BlockDataModule, index: int) -> BlockSpec:
         spec = data.task.draw_block(data.environments, block_seed(0, "train", 0, index))
         tensors: dict[str, Any] = {name: part for name, part in spec._asdict().items() if isinstance(part, Tensor)}
         return spec._replace(**{name: part.to(self.setting.device) for name, part in tensors.items()})

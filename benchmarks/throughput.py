@@ -22,7 +22,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from datamodules.barcode_bandit import BarcodeBanditDataModule
+from datamodules.blocks import BlockDataModule
 from episodic.agents.rollout import play_episodes
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.tasks.blocks import block_seed
@@ -30,9 +30,9 @@ from launcher.main import quieten
 from lightning_modules.episodic_agent import EpisodicAgent
 
 
-def build(environments: int, blocks: int, memory: bool) -> tuple[EpisodicAgent, BarcodeBanditDataModule]:
+def build(environments: int, blocks: int, memory: bool) -> tuple[EpisodicAgent, BlockDataModule]:
     """An agent and its data, from the paper's numbers."""
-    data = BarcodeBanditDataModule(environments=environments, blocks_per_epoch=blocks)
+    data = BlockDataModule(environments=environments, blocks_per_epoch=blocks)
     torch.manual_seed(0)
     sizes: dict[str, Any] = dict(data.sizes)
     agent = EpisodicAgent(**sizes, memory=EpisodicMemory if memory else None, optimizer=optimizer)
@@ -67,7 +67,7 @@ class Clock(pl.Callback):
         self.ended = time.perf_counter()
 
 
-def through_lightning(agent: EpisodicAgent, data: BarcodeBanditDataModule) -> float:
+def through_lightning(agent: EpisodicAgent, data: BlockDataModule) -> float:
     """Seconds that Lightning's loop takes for the data's blocks."""
     clock = Clock()
     trainer = pl.Trainer(
@@ -86,7 +86,7 @@ def through_lightning(agent: EpisodicAgent, data: BarcodeBanditDataModule) -> fl
     return (clock.ended - clock.begun) * data.blocks_per_epoch / (data.blocks_per_epoch - 1)
 
 
-def bare_loop(agent: EpisodicAgent, data: BarcodeBanditDataModule) -> float:
+def bare_loop(agent: EpisodicAgent, data: BlockDataModule) -> float:
     """Seconds that a plain loop over the same parts takes for the data's blocks."""
     adam = optimizer(agent.network.parameters())
     begun = 0.0

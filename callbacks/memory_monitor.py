@@ -48,7 +48,7 @@ class MemoryMonitor(pl.Callback):
         """Check that the blocks have the environment, before anything is played."""
         if _memory(pl_module) is None:
             return
-        for split, (environments, _) in trainer.datamodule.evaluation.items():  # type: ignore[attr-defined]
+        for split, (environments, _) in trainer.datamodule.block_counts.items():  # type: ignore[attr-defined]
             if split == "test" or self.validation:
                 require_environment(self.environment, environments, split)
 

@@ -1,188 +1,113 @@
 """The Omniglot bandit of Ritter et al. 2018, section 4.2: contexts are characters, cues are drawings of them."""
 
-from dataclasses import replace
+from typing import Any
 
-from datamodules.bandit import BanditDataModule, BlockDataset
+from datamodules.blocks import BlockDataModule
+from datamodules.evaluation_task import evaluation_task
 from datamodules.generated_omniglot import GeneratedOmniglotDataModule
 from datamodules.omniglot import OmniglotDataModule
 from episodic.drawings.omniglot_files import OmniglotPart
-from episodic.errors import require, require_choice, require_fraction
+from episodic.errors import require, require_choice
 from episodic.tasks.drawing_bandit import DrawingBandit
+from episodic.tasks.task import Task
 
 DRAWINGS = 20  # of each of Omniglot's characters
 SPLITS = ("train", "val", "test")
+#: Arguments of the task that follow from the drawings.
+FROM_DRAWINGS = ("characters", "pixels", "labels", "barcode_seed")
 
 
-class OmniglotBanditDataModule(BanditDataModule):
-    """Blocks whose contexts are Omniglot's characters; the defaults are the paper's numbers.
+class OmniglotBanditDataModule(BlockDataModule):
+    """Yields blocks whose contexts are Omniglot's characters.
 
-    Training blocks are made of the characters of the background alphabets, less those of a few that the validation's
-    are made of; test blocks of the evaluation alphabets, so that every character is new. Each exposure shows another
-    drawing. What the agent makes of a drawing is its own matter (`EpisodicAgent.cue_encoder`): without an encoder the
-    cue is the drawing itself, pixel by pixel. Labels are the characters' numbers within their split.
+    Training blocks show characters of the background alphabets, except the alphabets held out for validation blocks.
+    Test blocks show characters of the evaluation alphabets, so every character is new. Labels are the characters'
+    numbers within their split.
 
     Args:
-        root: folder that holds `omniglot-py/`; None looks under OMNIGLOT_ROOT, in `data`, else downloads.
-        generated: whether generated characters take Omniglot's place, see `GeneratedOmniglotDataModule`.
-        cue: `drawing`, or `barcode`, one binary code for each character.
-        bits: length of a barcode.
-        distance: bits in which the barcodes of two characters differ at least.
-        noise: share of its bits that are flipped in an episode's barcode.
-        evaluation_noise: noise of the validation, test and predict blocks; null takes that of the training.
-        arms: number of arms.
-        contexts: number of characters in a block.
-        exposures: how many times each is met in a block, with the order `urn` on average.
-        pulls: pulls in an episode.
-        best: probability of a reward on a context's best arm.
-        rest: probability of a reward on every other arm.
-        every_arm_best: every arm is best in at least one context of a block.
-        order: of the contexts, `bag` (each met equally often) or `urn` (the more often met, the likelier again).
-        concentration: of the urn; the smaller, the fewer contexts make up a block.
-        best_arms: only the first so many arms are ever a context's best; null: all.
-        predict_split: whose characters the predict blocks are made of, `train`, `val` or `test`.
-        image_size: side of the drawings in pixels, 28 to 105.
-        validation_alphabets: background alphabets that the validation blocks are made of; null takes 5.
-        split_seed: of the choice of these.
-        check_counts: whether to insist on the official numbers of alphabets, classes and drawings.
-        drawings: of each character; other than 20 only where the counts are not insisted on.
-        cache_dir: folder of the decoded drawings; null takes the user's cache folder.
-        environments: independent environments in a training batch.
-        blocks_per_epoch: training batches between two validations.
-        val_environments: environments in a validation block.
-        val_blocks: validation blocks.
-        test_environments: environments in a test block.
-        test_blocks: test blocks.
-        evaluation_seed: of the validation, test and predict blocks.
-        predict_environments: environments in a predict block; each is a block of its own in a harvest.
-        predict_blocks: predict blocks.
+        task: Rules of the bandit. Its `characters`, `pixels`, `labels` and `barcode_seed` follow from the drawings.
+        root: Folder that holds `omniglot-py/`; None searches OMNIGLOT_ROOT, then `data`, then downloads.
+        generated: Whether generated characters replace Omniglot's, see `GeneratedOmniglotDataModule`.
+        image_size: Side of the drawings in pixels, 28 to 105.
+        validation_alphabets: Number of background alphabets held out for validation blocks; None: 5.
+        split_seed: Seed of the choice of these alphabets.
+        check_counts: Whether to require the official numbers of alphabets, classes and drawings.
+        cache_dir: Folder of the decoded drawings; None is the user's cache folder.
+        predict_split: Split whose characters the predict blocks show: `train`, `val` or `test`.
+        blocks: The other arguments of `BlockDataModule`.
 
     Raises:
-        InputError: numbers that make no task, see `episodic.tasks.drawing_bandit.DrawingBandit`; no data set, or one that is
-            damaged or incomplete.
+        InputError: See `BlockDataModule` and `DrawingBandit`; also if there is no data set, or it is damaged or
+            incomplete.
     """
-
-    task: DrawingBandit
 
     def __init__(
         self,
+        task: DrawingBandit = DrawingBandit(),  # noqa: B008 -- tasks are immutable
         root: str | None = None,
         generated: bool = False,
-        cue: str = "drawing",
-        bits: int = 32,
-        distance: int = 4,
-        noise: float = 0.0,
-        evaluation_noise: float | None = None,
-        arms: int = 10,
-        contexts: int = 10,
-        exposures: int = 10,
-        pulls: int = 10,
-        best: float = 0.9,
-        rest: float = 0.1,
-        every_arm_best: bool = True,
-        order: str = "bag",
-        concentration: float = 1.0,
-        best_arms: int | None = None,
-        predict_split: str = "train",
         image_size: int = 28,
         validation_alphabets: int | None = None,
         split_seed: int = 0,
         check_counts: bool = True,
-        drawings: int = DRAWINGS,
         cache_dir: str | None = None,
-        environments: int = 64,
-        blocks_per_epoch: int = 10,
-        val_environments: int = 256,
-        val_blocks: int = 1,
-        test_environments: int = 1024,
-        test_blocks: int = 2,
-        evaluation_seed: int = 0,
-        predict_environments: int = 256,
-        predict_blocks: int = 2,
+        predict_split: str = "train",
+        **blocks: Any,
     ) -> None:
         require_choice("predict_split", predict_split, SPLITS)
+        for name in FROM_DRAWINGS:
+            value, default = getattr(task, name), getattr(DrawingBandit, name)
+            require(value == default, f"task.{name} is {value}: it must be left out, it follows from the drawings")
         require(
-            not check_counts or generated or drawings == DRAWINGS,
-            f"drawings is {drawings}: Omniglot has {DRAWINGS} of each character; with check_counts false others may do",
-        )
-        self.characters = _drawings_module(
-            generated, root, image_size, validation_alphabets, split_seed, check_counts, drawings, cache_dir
-        )
-        counts = self.characters.class_counts()
-        task = DrawingBandit(
-            arms=arms,
-            contexts=contexts,
-            exposures=exposures,
-            pulls=pulls,
-            best=best,
-            rest=rest,
-            every_arm_best=every_arm_best,
-            order=order,
-            concentration=concentration,
-            best_arms=best_arms,
-            characters=counts["train"],
-            drawings=drawings,
-            pixels=image_size**2,
-            cue=cue,
-            bits=bits,
-            distance=distance,
-            noise=noise,
-            labels=max(counts.values()),
-        )
-        if evaluation_noise is not None:
-            require_fraction(evaluation_noise=evaluation_noise)
-        other = noise if evaluation_noise is None else evaluation_noise
-        self.tasks = {
-            split: replace(task, characters=counts[split], barcode_seed=index, noise=other)
-            for index, split in enumerate(SPLITS)
-        }
-        super().__init__(
-            task,
-            environments,
-            blocks_per_epoch,
-            val_environments,
-            val_blocks,
-            test_environments,
-            test_blocks,
-            evaluation_seed,
-            self.tasks["test"],
-            predict_environments,
-            predict_blocks,
+            not check_counts or generated or task.drawings == DRAWINGS,
+            f"task.drawings is {task.drawings}: Omniglot has {DRAWINGS} of each character (check_counts)",
         )
         self.predict_split = predict_split
-        self.save_hyperparameters()
+        self.characters = _drawings_module(
+            generated, root, image_size, validation_alphabets, split_seed, check_counts, task.drawings, cache_dir
+        )
+        counts = self.characters.class_counts()
+        placed = {
+            split: task.on(counts[split], image_size**2, labels=max(counts.values()), barcode_seed=index)
+            for index, split in enumerate(SPLITS)
+        }
+        super().__init__(placed["train"], **blocks)
+        for name in (*FROM_DRAWINGS, "drawings"):
+            require(name not in self.evaluation, f"evaluation.{name} is given: it follows from the drawings")
+        self.tasks = {split: evaluation_task(task, self.evaluation) for split, task in placed.items()}
 
     def prepare_data(self) -> None:
-        """Find, download or generate the data set and decode it into the cache."""
-        if self.task.cue == "drawing":
+        """Find, download or generate the drawings and decode them into the cache."""
+        if self.task.shows_drawings:
             self.characters.prepare_data()
 
     def setup(self, stage: str | None = None) -> None:
         """Load the drawings; a second call changes nothing."""
-        if self.task.cue != "drawing" or hasattr(self.characters, "test"):
+        if not self.task.shows_drawings or hasattr(self.characters, "test"):
             return
         self.characters.setup(stage)
-        for split in SPLITS:
+        for split, task in self.tasks.items():
             part = self.part(split)
             counts = part.labels.bincount(minlength=len(part.class_names))
-            few = int(counts.argmin())
+            fewest = int(counts.argmin())
             require(
-                bool((counts == self.task.drawings).all()),
-                f"character {part.class_names[few]} has {int(counts[few])} drawings: drawings is "
-                f"{self.task.drawings}, and each has to have so many",
+                bool((counts == task.drawings).all()),
+                f"character {part.class_names[fewest]} has {int(counts[fewest])} drawings: task.drawings is "
+                f"{task.drawings}, and every character must have that many",
             )
 
+    def task_of(self, split: str) -> Task:
+        """Return the task whose blocks `train`, `val`, `test` or `predict` consists of."""
+        return self.task if split == "train" else self.tasks[self.characters_of(split)]
+
     def part(self, split: str) -> OmniglotPart:
-        """The drawings that blocks of `train`, `val`, `test` or `predict` are made of, after `setup`."""
+        """Return the drawings that blocks of `train`, `val`, `test` or `predict` show, after `setup`."""
         part: OmniglotPart = getattr(self.characters, self.characters_of(split))
         return part
 
     def characters_of(self, split: str) -> str:
-        """The split whose characters blocks of `train`, `val`, `test` or `predict` are made of."""
+        """Return the split whose characters blocks of `train`, `val`, `test` or `predict` show."""
         return self.predict_split if split == "predict" else split
-
-    def _evaluation_dataset(self, split: str) -> BlockDataset:
-        task = self.tasks[self.characters_of(split)]
-        return BlockDataset(task, self.evaluation[split][0], self.evaluation_seed, split)
 
 
 def _drawings_module(
@@ -195,7 +120,6 @@ def _drawings_module(
     drawings: int,
     cache_dir: str | None,
 ) -> OmniglotDataModule:
-    """Where the drawings come from."""
     if generated:
         return GeneratedOmniglotDataModule(
             drawings=drawings,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from datamodules.barcode_bandit import BarcodeBanditDataModule
+from datamodules.blocks import BlockDataModule
 from episodic.tasks.bandit import Bandit
 from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.players import PLAYERS, Player, play_block
@@ -35,7 +35,7 @@ def _parser() -> OneLineParser:
 
 def _run(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)  # small matrices: a second thread only gets in the way
-    data = BarcodeBanditDataModule()
+    data = BlockDataModule()
     rows = player_regrets(data.task, list(data.evaluation_blocks("test")))
     path = player_path(options.results)
     write_records(path, PlayerRegret, rows)

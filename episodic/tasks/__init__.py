@@ -1,0 +1,40 @@
+"""Tasks whose contexts return, the blocks that specify what happens in them, and players that do not learn.
+
+`Task` is what an agent, a data module or a rollout knows of a task. `Bandit` holds the rules of the contextual bandits;
+`BarcodeBandit` and `DrawingBandit` add their cues. `PLAYERS` are classical and ideal players of bandits.
+"""
+
+from episodic.tasks.bandit import Bandit, BanditEpisode, BanditRules
+from episodic.tasks.barcode_bandit import BarcodeBandit
+from episodic.tasks.barcode_clusters import ClusterRule
+from episodic.tasks.barcode_noise import NOISE_KINDS, flip_bits
+from episodic.tasks.barcodes import distinct_barcodes, spread_barcodes
+from episodic.tasks.blocks import BlockSpec, block_seed
+from episodic.tasks.drawing_bandit import DrawingBandit
+from episodic.tasks.gittins import gittins_indices
+from episodic.tasks.players import PLAYERS, Play, Player, play_block
+from episodic.tasks.task import Episode, Schedule, Task, TaskSizes
+
+__all__ = [
+    "NOISE_KINDS",
+    "PLAYERS",
+    "Bandit",
+    "BanditEpisode",
+    "BanditRules",
+    "BarcodeBandit",
+    "BlockSpec",
+    "ClusterRule",
+    "DrawingBandit",
+    "Episode",
+    "Play",
+    "Player",
+    "Schedule",
+    "Task",
+    "TaskSizes",
+    "block_seed",
+    "distinct_barcodes",
+    "flip_bits",
+    "gittins_indices",
+    "play_block",
+    "spread_barcodes",
+]

@@ -1,4 +1,4 @@
-"""The barcode bandit: each context is announced by a binary code, random or clustered, clean or noisy."""
+"""The barcode bandit: a binary code announces each context."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,24 +16,30 @@ from episodic.tasks.blocks import BlockSpec, seeded
 
 @dataclass(frozen=True)
 class BarcodeBandit(Bandit):
-    """Contexts announced by barcodes, drawn anew for each block (Ritter et al. 2018, section 4.1).
+    """A bandit whose cues are barcodes, drawn anew for each block (Ritter et al. 2018, section 4.1).
 
-    Blocks of the same seed differ, from one noise to another, in the flipped bits alone.
+    Tasks that differ only in their noise draw the same blocks up to the flipped bits.
 
     Args:
-        bits: length of a barcode; barcodes are distinct within a block.
-        noise: share of its bits that are flipped in an episode's cue, drawn afresh for each episode.
-        noise_kind: where: `random`, or first of all `left`, `right`, `center` or `checkerboard`.
-        clusters: number of Hamming clusters that the barcodes are shared out over; None draws them at random.
-        cluster_spread: bits in which two barcodes of one cluster differ at most.
-        cluster_separation: bits in which two barcodes of different clusters differ at least.
-        vocabulary: number of fixed barcodes that the contexts of every block are drawn from, and whose numbers
-            are then the labels; None draws new barcodes for each block.
-        vocabulary_seed: decides which barcodes are fixed.
+        bits: Length of a barcode; barcodes are distinct within a block.
+        noise: Fraction of the bits of an episode's cue that are flipped, drawn anew for each episode.
+        noise_kind: Where bits are flipped first: `left`, `right`, `center`, `checkerboard`, or `random` (anywhere).
+        clusters: Number of Hamming clusters of the barcodes; None draws barcodes independently.
+        cluster_spread: Largest Hamming distance between two barcodes of one cluster.
+        cluster_separation: Smallest Hamming distance between barcodes of different clusters.
+        vocabulary: Number of fixed barcodes from which every block draws its contexts; their numbers are the labels.
+            None draws new barcodes for each block.
+        vocabulary_seed: Seed of the fixed barcodes.
+
+    The other arguments are those of `Bandit`.
 
     Raises:
-        InputError: numbers that make no task, see `Bandit`; more barcodes than there are; an unknown kind of noise;
-            clusters that cannot be; a vocabulary smaller than the number of contexts.
+        InputError: See `Bandit`; also if there are not enough barcodes of this length, the kind of noise is unknown,
+            no such clusters are found, or the vocabulary is smaller than the number of contexts.
+
+    >>> spec = BarcodeBandit(contexts=10, exposures=2, bits=20).draw_block(batch_size=3, seed=0)
+    >>> spec.cues.shape, spec.labels.shape
+    (torch.Size([20, 3, 20]), torch.Size([20, 3]))
     """
 
     bits: int = 10
@@ -58,9 +64,9 @@ class BarcodeBandit(Bandit):
         if self.vocabulary is not None:
             require(
                 self.vocabulary >= self.contexts,
-                f"vocabulary is {self.vocabulary}: it has to be at least the number of contexts, {self.contexts}",
+                f"vocabulary is {self.vocabulary}: it must be at least the number of contexts, {self.contexts}",
             )
-        require(self.vocabulary_seed >= 0, f"vocabulary_seed is {self.vocabulary_seed}: it has to be 0 or more")
+        require(self.vocabulary_seed >= 0, f"vocabulary_seed is {self.vocabulary_seed}: it must be 0 or more")
 
     @property
     def cue_size(self) -> int:
@@ -76,19 +82,19 @@ class BarcodeBandit(Bandit):
 
     @property
     def rule(self) -> ClusterRule | None:
-        """How the barcodes are clustered."""
+        """The rule of the clusters; None without clusters."""
         if self.clusters is None:
             return None
         return ClusterRule(self.clusters, self.cluster_spread, self.cluster_separation)
 
     def draw_identities(self, batch: int, generator: torch.Generator) -> Tensor:
-        """Without a vocabulary the contexts' numbers; with one, so many of its numbers without replacement."""
+        """Return the contexts' numbers, or draw numbers from the vocabulary without replacement -> `[B, C]` long."""
         if self.vocabulary is None:
             return super().draw_identities(batch, generator)
         return torch.rand(batch, self.vocabulary, generator=generator).argsort(dim=1)[:, : self.contexts]
 
     def draw_cues(self, contexts: Tensor, identities: Tensor, generator: torch.Generator) -> Tensor:
-        """The contexts' barcodes, without noise."""
+        """Draw the contexts' barcodes without noise -> `[E, B, bits]`."""
         rows = torch.arange(contexts.shape[1])
         if self.vocabulary is None:
             return _draw_codes(len(rows), self.contexts, self.bits, self.rule, generator)[rows, contexts]
@@ -96,7 +102,7 @@ class BarcodeBandit(Bandit):
         return codes[identities[rows, contexts]]
 
     def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
-        """The specification of a block for `batch_size` environments, on the CPU; its cues are noisy."""
+        """Draw a block for B environments on the CPU, with noisy cues: a pure function of its arguments."""
         spec = super().draw_block(batch_size, seed)
         if self.noise == 0:
             return spec
@@ -111,5 +117,9 @@ def _draw_codes(batch: int, codes: int, bits: int, rule: ClusterRule | None, gen
 
 @lru_cache(maxsize=8)
 def fixed_barcodes(codes: int, bits: int, rule: ClusterRule | None, seed: int) -> Tensor:
-    """The barcodes of a vocabulary, `[codes, bits]`: a function of the arguments alone."""
+    """Draw the barcodes of a vocabulary, `[codes, bits]`: a pure function of the arguments.
+
+    >>> fixed_barcodes(codes=50, bits=10, rule=None, seed=0).shape
+    torch.Size([50, 10])
+    """
     return _draw_codes(1, codes, bits, rule, seeded(seed, 4)).squeeze(0)

@@ -1,7 +1,7 @@
-"""Barcodes in Hamming clusters: near to those of their own cluster, far from those of all others.
+"""Barcodes in Hamming clusters: close to those of their own cluster, far from those of other clusters.
 
-One codebook is searched for once; a block gets it with its bits permuted and some of them inverted, which
-keeps all distances.
+One codebook is searched for and cached. Each block permutes its bits and inverts some of them, which preserves all
+distances.
 """
 
 from functools import lru_cache
@@ -17,12 +17,15 @@ from episodic.tasks.blocks import seeded
 
 
 class ClusterRule(NamedTuple):
-    """How codes are clustered.
+    """The number of clusters and the distances within and between them.
 
     Args:
-        clusters: number of clusters; codes are shared out evenly, sizes differ by at most one.
-        spread: bits in which two codes of one cluster differ at most.
-        separation: bits in which two codes of different clusters differ at least.
+        clusters: Number of clusters; their sizes differ by at most one.
+        spread: Largest Hamming distance between two codes of one cluster.
+        separation: Smallest Hamming distance between codes of different clusters.
+
+    >>> ClusterRule(clusters=3, spread=2, separation=4).sizes(10)
+    [4, 3, 3]
     """
 
     clusters: int
@@ -30,35 +33,38 @@ class ClusterRule(NamedTuple):
     separation: int
 
     def check(self, codes: int) -> None:
-        """Raise `InputError` where the rule makes no sense for so many codes."""
+        """Raise `InputError` if the rule cannot hold for this number of codes."""
         clusters, spread, separation = self
         require_positive(clusters=clusters, cluster_spread=spread)
-        require(separation > spread, f"cluster_separation is {separation}: it has to exceed cluster_spread, {spread}")
-        require(clusters <= codes, f"clusters is {clusters}: it has to be at most the number of codes, {codes}")
+        require(separation > spread, f"cluster_separation is {separation}: it must exceed cluster_spread, {spread}")
+        require(clusters <= codes, f"clusters is {clusters}: it must be at most the number of codes, {codes}")
 
     def sizes(self, codes: int) -> list[int]:
-        """How many codes each cluster has, the larger ones first."""
+        """Return the number of codes of each cluster, larger clusters first."""
         return [codes // self.clusters + (cluster < codes % self.clusters) for cluster in range(self.clusters)]
 
 
 def clustered_barcodes(batch: int, codes: int, bits: int, rule: ClusterRule, generator: torch.Generator) -> Tensor:
     """Draw clustered codes, distinct and never all zero, in random order -> `[B, codes, bits]` of 0.0 and 1.0.
 
-    Each row is the codebook of `cluster_codebook` with its bits permuted and inverted by a random mask.
+    Each row is the codebook of `cluster_codebook` with permuted bits, inverted by a random mask.
 
     Raises:
-        InputError: no such codes are known.
+        InputError: The search finds no such codes.
+
+    >>> clustered_barcodes(2, 6, 10, ClusterRule(3, spread=2, separation=4), seeded(0, 0)).shape
+    torch.Size([2, 6, 10])
     """
     words = cluster_codebook(codes, bits, rule)
     mask = _masks(words, batch, bits, generator)
-    place = torch.rand(batch, codes, generator=generator).argsort(dim=1)
-    drawn = to_bits(words[place] ^ mask.unsqueeze(1), bits)
-    order = torch.rand(batch, bits, generator=generator).argsort(dim=1)
-    return drawn.gather(2, order.unsqueeze(1).expand_as(drawn))
+    order = torch.rand(batch, codes, generator=generator).argsort(dim=1)
+    drawn = to_bits(words[order] ^ mask.unsqueeze(1), bits)
+    bit_order = torch.rand(batch, bits, generator=generator).argsort(dim=1)
+    return drawn.gather(2, bit_order.unsqueeze(1).expand_as(drawn))
 
 
 def _masks(words: Tensor, batch: int, bits: int, generator: torch.Generator) -> Tensor:
-    """Evenly drawn words that are none of the given ones, since a code that meets itself becomes zero: `[B]` long."""
+    """Draw words other than the given ones, `[B]` long: a code inverted by itself would become zero."""
     if bits <= LISTED_BITS:
         free = torch.ones(2**bits, dtype=torch.bool)
         free[words] = False
@@ -72,20 +78,23 @@ def _masks(words: Tensor, batch: int, bits: int, generator: torch.Generator) -> 
 
 @lru_cache(maxsize=64)
 def cluster_codebook(codes: int, bits: int, rule: ClusterRule) -> Tensor:
-    """Codes that keep to the rule, cluster by cluster -> `[codes]` long.
+    """Find codes that follow the rule, cluster by cluster -> `[codes]` long.
 
     The same arguments give the same codes in every process.
 
     Raises:
-        InputError: the rule makes no sense, or the search finds no codes that keep to it.
+        InputError: The rule cannot hold, or the search finds no codes that follow it.
+
+    >>> cluster_codebook(6, 10, ClusterRule(3, spread=2, separation=4)).shape
+    torch.Size([6])
     """
     check_code_count(codes, bits)
     rule.check(codes)
-    found = find_codebook(rule.sizes(codes), bits, rule.spread, rule.separation, seeded(0, 5))
+    words = find_codebook(rule.sizes(codes), bits, rule.spread, rule.separation, seeded(0, 5))
     require(
-        len(found) == codes,
+        len(words) == codes,
         f"clusters is {rule.clusters} with cluster_spread {rule.spread}, cluster_separation {rule.separation} and bits "
-        f"{bits}: impossible Hamming separation, {codes} such codes were not found; fewer clusters or codes, a "
-        "greater spread, a smaller separation or more bits help",
+        f"{bits}: impossible Hamming separation, no {codes} such codes were found; use fewer clusters or codes, a "
+        "greater spread, a smaller separation or more bits",
     )
-    return (found.long() << torch.arange(bits)).sum(dim=1)
+    return (words.long() << torch.arange(bits)).sum(dim=1)

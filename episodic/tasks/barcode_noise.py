@@ -1,4 +1,4 @@
-"""Noise on barcodes: some of a code's bits are flipped, anywhere or in one region first."""
+"""Noise on barcodes: flipped bits, anywhere or in one region first."""
 
 import torch
 from torch import Tensor
@@ -9,30 +9,35 @@ NOISE_KINDS = ("random", "left", "right", "center", "checkerboard")
 
 
 def noise_region(kind: str, bits: int, device: torch.device | str = "cpu") -> Tensor:
-    """The bits that a kind of noise flips first, `[K]` bool: all, or half of them (rounded up).
+    """Return the bits that a kind of noise flips first, `[K]` bool: all of them, or half of them (rounded up).
 
     Raises:
-        InputError: an unknown kind.
+        InputError: The kind is unknown.
+
+    >>> noise_region("left", bits=5)
+    tensor([ True,  True,  True, False, False])
     """
     require_choice("kind", kind, NOISE_KINDS)
-    place, half = torch.arange(bits, device=device), (bits + 1) // 2
+    position, half = torch.arange(bits, device=device), (bits + 1) // 2
     if kind == "random":
-        return torch.ones_like(place, dtype=torch.bool)
+        return torch.ones_like(position, dtype=torch.bool)
     if kind == "checkerboard":
-        return place % 2 == 0
+        return position % 2 == 0
     start = {"left": 0, "right": bits - half, "center": (bits - half) // 2}[kind]
-    return (place >= start) & (place < start + half)
+    return (position >= start) & (position < start + half)
 
 
 def flip_bits(codes: Tensor, fraction: float, kind: str, generator: torch.Generator) -> Tensor:
-    """Flip round(fraction * K) bits of each code, drawn afresh for each: `[..., K]` of 0 and 1 -> `[..., K]`.
+    """Flip round(fraction * K) random bits of each code: `[..., K]` of 0 and 1 -> `[..., K]`.
 
-    Positions lie in the kind's region; flips that do not fit there go anywhere else. Where the result would be
-    all zero, which has no direction for a cosine kernel, the bit that was drawn last is put back. Which bit is
-    drawn when does not depend on the fraction: a greater one flips the same bits and further ones.
+    Flips fill the kind's region first, then the other bits. If the result is all zero, which has no direction for a
+    cosine kernel, the last flip is undone. A larger fraction flips the same bits and further ones.
 
     Raises:
-        InputError: a fraction outside [0, 1], an unknown kind.
+        InputError: The fraction is outside [0, 1], or the kind is unknown.
+
+    >>> flip_bits(torch.zeros(1, 4), 0.5, "left", torch.Generator().manual_seed(0))
+    tensor([[1., 1., 0., 0.]])
     """
     require_fraction(fraction=fraction)
     region = noise_region(kind, codes.shape[-1], codes.device)

@@ -1,12 +1,12 @@
-"""The Omniglot bandit: each context is a character, met as another drawing of it at each exposure."""
+"""The Omniglot bandit: each context is a character, shown as another drawing at each exposure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from episodic.errors import require, require_choice, require_fraction, require_positive
+from episodic.errors import InputError, require, require_choice, require_fraction, require_positive
 from episodic.tasks.bandit import Bandit
 from episodic.tasks.barcode_noise import flip_bits
 from episodic.tasks.barcodes import spread_barcodes
@@ -17,33 +17,38 @@ CUES = ("drawing", "barcode")
 
 @dataclass(frozen=True)
 class DrawingBandit(Bandit):
-    """Contexts announced by drawings of characters (Ritter et al. 2018, section 4.2), or by the characters' barcodes.
+    """A bandit whose cues are drawings of characters (Ritter et al. 2018, section 4.2) or the characters' barcodes.
 
-    A block's contexts are characters out of a table of `characters` with `drawings` each, and a label is a character's
-    number in it, whatever the block. At each exposure another drawing is met, the same one never twice in a block as
-    long as there are others. What a player perceives of a drawing is not decided here: a block's specification holds
-    the drawings' rows in the table, row `drawings * character + drawing`, and no cues yet.
+    A block draws its contexts from a table of `characters` characters with `drawings` drawings each. A label is a
+    character's number in the table, the same in every block. Each exposure of a character shows another drawing; one
+    repeats in a block only after all others. A block names a drawing by its row in the table,
+    `drawings * character + drawing`, and has no cues: the agent turns drawings into cues.
 
-    With the cue `barcode` the cues are there from the start: each character has one binary code, the same in every
-    block, without or with noise.
+    With the cue `barcode`, each character has one binary code, the same in every block, which may be noisy.
 
     Args:
-        characters: in the table.
-        drawings: of each character.
-        pixels: length of a drawing, which is that of a cue as long as nobody makes another one of it.
+        characters: Number of characters in the table; None until `on` supplies it.
+        drawings: Drawings of each character.
+        pixels: Number of pixels of a drawing: the length of a cue if nothing embeds the drawings.
         cue: `drawing` or `barcode`.
-        bits: length of a barcode.
-        distance: bits in which two characters' barcodes differ at least.
-        barcode_seed: decides the barcodes.
-        noise: share of its bits that are flipped in an episode's barcode, drawn afresh for each episode.
-        labels: number of distinct labels, at least that of characters; None takes that.
+        bits: Length of a barcode.
+        distance: Smallest Hamming distance between two characters' barcodes.
+        barcode_seed: Seed of the barcodes.
+        noise: Fraction of the bits of an episode's barcode that are flipped, drawn anew for each episode.
+        labels: Number of distinct labels, at least `characters`; None: `characters`.
+
+    The other arguments are those of `Bandit`.
 
     Raises:
-        InputError: numbers that make no task, see `Bandit`; too few characters for the contexts, or drawings for the
-            exposures; too few labels; an unknown cue; barcodes that cannot be.
+        InputError: See `Bandit`; also if there are too few characters for the contexts, drawings for the exposures or
+            labels for the characters, the cue is unknown, or no such barcodes are found.
+
+    >>> spec = DrawingBandit(contexts=10, exposures=3, characters=964).draw_block(batch_size=2, seed=0)
+    >>> torch.equal(spec.drawings // 20, spec.labels)
+    True
     """
 
-    characters: int = 964
+    characters: int | None = None
     drawings: int = 20
     pixels: int = 28 * 28
     cue: str = "drawing"
@@ -55,27 +60,47 @@ class DrawingBandit(Bandit):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(characters=self.characters, drawings=self.drawings, pixels=self.pixels)
+        require_positive(drawings=self.drawings, pixels=self.pixels)
         require_choice("cue", self.cue, CUES)
         require_fraction(noise=self.noise)
+        require(self.barcode_seed >= 0, f"barcode_seed is {self.barcode_seed}: it must be 0 or more")
+        if self.cue == "drawing":
+            require(self.noise == 0, f"noise is {self.noise}: it needs barcodes, but cue is 'drawing'")
+            require(
+                self.order != "bag" or self.exposures <= self.drawings,
+                f"exposures is {self.exposures}: each exposure needs another drawing of a character, and there are "
+                f"{self.drawings}",
+            )
+        if self.characters is not None:
+            self._check_table()
+
+    def _check_table(self) -> None:
+        require_positive(characters=self.table_size)
         require(
-            self.contexts <= self.characters,
-            f"contexts is {self.contexts}: there are {self.characters} characters for them",
+            self.contexts <= self.table_size,
+            f"contexts is {self.contexts}: there are only {self.characters} characters",
         )
         require(
-            self.labels is None or self.labels >= self.characters,
-            f"labels is {self.labels}: each of the {self.characters} characters needs one",
+            self.label_count >= self.table_size,
+            f"labels is {self.labels}: it must be at least the number of characters, {self.characters}",
         )
         if self.cue == "barcode":
-            require(self.barcode_seed >= 0, f"barcode_seed is {self.barcode_seed}: it has to be at least 0")
             self.codes()
-            return
-        require(self.noise == 0, f"noise is {self.noise}: it is of barcodes, and cue is {self.cue!r}")
-        require(
-            self.order != "bag" or self.exposures <= self.drawings,
-            f"exposures is {self.exposures}: each character has {self.drawings} drawings, and each exposure takes "
-            "another one",
-        )
+
+    def on(self, characters: int, pixels: int, labels: int | None = None, barcode_seed: int = 0) -> "DrawingBandit":
+        """Return this task on a table of drawings, for the fields of these names.
+
+        >>> DrawingBandit(contexts=10).on(characters=659, pixels=28 * 28, labels=964).label_count
+        964
+        """
+        return replace(self, characters=characters, pixels=pixels, labels=labels, barcode_seed=barcode_seed)
+
+    @property
+    def table_size(self) -> int:
+        """Number of characters in the table; raises `InputError` if it is not known yet."""
+        if self.characters is None:
+            raise InputError("characters is None: a drawing bandit needs the number of characters in its table")
+        return self.characters
 
     @property
     def cue_size(self) -> int:
@@ -83,7 +108,7 @@ class DrawingBandit(Bandit):
 
     @property
     def label_count(self) -> int:
-        return self.characters if self.labels is None else self.labels
+        return self.table_size if self.labels is None else self.labels
 
     @property
     def fixed_labels(self) -> bool:
@@ -94,21 +119,21 @@ class DrawingBandit(Bandit):
         return self.cue == "drawing"
 
     def codes(self) -> Tensor:
-        """The characters' barcodes, `[characters, bits]`."""
-        return character_barcodes(self.characters, self.bits, self.distance, self.barcode_seed)
+        """Return the characters' barcodes, `[characters, bits]`."""
+        return character_barcodes(self.table_size, self.bits, self.distance, self.barcode_seed)
 
     def draw_identities(self, batch: int, generator: torch.Generator) -> Tensor:
-        """So many characters without replacement, `[B, C]` long."""
-        return torch.rand(batch, self.characters, generator=generator).argsort(dim=1)[:, : self.contexts]
+        """Draw the characters of a block without replacement, `[B, C]` long."""
+        return torch.rand(batch, self.table_size, generator=generator).argsort(dim=1)[:, : self.contexts]
 
     def draw_cues(self, contexts: Tensor, identities: Tensor, generator: torch.Generator) -> Tensor:
-        """The characters' barcodes `[E, B, bits]`, without noise; nothing, `[E, B, 0]`, where drawings are met."""
+        """Return the characters' barcodes `[E, B, bits]` without noise, or empty cues `[E, B, 0]` for drawings."""
         if self.cue == "barcode":
             return self.codes()[identities[torch.arange(contexts.shape[1]), contexts]]
         return torch.zeros(*contexts.shape, 0)
 
     def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
-        """The specification of a block for `batch_size` environments, on the CPU, with the drawings' rows."""
+        """Draw a block for B environments on the CPU, with drawings or noisy barcodes."""
         spec = super().draw_block(batch_size, seed)
         if self.cue == "drawing":
             return spec._replace(drawings=self._draw_drawings(spec))
@@ -117,7 +142,7 @@ class DrawingBandit(Bandit):
         return spec._replace(cues=flip_bits(spec.cues, self.noise, "random", seeded(seed, 3)))
 
     def _draw_drawings(self, spec: BlockSpec) -> Tensor:
-        """Row of each episode's drawing, `[E, B]` long: a context's drawings in an order of its own, over and over."""
+        """Draw each episode's row in the table, `[E, B]` long; a context cycles through a random order of its drawings."""
         shape = (spec.batch_size, self.contexts, self.drawings)
         orders = torch.rand(shape, generator=seeded(spec.seed, 6)).argsort(dim=2)
         environments = torch.arange(spec.batch_size)
@@ -127,5 +152,9 @@ class DrawingBandit(Bandit):
 
 @lru_cache(maxsize=8)
 def character_barcodes(characters: int, bits: int, distance: int, seed: int) -> Tensor:
-    """The barcodes of a table's characters, `[characters, bits]`: a function of the arguments alone."""
+    """Draw the barcodes of a table's characters, `[characters, bits]`: a pure function of the arguments.
+
+    >>> character_barcodes(characters=7, bits=8, distance=4, seed=0).shape
+    torch.Size([7, 8])
+    """
     return spread_barcodes(characters, bits, distance, seeded(seed, 4))

@@ -1,8 +1,7 @@
-"""The Gittins index of a Bernoulli arm, by calibration against an arm that pays a sure amount.
+"""The Gittins index of a Bernoulli arm, by calibration against an arm with a sure payment.
 
-Gittins 1979; Gittins, Glazebrook & Weber 2011, section 8.4. With a successes and b failures counted into
-a Beta posterior, the index is the sure payment at which playing on and retiring to the sure arm are worth
-the same:
+Gittins 1979; Gittins, Glazebrook & Weber 2011, section 8.4. For a Beta(a, b) posterior, the index is the sure payment
+lambda at which playing on and retiring to the sure arm have the same value:
 
     V(a, b) = max(lambda / (1 - discount), p (1 + discount V(a+1, b)) + (1 - p) discount V(a, b+1)),  p = a / (a + b)
 """
@@ -18,27 +17,30 @@ from episodic.errors import require
 
 @lru_cache(maxsize=8)
 def gittins_indices(pulls: int, discount: float = 0.9, prior: tuple[float, float] = (1.0, 1.0)) -> Tensor:
-    """Indices after s successes and f failures -> `[pulls + 1, pulls + 1]` double; 0 where s + f > pulls.
+    """Compute the index after s successes and f failures -> `[pulls + 1, pulls + 1]` double; 0 if s + f > pulls.
 
-    Backward induction from a horizon where the discounted rest is below 1e-7, for a fine grid of sure
-    payments at once; the index is where the advantage of playing on crosses zero, interpolated.
+    Backward induction starts at a horizon beyond which discounted rewards sum to less than 1e-7. It treats a fine grid
+    of sure payments at once and interpolates the payment at which the advantage of playing on crosses zero.
 
     Args:
-        pulls: most pulls of one arm that are looked up.
-        discount: in (0, 1); 0.9 looks about ten pulls ahead.
-        prior: parameters of the Beta prior.
+        pulls: Largest number of pulls of one arm in the table.
+        discount: Between 0 and 1; 0.9 looks about ten pulls ahead.
+        prior: Parameters of the Beta prior.
 
     Raises:
-        InputError: a discount outside (0, 1).
+        InputError: The discount is not between 0 and 1.
+
+    >>> round(gittins_indices(1, discount=0.5)[0, 0].item(), 3)
+    0.559
     """
-    require(0 < discount < 1, f"discount is {discount}: a Gittins index needs one between 0 and 1")
+    require(0 < discount < 1, f"discount is {discount}: it must lie between 0 and 1")
     horizon = pulls + int(np.ceil(np.log(1e-7 * (1 - discount)) / np.log(discount)))
     sure = np.linspace(0.0, 1.0, 2001)
     retired = sure / (1 - discount)
     table = np.zeros((pulls + 1, pulls + 1))
     successes = np.arange(horizon + 1)[:, None]
     mean = (prior[0] + successes) / (sum(prior) + horizon)
-    value = np.maximum(mean / (1 - discount), retired)  # [horizon + 1 ways to get there, grid]
+    value = np.maximum(mean / (1 - discount), retired)  # [horizon + 1 numbers of successes, grid]
     for played in range(horizon - 1, -1, -1):
         successes = np.arange(played + 1)[:, None]
         mean = (prior[0] + successes) / (sum(prior) + played)

@@ -1,9 +1,8 @@
-"""Classical and ideal players of a bandit task, on the same block specifications as the agent.
+"""Classical and ideal players of bandit tasks, on the agent's block specifications.
 
-Each player gives every arm an index computed from the rewards counted so far, and pulls an arm with the
-highest (ties broken at random). All environments are played at once. UCB1, Thompson sampling and Gittins
-forget between episodes, as in Ritter et al. 2018, figure 3c; the ideal observer keeps its counts for as
-long as the block lasts.
+A player computes an index for every arm from the rewards so far and pulls the arm with the highest index; ties are
+broken at random. UCB1, Thompson sampling and Gittins indices forget between episodes, as in Ritter et al. 2018,
+figure 3c. The ideal observer keeps its counts of each context for the whole block.
 """
 
 import math
@@ -17,16 +16,16 @@ from torch import Tensor
 from episodic.tasks.blocks import BlockSpec, seeded
 from episodic.tasks.gittins import gittins_indices
 
-if TYPE_CHECKING:  # a bandit's `ideal` is one of these players
+if TYPE_CHECKING:  # `Bandit.ideal` uses a player
     from episodic.tasks.bandit import Bandit
 
 
 class Counts(NamedTuple):
-    """What a player knows of its context: successes and failures of each arm, `[B, A]`, and the arms' truth."""
+    """The outcomes that a player has seen in the current context, and the truth about its arms."""
 
-    successes: Tensor
-    failures: Tensor
-    probabilities: Tensor  # [B, A], for the oracle alone
+    successes: Tensor  # [B, A]
+    failures: Tensor  # [B, A]
+    probabilities: Tensor  # [B, A]; only the oracle uses them
 
     @property
     def pulls(self) -> Tensor:
@@ -39,7 +38,7 @@ Index = Callable[["Bandit", Counts], Tensor]
 
 @dataclass(frozen=True)
 class Player:
-    """A rule that gives each arm an index, and whether it knows a context again."""
+    """A rule that gives each arm an index; `remembers` if it keeps a context's counts across episodes."""
 
     name: str
     index: Index
@@ -47,20 +46,20 @@ class Player:
 
 
 class Play(NamedTuple):
-    """A block as a player played it."""
+    """The actions of a player in a block, and their outcomes."""
 
     actions: Tensor  # [E, T, B] long
     rewards: Tensor  # [E, T, B]
-    regrets: Tensor  # [E, T, B] best arm's probability of a reward less that of the chosen one
+    regrets: Tensor  # [E, T, B] the best arm's probability of a reward minus that of the chosen arm
 
 
 def uniform_index(task: "Bandit", counts: Counts) -> Tensor:
-    """All arms alike: random choice."""
+    """Give all arms the same index, which makes the choice random."""
     return torch.zeros_like(counts.successes)
 
 
 def ucb1_index(task: "Bandit", counts: Counts) -> Tensor:
-    """`mean + sqrt(2 ln n / n_arm)`, each arm once first (Auer et al. 2002, UCB1)."""
+    """Return `mean + sqrt(2 ln n / n_arm)`; arms not yet pulled come first (UCB1, Auer et al. 2002)."""
     total = counts.pulls.sum(dim=1, keepdim=True).clamp_min(1)
     bonus = torch.sqrt(2 * total.log() / counts.pulls.clamp_min(1))
     mean = counts.successes / counts.pulls.clamp_min(1)
@@ -68,26 +67,26 @@ def ucb1_index(task: "Bandit", counts: Counts) -> Tensor:
 
 
 def thompson_index(task: "Bandit", counts: Counts) -> Tensor:
-    """A draw from each arm's Beta(1 + s, 1 + f) posterior (Thompson 1933)."""
+    """Draw from each arm's Beta(1 + s, 1 + f) posterior (Thompson 1933)."""
     return torch.distributions.Beta(1 + counts.successes, 1 + counts.failures).sample()
 
 
 def gittins_index(task: "Bandit", counts: Counts) -> Tensor:
-    """The Gittins index of each arm under a uniform prior, discount 0.9."""
+    """Return the Gittins index of each arm under a uniform prior, with discount 0.9."""
     table = gittins_indices(task.pulls).to(counts.successes)
     return table[counts.successes.long(), counts.failures.long()]
 
 
 def ideal_index(task: "Bandit", counts: Counts) -> Tensor:
-    """The log posterior odds of each arm being the one that pays `best` while all others pay `rest`."""
+    """Return the log odds, up to a constant, that an arm pays with `best` and all others with `rest`."""
     best, rest = (min(max(p, 1e-12), 1 - 1e-12) for p in (task.best, task.rest))
     odds = counts.successes * math.log(best / rest) + counts.failures * math.log((1 - best) / (1 - rest))
-    odds[:, task.candidates :] = -torch.inf  # never the best one
+    odds[:, task.candidates :] = -torch.inf  # these arms are never best
     return odds
 
 
 def oracle_index(task: "Bandit", counts: Counts) -> Tensor:
-    """The arms' true probabilities."""
+    """Return the arms' true probabilities."""
     return counts.probabilities
 
 
@@ -107,13 +106,19 @@ PLAYERS: dict[str, Player] = {
 
 @torch.no_grad()
 def play_block(player: Player, task: "Bandit", spec: BlockSpec) -> Play:
-    """Play a block: a function of player and specification alone, which leaves torch's generators as they were."""
+    """Play a block: a pure function of its arguments that leaves torch's global generators unchanged.
+
+    >>> from episodic.tasks.barcode_bandit import BarcodeBandit
+    >>> task = BarcodeBandit(arms=2, contexts=3, exposures=2, pulls=4)
+    >>> play_block(PLAYERS["ideal"], task, task.draw_block(5, seed=0)).rewards.shape
+    torch.Size([6, 4, 5])
+    """
     luck = task.luck(spec)
     batch, contexts, arms = spec.rules.probabilities.shape
     rows = torch.arange(batch, device=luck.device)
     counted = spec.rules.probabilities.new_zeros(2, batch, contexts, arms)
     actions = torch.empty(luck.shape, dtype=torch.long, device=luck.device)
-    with torch.random.fork_rng():  # the library's distributions draw from the global generators
+    with torch.random.fork_rng():  # torch.distributions draw from the global generators
         torch.manual_seed(seeded(spec.seed, 2).initial_seed())
         for episode in range(spec.episodes):
             context, probabilities = spec.rules.contexts[episode], spec.rules.arms(episode)
@@ -132,6 +137,6 @@ def play_block(player: Player, task: "Bandit", spec: BlockSpec) -> Play:
 
 
 def _random_argmax(index: Tensor) -> Tensor:
-    """An arm with the highest index, drawn evenly among equals: `[B, A]` -> `[B, 1]` long."""
+    """Select an arm with the highest index, uniformly among ties: `[B, A]` -> `[B, 1]` long."""
     tied = index >= index.amax(dim=1, keepdim=True) - 1e-6
     return (tied * (torch.rand(index.shape, device=index.device) + 1)).argmax(dim=1, keepdim=True)

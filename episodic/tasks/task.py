@@ -1,4 +1,4 @@
-"""The task seam: what a rollout needs from a task, and nothing else."""
+"""The task seam: everything that a rollout, an agent or a data module needs to know about a task."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol
@@ -12,12 +12,12 @@ from episodic.tasks.blocks import BlockSpec, seeded
 class Schedule(NamedTuple):
     """The steps of an episode at which the memory is read and written."""
 
-    reads: tuple[bool, ...]  # T entries
+    reads: tuple[bool, ...]  # T entries; a read precedes the step
     writes: tuple[bool, ...]  # T entries; a write follows the step
 
     @classmethod
     def whole_episode(cls, steps: int) -> "Schedule":
-        """Reads at every step, one write at the end.
+        """Read at every step and write once, after the last.
 
         >>> Schedule.whole_episode(3)
         Schedule(reads=(True, True, True), writes=(False, False, True))
@@ -39,7 +39,7 @@ class TaskSizes(NamedTuple):
     label_count: int
     steps: int
     episodes: int
-    writes: int = 1  # keys that an episode writes
+    writes: int = 1  # keys that one episode writes
 
     @property
     def seen_size(self) -> int:
@@ -48,28 +48,28 @@ class TaskSizes(NamedTuple):
 
 
 class Episode(Protocol):
-    """One episode of a block, played by B environments at once."""
+    """One episode of a block, played in B environments at once."""
 
     def step(self, t: int, action: Tensor, reward: Tensor) -> None:
-        """Carry out the actions of step t and fill in the reward, and the observation of step t + 1, in place.
+        """Carry out the actions of step t: write the reward, and the observation of step t + 1, in place.
 
         Shapes: action `[B, 1]` long, reward `[B, 1]`.
         """
         ...
 
     def measures(self, actions: Tensor) -> dict[str, Tensor]:
-        """Return what the task measures beyond reward, for actions `[T, B]`: `[T, B]` or `[B]` each, by name.
+        """Return the task's own measures of the actions `[T, B]` by name, each `[T, B]` or `[B]`.
 
-        `regret` is what plots and metrics know by itself; other names are logged as means.
+        Metrics and plots know the name `regret`; every other measure is logged as its mean.
         """
         ...
 
 
 class Task(ABC):
-    """A task that comes back: blocks of E episodes of T steps, in B independent environments.
+    """A task whose contexts return: blocks of E episodes of T steps, in B independent environments.
 
-    Everything that a player cannot change is drawn with the block, from its seed, so that all players of a block are
-    paired. Only positions, stages and remembered outcomes live in the episode.
+    The block's seed decides everything that no player can influence. So all players of a block face the same
+    contexts and the same luck. An `Episode` keeps only the state that depends on the actions.
     """
 
     @property
@@ -95,28 +95,28 @@ class Task(ABC):
     @property
     @abstractmethod
     def label_count(self) -> int:
-        """Number of distinct labels; labels lie below it."""
+        """Number of distinct labels; labels are integers below it."""
 
-    # Read-only properties here, so that a subclass may also make them plain fields.
+    # Read-only properties, so that a subclass may also declare them as plain fields.
 
     @property
     def exposures(self) -> int:
-        """Largest exposure that metrics tell apart."""
+        """Largest exposure that metrics report separately."""
         return 1
 
     @property
     def observation_size(self) -> int:
-        """Length O of an observation, 0 where reward and cue are all there is to see."""
+        """Length O of an observation; 0 if the agent sees only cue, action and reward."""
         return 0
 
     @property
     def schedule(self) -> Schedule:
-        """When the memory is read and written."""
+        """Steps at which the memory is read and written."""
         return Schedule.whole_episode(self.steps)
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Names of what an episode measures beyond reward, see `Episode.measures`."""
+        """Names of the measures that `Episode.measures` returns."""
         return ()
 
     @property
@@ -131,17 +131,22 @@ class Task(ABC):
 
     @property
     def shows_drawings(self) -> bool:
-        """Whether a block names drawings, from which the agent makes the cues."""
+        """Whether a block names drawings, which the agent turns into cues."""
         return False
 
     @property
     def chance(self) -> float | None:
-        """Expected reward of an episode under random actions, where it is known."""
+        """Expected reward of an episode under random actions; None if unknown."""
         return None
 
     @property
     def sizes(self) -> TaskSizes:
-        """What an agent for this task is built from."""
+        """The sizes that an agent for this task is built for.
+
+        >>> from episodic.tasks.barcode_bandit import BarcodeBandit
+        >>> BarcodeBandit(contexts=12, bits=20).sizes
+        TaskSizes(actions=10, observation_size=0, cue_size=20, label_count=12, steps=10, episodes=120, writes=1)
+        """
         writes = sum(self.schedule.writes) * self.keys_per_write
         return TaskSizes(
             self.actions, self.observation_size, self.cue_size, self.label_count, self.steps, self.episodes, writes
@@ -149,26 +154,27 @@ class Task(ABC):
 
     @abstractmethod
     def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
-        """Draw a block for B environments, on the CPU: a pure function of its arguments."""
+        """Draw a block for B environments on the CPU: a pure function of its arguments."""
 
     @abstractmethod
     def begin(self, spec: BlockSpec, episode: int, luck: Tensor, observation: Tensor) -> Episode:
         """Begin an episode of a block.
 
         Args:
-            spec: of the block, on the device that plays.
-            episode: its number, from 0.
-            luck: `[T, B]`, this episode's part of `luck(spec)`.
-            observation: `[T + 1, B, O]` zeros; this method fills in `observation[0]` and whatever else is known.
+            spec: Block, on the device of the player.
+            episode: Index of the episode, from 0.
+            luck: `[T, B]`, the episode's part of `self.luck(spec)`.
+            observation: `[T + 1, B, O]` zeros. This method writes `observation[0]`, and later entries that no action
+                can change.
         """
 
     def luck(self, spec: BlockSpec) -> Tensor:
-        """Uniform numbers `[E, T, B]` that decide the block's chance events, the same for every player."""
+        """Draw the uniform numbers `[E, T, B]` that decide the block's chance events, the same for every player."""
         device = spec.labels.device
         return torch.rand(
             spec.episodes, self.steps, spec.batch_size, generator=seeded(spec.seed, 1, device), device=device
         )
 
     def ideal(self, spec: BlockSpec) -> Tensor | None:
-        """Summed reward `[]` of the ideal player on the same block and luck; None where it is not known."""
+        """Return the summed reward `[]` of the ideal player on this block with the same luck; None if unknown."""
         return None

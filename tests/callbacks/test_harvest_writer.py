@@ -14,7 +14,7 @@ from torch import Tensor
 from callbacks.harvest_writer import HarvestWriter, as_episodes
 from callbacks.npz import write_npz
 from cli import main
-from datamodules.barcode_bandit import BarcodeBanditDataModule
+from datamodules.blocks import BlockDataModule
 from datamodules.harvest_files import Harvest, read_harvest
 from episodic.agents.rollout import Trajectory, rollout
 from episodic.memory.episodic_memory import EpisodicMemory
@@ -27,11 +27,11 @@ NUMBERS: dict[str, Any] = {"arms": 2, "contexts": 3, "exposures": 2, "pulls": 4,
 SMALL = {"environments": 2, "val_environments": 2, "test_environments": 2}
 
 
-def small_data(**changes: Any) -> BarcodeBanditDataModule:
-    return BarcodeBanditDataModule(**{**NUMBERS, **SMALL, **changes})
+def small_data(**changes: Any) -> BlockDataModule:
+    return BlockDataModule(**{**NUMBERS, **SMALL, **changes})
 
 
-def small_agent(data: BarcodeBanditDataModule, memory: bool, key_state: str = "cell") -> EpisodicAgent:
+def small_agent(data: BlockDataModule, memory: bool, key_state: str = "cell") -> EpisodicAgent:
     """An agent that searches with the states that a harvest holds, its memory's shadow visible in them."""
     torch.manual_seed(0)
     agent = EpisodicAgent(
@@ -111,7 +111,7 @@ class Process:
         self.is_global_zero, self.fast_dev_run = rank == 0, False
 
 
-def written(folder: Path, data: BarcodeBanditDataModule, rank: int = 0, world: int = 1) -> Harvest:
+def written(folder: Path, data: BlockDataModule, rank: int = 0, world: int = 1) -> Harvest:
     """The harvest of one process, which plays every so-manieth block."""
     agent, trainer, writer = small_agent(data, True), Process(folder, rank, world), HarvestWriter("hash", "model: {}\n")
     blocks = list(data.evaluation_blocks("predict"))[rank::world]

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 
-from datamodules.barcode_bandit import BarcodeBanditDataModule
+from datamodules.blocks import BlockDataModule
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.drawing_bandit import DrawingBandit
 from episodic.tasks.players import PLAYERS, play_block
@@ -47,8 +47,8 @@ def test_both_bandits_with_the_same_seed_are_the_same_to_players() -> None:
 
 
 def test_the_command_writes_all_players(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = BarcodeBanditDataModule(**NUMBERS, test_environments=4, test_blocks=1)
-    monkeypatch.setattr(bandit_players, "BarcodeBanditDataModule", lambda: small)
+    small = BlockDataModule(**NUMBERS, test_environments=4, test_blocks=1)
+    monkeypatch.setattr(bandit_players, "BlockDataModule", lambda: small)
     threads = torch.get_num_threads()
     written = []
     for _ in range(2):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from datamodules.barcode_bandit import BarcodeBanditDataModule
+from datamodules.blocks import BlockDataModule
 from experiments.deviations import DEVIATIONS
 from experiments.grid import read_grid
 from experiments.paper import AGENTS, EXPERIMENTS, NEAREST, Experiment
@@ -77,7 +77,7 @@ def test_memories_are_as_told(experiment: Experiment) -> None:
 @pytest.mark.parametrize("agent", AGENTS)
 def test_trainings_are_as_long_as_told(experiment: Experiment, agent: str) -> None:
     grid = read_grid(PROJECT / "experiments" / f"{experiment.grid}.yaml")
-    config, data = config_of(experiment, agent), BarcodeBanditDataModule()
+    config, data = config_of(experiment, agent), BlockDataModule()
     override = [text for text in grid.conditions[agent].arguments if "max_epochs" in text]
     epochs = int(override[0].partition("=")[2]) if override else config["trainer"]["max_epochs"]
     assert "init_args" not in config["data"]
@@ -85,5 +85,5 @@ def test_trainings_are_as_long_as_told(experiment: Experiment, agent: str) -> No
     assert f"{epochs * data.blocks_per_epoch * block:,} with{'' if agent == 'epL2RL' else 'out'}" in TEXT
     assert f"{data.environments} environments" in TEXT
     assert f"one block of {block:,} episodes" in TEXT
-    environments, blocks = data.evaluation["test"]
+    environments, blocks = data.block_counts["test"]
     assert f"on {environments * blocks * data.task.episodes:,} episodes" in TEXT

@@ -129,7 +129,7 @@ def test_a_bad_concentration_is_named(value: float) -> None:
 
 
 def test_an_unknown_order_is_named() -> None:
-    with pytest.raises(InputError, match=r"^order is 'queue': it has to be one of bag, urn$"):
+    with pytest.raises(InputError, match=r"^order is 'queue': .*bag, urn$"):
         PlainBandit(order="queue")
 
 
@@ -178,7 +178,7 @@ def test_all_arms_may_be_the_best_unless_it_is_said() -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"best_arms": 0}, "^best_arms is 0: it has to lie between 1 and the number of arms, 10$"),
+        ({"best_arms": 0}, "^best_arms is 0: .*number of arms, 10$"),
         ({"best_arms": 11}, "^best_arms is 11: "),
         ({"best_arms": 5, "contexts": 4}, "^best_arms is 5 with contexts 4: .*best_arms <= contexts"),
     ],

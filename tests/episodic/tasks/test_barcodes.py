@@ -70,7 +70,7 @@ def test_the_message_says_how_many_codes_there_are() -> None:
 
 
 def test_the_message_says_what_the_codes_are_for() -> None:
-    with pytest.raises(InputError, match=r"8 vocabulary entries need one each$"):
+    with pytest.raises(InputError, match=r"8 vocabulary entries$"):
         check_code_count(8, 3, "vocabulary entries")
 
 
@@ -114,16 +114,10 @@ def test_spread_codes_are_the_first_that_are_far_enough() -> None:
 @pytest.mark.parametrize(
     ("codes", "bits", "distance", "message"),
     [
-        (4, 2, 1, "bits is 2: that gives 3 barcodes other than all-zero, and 4 characters need one each"),
-        (2, 63, 1, "bits is 63: at most 62 fit a code"),
-        (2, 8, 0, "distance is 0: it has to be greater than 0"),
-        (
-            30,
-            5,
-            3,
-            r"distance is 3: 30 barcodes of 5 bits that are so far apart were not found, only \d: more bits or a "
-            "smaller distance are needed",
-        ),
+        (4, 2, 1, "bits is 2: .* 3 barcodes .* 4 characters"),
+        (2, 63, 1, "bits is 63: .* 62"),
+        (2, 8, 0, "distance is 0: .*greater than 0"),
+        (30, 5, 3, r"distance is 3: only \d of 30 barcodes of 5 bits .*more bits or a smaller distance"),
     ],
 )
 def test_codes_that_cannot_be_spread_are_one_line(codes: int, bits: int, distance: int, message: str) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -140,7 +141,7 @@ def test_barcodes_differ_in_so_many_bits_at_least() -> None:
 
 
 def test_barcodes_of_the_defaults_are_far_apart() -> None:
-    codes = DrawingBandit(cue="barcode").codes()
+    codes = DrawingBandit(cue="barcode", characters=964).codes()
     assert codes.shape == (964, 32)
     assert (torch.cdist(codes, codes, p=1) + 32 * torch.eye(964)).min() == 4
 
@@ -170,7 +171,7 @@ def test_what_a_model_has_to_know() -> None:
     assert (task.cue_size, task.label_count, task.fixed_labels, task.shows_drawings) == (9, 7, True, True)
     coded = build(cue="barcode", bits=10, labels=11)
     assert (coded.cue_size, coded.label_count, coded.fixed_labels, coded.shows_drawings) == (10, 11, True, False)
-    paper = DrawingBandit()
+    paper = DrawingBandit(characters=964)
     assert (paper.cue_size, paper.label_count, paper.episodes) == (784, 964, 100)
 
 
@@ -180,17 +181,17 @@ def test_what_a_model_has_to_know() -> None:
         ({"characters": 0}, "^characters is 0: "),
         ({"drawings": 0}, "^drawings is 0: "),
         ({"pixels": 0}, "^pixels is 0: "),
-        ({"cue": "sound"}, "^cue is 'sound': it has to be one of drawing, barcode$"),
-        ({"contexts": 8}, "^contexts is 8: there are 7 characters for them$"),
-        ({"exposures": 6}, "^exposures is 6: each character has 5 drawings, and each exposure takes another one$"),
-        ({"noise": 0.1}, "^noise is 0.1: it is of barcodes, and cue is 'drawing'$"),
-        ({"noise": -0.1, "cue": "barcode"}, "^noise is -0.1: it has to lie between 0 and 1$"),
+        ({"cue": "sound"}, "^cue is 'sound': .*drawing, barcode$"),
+        ({"contexts": 8}, "^contexts is 8: .* 7 characters$"),
+        ({"exposures": 6}, "^exposures is 6: .* there are 5$"),
+        ({"noise": 0.1}, "^noise is 0.1: .*cue is 'drawing'$"),
+        ({"noise": -0.1, "cue": "barcode"}, "^noise is -0.1: "),
         ({"noise": float("nan"), "cue": "barcode"}, "^noise is nan: "),
-        ({"bits": 2, "cue": "barcode"}, "^bits is 2: that gives 3 barcodes other than all-zero, and 7 characters"),
+        ({"bits": 2, "cue": "barcode"}, "^bits is 2: .* 3 barcodes .* 7 characters"),
         ({"bits": 0, "cue": "barcode"}, "^bits is 0: "),
         ({"bits": 63, "cue": "barcode"}, "^bits is 63: "),
         ({"distance": 0, "cue": "barcode"}, "^distance is 0: "),
-        ({"distance": 9, "bits": 8, "cue": "barcode"}, "^distance is 9: 7 barcodes of 8 bits .* were not found"),
+        ({"distance": 9, "bits": 8, "cue": "barcode"}, "^distance is 9: only .* of 7 barcodes of 8 bits"),
         ({"barcode_seed": -1, "cue": "barcode"}, "^barcode_seed is -1: "),
         ({"labels": 6}, "^labels is 6: "),
         ({"arms": 4}, "^arms is 4 with contexts 3"),
@@ -203,6 +204,22 @@ def test_bad_input_is_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
         build(**options)
     assert "\n" not in str(error.value)
+
+
+def test_the_table_may_follow_later() -> None:
+    rules = build(characters=None, cue="barcode", bits=10)
+    assert rules.on(characters=7, pixels=9) == build(cue="barcode", bits=10)
+    other = rules.on(characters=5, pixels=16, labels=8, barcode_seed=3)
+    assert (other.table_size, other.pixels, other.label_count, other.barcode_seed) == (5, 16, 8, 3)
+    assert torch.equal(other.codes(), character_barcodes(5, 10, 4, 3))
+    with pytest.raises(InputError, match="^contexts is 3: .* 2 characters"):
+        rules.on(characters=2, pixels=9)
+
+
+@pytest.mark.parametrize("use", [lambda task: task.sizes, lambda task: task.draw_block(2, 0)])
+def test_a_block_needs_a_table(use: Callable[[DrawingBandit], object]) -> None:
+    with pytest.raises(InputError, match="^characters is None: "):
+        use(build(characters=None))
 
 
 def test_what_is_not_used_is_not_asked_for() -> None:
