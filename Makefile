@@ -2,10 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-#: of `make pipeline`, such as --shipped or --generated
+# Options of `make pipeline`, such as --shipped or --generated.
 PIPELINE ?=
 
-#: of `make results`, such as --quick or --shard 1/2
+# Options of `make results`, such as --quick or --shard 1/2.
 RESULTS ?=
 
 .PHONY: demo pipeline results report test lint install clean
@@ -15,7 +15,7 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[train,experiments,dev]"
 	touch $(INSTALLED)
 
 demo: $(INSTALLED)
@@ -38,6 +38,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	$(BIN)/lint-imports
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build *.egg-info .import_linter_cache

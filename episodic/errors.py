@@ -1,32 +1,51 @@
-"""The one exception that means: the user gave something that cannot work."""
+"""`InputError`, and checks that raise it."""
 
 
 class InputError(ValueError):
-    """A mistake in what the user gave: a value, a file, a data set, a run folder.
+    """Report a mistake in the input: an argument, a file, a data set or a run folder.
 
-    Its message is one line that names what is wrong and what would be right; the command line prints
-    that line alone and exits with a non-zero status.
+    The message is one line that names the argument, its value and what would be right. The command line prints
+    that line without a traceback and exits with a non-zero status.
     """
 
 
 def require(condition: bool, message: str) -> None:
-    """Raise `InputError(message)` unless `condition` holds."""
+    """Raise `InputError(message)` unless `condition` holds.
+
+    >>> threshold = 0.9
+    >>> require(-1 <= threshold <= 1, f"threshold is {threshold}: it must lie between -1 and 1")
+    """
     if not condition:
         raise InputError(message)
 
 
 def require_positive(**values: float) -> None:
-    """Raise `InputError` for the first of the named values that is not greater than zero."""
+    """Raise `InputError` for the first named value that is not greater than 0.
+
+    >>> require_positive(capacity=10, key_size=0)
+    Traceback (most recent call last):
+    episodic.errors.InputError: key_size is 0: it has to be greater than 0
+    """
     for name, value in values.items():
         require(value > 0, f"{name} is {value}: it has to be greater than 0")
 
 
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise `InputError` unless `value` is one of `choices`."""
+    """Raise `InputError` unless `value` is one of `choices`.
+
+    >>> require_choice("kernel", "dot", ("cosine", "l2"))
+    Traceback (most recent call last):
+    episodic.errors.InputError: kernel is 'dot': it has to be one of cosine, l2
+    """
     require(value in choices, f"{name} is {value!r}: it has to be one of {', '.join(choices)}")
 
 
 def require_fraction(**values: float) -> None:
-    """Raise `InputError` for the first of the named values that is outside [0, 1]."""
+    """Raise `InputError` for the first named value that lies outside [0, 1].
+
+    >>> require_fraction(noise=1.5)
+    Traceback (most recent call last):
+    episodic.errors.InputError: noise is 1.5: it has to lie between 0 and 1
+    """
     for name, value in values.items():
         require(0.0 <= value <= 1.0, f"{name} is {value}: it has to lie between 0 and 1")

@@ -1,40 +1,41 @@
-"""`make demo`: trains and tests the barcode bandit, then says what came of it and where the pictures are.
+"""`make demo`: train and test the barcode bandit, then print its results and the paths of its plots.
 
-Run again, it only prints: the run is named after a hash of the sources, and is trained once for each.
-Interrupted, it goes on where it was.
+The run is named after a hash of the sources. A finished run is only printed, an interrupted one is resumed.
 """
 
 import hashlib
 import json
 import shutil
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from cli import main as command
 from launcher.run_folder import RunFolder
 
 PROJECT = Path(__file__).resolve().parent.parent
+CLI = PROJECT / "cli.py"
 CONFIG = Path("configs/barcode_bandit.yaml")
-#: What decides how the demo turns out.
+#: Packages that decide the demo's results.
 SOURCES = ("lightning_modules", "datamodules", "episodic")
 PAPER = {"epL2RL in the paper": 7.6, "L2RL in the paper": 4.3, "random choice": 1.8, "ideal observer": 8.43}
 
 
 def demo() -> int:
-    """Fit, test and report; returns the exit status of the first command that failed, else 0."""
+    """Fit, test and report; return the exit status of the first command that fails, else 0."""
     run = RunFolder(PROJECT / "runs", "barcode_bandit", f"demo_{sources_hash()}")
-    place = ["--run.root", str(run.root), "--run.name", run.name, "--run.version", run.version]
+    folder = ["--run.root", str(run.root), "--run.name", run.name, "--run.version", run.version]
     config = ["--config", str(PROJECT / CONFIG)]
     if not (run.path / "metrics.json").is_file():
         resume = ["--ckpt_path", str(run.last)] if run.last.is_file() else []
         if not resume:
-            shutil.rmtree(run.path, ignore_errors=True)  # broken off before its first checkpoint
+            shutil.rmtree(run.path, ignore_errors=True)  # interrupted before its first checkpoint
         if not (run.path / "trained").is_file():
             print(f"training {CONFIG} into {run.path.relative_to(PROJECT)} ...", flush=True)
-            if status := command(["fit", *config, *place, *resume]):
+            if status := command(["fit", *config, *folder, *resume]):
                 return status
             (run.path / "trained").touch()
         if status := command(["test", "--ckpt_path", str(run.best)]):
@@ -43,8 +44,17 @@ def demo() -> int:
     return 0
 
 
+def command(arguments: list[str]) -> int:
+    """Run `python cli.py` with these arguments in a process of its own, and return its exit status."""
+    with subprocess.Popen([sys.executable, str(CLI), *arguments]) as process:
+        while process.poll() is None:
+            with suppress(KeyboardInterrupt):  # Ctrl-C reaches the process too, which then stops by itself
+                process.wait()
+    return process.returncode
+
+
 def sources_hash() -> str:
-    """Eight digits that change when the sources or the config do."""
+    """Return eight hexadecimal digits that change with the sources and the config."""
     digest = hashlib.sha256((PROJECT / CONFIG).read_bytes())
     for package in SOURCES:
         for path in sorted((PROJECT / package).rglob("*.py")):
@@ -53,7 +63,7 @@ def sources_hash() -> str:
 
 
 def report(run: RunFolder) -> None:
-    """Print the table and the paths of the figures."""
+    """Print the rewards and the paths of the plots."""
     metrics = json.loads((run.path / "metrics.json").read_text())
     table = Table(title="Barcode bandit, mean reward of an episode of 10 pulls, test blocks")
     table.add_column("player")
@@ -70,7 +80,7 @@ def report(run: RunFolder) -> None:
     console.print(table)
     console.print(exposures)
     print(f"recalled the right context in {metrics['test/recall_accuracy']:.1%} of reads")
-    print("figures:")
+    print("plots:")
     for path in sorted((run.path / "figures").glob("*.png")):
         print(f"  {path.relative_to(PROJECT)}")
     print("curves: .venv/bin/tensorboard --logdir runs")

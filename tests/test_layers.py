@@ -1,6 +1,6 @@
-"""The library stands on its own: importing all of it brings in no Lightning, and none of the layers above it.
+"""Importing the whole library loads neither Lightning nor any layer above it, directly or through other libraries.
 
-What may import what is written in `pyproject.toml`, as contracts of import-linter; `make lint` checks them.
+`make lint` checks the imports in the sources against the contracts in `pyproject.toml`.
 """
 
 import subprocess
@@ -19,8 +19,8 @@ def modules() -> list[str]:
     return [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files]
 
 
-def test_importing_the_library_brings_in_no_lightning() -> None:
-    # In a process of its own: other tests may have imported Lightning into this one.
+def test_importing_the_library_loads_no_lightning() -> None:
+    # Other tests may have imported Lightning into this process: check a fresh one.
     names = modules()
     assert "episodic.memory.episodic_memory" in names
     code = "\n".join(
@@ -30,8 +30,8 @@ def test_importing_the_library_brings_in_no_lightning() -> None:
             f"print(sorted({FOREIGN!r} & set(sys.modules)))",
         ]
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip() == "[]"
