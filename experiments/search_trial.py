@@ -65,7 +65,7 @@ def best_figure(run: RunFolder, metric: str) -> float:
         InputError: the run has not logged any such figure.
     """
     from callbacks.run_checkpoint import logged_before  # as late as this, since it takes seconds
-    from episodic.checkpoints.embedders import read_checkpoint
+    from episodic.checkpoints import read_checkpoint
 
     known, _ = logged_before(read_checkpoint(run.best))
     with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as file:

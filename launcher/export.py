@@ -1,6 +1,6 @@
 """Makes a small file of a run's encoder, to be shipped: `python -m launcher.export RUN_FOLDER pretrained/NAME.ckpt`.
 
-`episodic.checkpoints.embedders.load_embedder("NAME")` reads it. Beside it NAME.md is its model card, and NAME.yaml the
+`episodic.checkpoints.load_embedder("NAME")` reads it. Beside it NAME.md is its model card, and NAME.yaml the
 configuration that trains it again.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from episodic.checkpoints.embedders import EMBEDDER_KEY, load_embedder, read_checkpoint
+from episodic.checkpoints import EMBEDDER_KEY, load_embedder, read_checkpoint
 from episodic.drawings.images import SMALLEST
 from episodic.errors import InputError, require
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
@@ -67,7 +67,7 @@ def export(
     description = checkpoint[EMBEDDER_KEY]
     provenance = read_provenance(home, checkpoint) | {
         "precision": precision,
-        "embedding_size": network.embed(example_input(network)).shape[1],  # type: ignore[operator]
+        "embedding_size": network.embed(example_input(network)).shape[1],
     }
     weights = rounded(network, description["prefix"], PRECISIONS[precision])
     content = _serialised({"state_dict": weights, EMBEDDER_KEY: description, "provenance": provenance})

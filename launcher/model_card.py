@@ -26,7 +26,7 @@ CARD = """\
 {what}
 
 ```python
-from episodic.checkpoints.embedders import load_embedder
+from episodic.checkpoints import load_embedder
 
 embedder = load_embedder("{name}")  # frozen, in evaluation mode, single precision
 {call} -> [B, {embedding_size}]
@@ -74,7 +74,7 @@ def model_card(
 
     Args:
         name: of the encoder.
-        description: how its network is built, see `episodic.checkpoints.embedders.describe_embedder`.
+        description: how its network is built, see `episodic.checkpoints.describe_embedder`.
         provenance: see `launcher.provenance.read_provenance`, with `precision` and `embedding_size`.
         size: of the checkpoint in bytes.
         machine: what it was exported on.

@@ -26,7 +26,7 @@ from callbacks.progress import TrainingProgress
 from callbacks.random_state import RandomState
 from callbacks.regret_csv import RegretCSV
 from callbacks.run_checkpoint import LastCheckpoint, RunCheckpoint, logged_before
-from episodic.checkpoints.embedders import describe_checkpoint, read_checkpoint
+from episodic.checkpoints import describe_checkpoint, read_checkpoint
 from episodic.errors import InputError, require, require_positive
 from launcher.arguments import option
 from launcher.messages import one_line

@@ -1,19 +1,19 @@
 """Stage 1: the Omniglot autoencoder."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.cli import OptimizerCallable
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torchmetrics import MeanSquaredError
 
 from datamodules.omniglot import DrawingBatch
-from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
+from episodic.checkpoints import EMBEDDER_KEY, describe_embedder
 from episodic.drawings.augmentation import Augmentation, augment, require_strengths
-from episodic.drawings.images import to_size
+from episodic.drawings.images import SMALLEST, to_size
 from episodic.drawings.masking_noise import erase_pixels
 from episodic.drawings.symmetries import spread_symmetries
 from episodic.errors import require, require_choice, require_positive
@@ -22,66 +22,56 @@ from episodic.metrics.few_shot_table import FEW_SHOT, few_shot_figures
 from episodic.metrics.pca import PrincipalComponents
 from episodic.metrics.retrieval import retrieval
 from episodic.networks.autoencoder import Autoencoder, ConvolutionalAutoencoder
-from episodic.networks.two_layer_autoencoder import TwoLayerAutoencoder
-from episodic.objectives.optimisation import ConfiguredOptimizer
+from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
-from lightning_modules.encoder import EmbeddedClasses
+from lightning_modules.embedded_classes import EmbeddedClasses
 from lightning_modules.randomness import step_generator
 
-ARCHITECTURES = ("convolutional", "two_layer")
 LOSSES = ("mse", "bce")
 
 
 class OmniglotAutoencoder(pl.LightningModule):
-    """An autoencoder of drawings; `embed(drawing)` is what later stages use.
+    """Train an autoencoder of drawings; later stages use its `embed(drawing)`.
 
-    After training its test error stands beside that of as many principal components, fitted on the same
-    training drawings. Recall@1, MAP@R and few-shot accuracies of the embedding, by the cosine, are of classes that
-    it was not trained on, the last where there are classes enough. On how many classes it is trained is the data's
-    to say (`--data.classes`).
+    A test also logs the error of as many principal components, fitted on the same training drawings. Recall@1, MAP@R
+    and few-shot accuracies of the embedding, by cosine, concern classes that training never sees; few-shot accuracies
+    need enough classes. The data decide the number of training classes (`--data.classes`).
 
     A denoising autoencoder (Vincent et al. 2008, "Extracting and Composing Robust Features with Denoising
-    Autoencoders"; 2010, JMLR 11) is given a corrupted drawing and has to reconstruct the clean one. Outside training
-    the input is the clean one too.
+    Autoencoders"; 2010, JMLR 11) reconstructs a clean drawing from a corrupted one. Outside training its input is
+    clean too.
 
     Differs from the paper: the corruption is a deformation (`augmentation`), masking noise (`dropped`), or both.
 
     Args:
-        latent_size: length D of the embedding.
-        image_size: side of the drawings that the network works at; None takes the data's.
-        channels: channels of the first convolution.
-        architecture: `convolutional` or `two_layer`, see `episodic.networks.autoencoder` and `episodic.networks.two_layer_autoencoder`.
-        blocks: residual blocks of the convolutional network at each of its scales.
-        loss: `mse`, or `bce`, the binary cross-entropy of grey levels. The errors that are logged are squared errors
-            with either.
-        symmetries: train on the drawings turned and mirrored in all eight ways, which keeps the network from
-            learning the training drawings by heart.
-        augmentation: how strongly the training drawings are deformed at random; None leaves them as they are. The
+        network: builds the autoencoder from the side of its drawings.
+        loss: `mse`, or `bce`, the binary cross-entropy of grey levels. The logged errors are always squared.
+        symmetries: whether training drawings are turned and mirrored in all eight ways, which keeps the network from
+            memorising them.
+        augmentation: strengths of the random deformations of training drawings; None leaves drawings unchanged. The
             deformed drawing is input and target, unless `denoising`.
-        denoising: reconstruct the drawings as they were before augmentation and erasing.
+        denoising: whether the target is the drawing before augmentation and erasing.
         dropped: probability that a pixel of the input is erased, for denoising alone.
-        few_shot_episodes: episodes that a few-shot accuracy is the mean of, always the same ones.
+        few_shot_episodes: number of episodes that a few-shot accuracy averages over, the same every time.
+        image_size: side of the drawings that the network computes with; None takes the data's.
         optimizer: builds the optimiser.
-        learning_rate_schedule: factor of the learning rate over the course of training; None keeps it.
+        learning_rate_schedule: factor of the learning rate by training progress; None keeps the rate constant.
 
     Raises:
-        InputError: a number out of its range, an unknown architecture or loss, denoising without any corruption; an
-            image size that is not the data's.
+        InputError: a number is out of its range, the loss is unknown, or denoising has no corruption. `setup` raises it
+            if the image size differs from the data's.
     """
 
     def __init__(
         self,
-        latent_size: int = 64,
-        image_size: int | None = None,
-        channels: int = 32,
-        architecture: str = "convolutional",
-        blocks: int = 0,
+        network: Callable[[int], Autoencoder] = ConvolutionalAutoencoder,
         loss: str = "mse",
         symmetries: bool = False,
         augmentation: Augmentation | None = None,
         denoising: bool = False,
         dropped: float = 0.0,
         few_shot_episodes: int = 1000,
+        image_size: int | None = None,
         optimizer: OptimizerCallable = torch.optim.Adam,
         learning_rate_schedule: Schedule | None = None,
     ) -> None:
@@ -91,7 +81,7 @@ class OmniglotAutoencoder(pl.LightningModule):
         require_positive(few_shot_episodes=few_shot_episodes)
         self.augmentation: Augmentation = augmentation or {}
         require_corruption(denoising, self.augmentation, dropped)
-        self.network, self._arguments = build_network(architecture, latent_size, image_size or 28, channels, blocks)
+        self.network = network(image_size or SMALLEST)
         self.loss, self.symmetries, self.denoising, self.dropped = loss, symmetries, denoising, dropped
         self.few_shot_episodes = few_shot_episodes
         self.optimisation = ConfiguredOptimizer(optimizer, learning_rate_schedule)
@@ -100,16 +90,16 @@ class OmniglotAutoencoder(pl.LightningModule):
         self.components: PrincipalComponents | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reconstructions `[B, 1, S, S]` of drawings `[B, 1, H, H]` in [0, 1], ink = 1."""
+        """Return reconstructions `[B, 1, S, S]` of drawings `[B, 1, H, H]` in [0, 1], ink = 1."""
         reconstruction: Tensor = self.network(x)
         return reconstruction
 
     def embed(self, x: Tensor) -> Tensor:
-        """Embeddings `[B, D]` of drawings `[B, 1, H, H]`, the decoder left out."""
+        """Return embeddings `[B, D]` of drawings `[B, 1, H, H]`, without the decoder."""
         return self.network.embed(x)
 
     def setup(self, stage: str) -> None:
-        """Check that the data's drawings are of the network's size."""
+        """Check that the network's drawings have the size of the data's."""
         size = self.trainer.datamodule.sizes["image_size"]  # type: ignore[attr-defined]
         require(
             size == self.network.image_size,
@@ -125,24 +115,24 @@ class OmniglotAutoencoder(pl.LightningModule):
         self.optimisation.restore_configuration()
 
     def corrupted(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Drawings `[B, 1, S, S]`, each deformed in its own way, and a part of their pixels erased."""
+        """Deform each of the drawings `[B, 1, S, S]` in its own way, and erase some of their pixels."""
         return erase_pixels(augment(images, generator, **self.augmentation), self.dropped, generator)
 
     def training_pair(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Inputs and targets of a training step, `[B, 1, S, S]` each."""
+        """Return the inputs and targets of a training step, `[B, 1, S, S]` each."""
         clean = spread_symmetries(images) if self.symmetries else images
         inputs = self.corrupted(clean, generator)
         return inputs, clean if self.denoising else inputs
 
     def _reconstruct(self, inputs: Tensor, target: Tensor, split: str) -> tuple[Tensor, Tensor]:
-        """The loss, and the embeddings `[B, D]` that the drawings were reconstructed from."""
+        """Return the loss, and the embeddings `[B, D]` that the drawings were reconstructed from."""
         target = to_size(target, self.network.image_size)
         latent = self.embed(inputs)
         logits = self.network.logits(latent)
         reconstruction = torch.sigmoid(logits)
         self.errors[split].update(reconstruction.detach(), target)  # type: ignore[operator]
         if self.loss == "bce":
-            # In half precision a certain grey level would cost nothing, or too much.
+            # In half precision a saturated grey level would cost nothing, or too much.
             return binary_cross_entropy_with_logits(logits.float(), target), latent
         return mse_loss(reconstruction, target), latent
 
@@ -164,7 +154,7 @@ class OmniglotAutoencoder(pl.LightningModule):
             self.errors["pca"].update(self.components.reconstruct(points), points)  # type: ignore[operator]
 
     def predict_step(self, batch: DrawingBatch, batch_idx: int) -> dict[str, Tensor]:
-        """Embeddings `[B, D]` and labels `[B]`."""
+        """Return embeddings `[B, D]` and labels `[B]`."""
         return {"embedding": self.embed(batch.images), "label": batch.labels}
 
     def on_train_epoch_start(self) -> None:
@@ -175,8 +165,8 @@ class OmniglotAutoencoder(pl.LightningModule):
         self.collected["val"].reset()  # type: ignore[operator]
 
     def on_validation_epoch_end(self) -> None:
-        """Log validation and, where a training epoch has just ended, training error."""
-        metrics = {"val/reconstruction_mse": self._error("val"), **self._figures("val")}
+        """Log the validation metrics and, after a training epoch, its error."""
+        metrics = {"val/reconstruction_mse": self._error("val"), **self._split_metrics("val")}
         if self.trainer.state.fn == TrainerFn.FITTING:
             metrics["train/reconstruction_mse"] = self._error("fit")
             metrics["train/learning_rate"] = torch.tensor(self.optimisation.optimizer.param_groups[0]["lr"])
@@ -195,45 +185,32 @@ class OmniglotAutoencoder(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         errors = {"test/reconstruction_mse": self._error("test"), "test/pca_mse": self._error("pca")}
-        self.log_dict(errors | self._figures("test"))
+        self.log_dict(errors | self._split_metrics("test"))
         self.components = None
 
     def _error(self, split: str) -> Tensor:
         error: Tensor = self.errors[split].compute()  # type: ignore[operator]
         return error
 
-    def _figures(self, split: str) -> dict[str, Tensor]:
-        """What the collected embeddings are worth, as `split/figure`."""
+    def _split_metrics(self, split: str) -> dict[str, Tensor]:
+        """Compute the metrics of a split's collected embeddings, named `split/metric`; reset the collection."""
         embeddings, labels = self.collected[split].compute()  # type: ignore[operator]
         self.collected[split].reset()  # type: ignore[operator]
-        found = few_shot_figures(embeddings, labels, FEW_SHOT[split], self.few_shot_episodes)
+        metrics = few_shot_figures(embeddings, labels, FEW_SHOT[split], self.few_shot_episodes)
         if len(classes_with(class_rows(labels), 2).labels) > 0:
-            found |= retrieval(embeddings, labels)
-        return {f"{split}/{name}": value for name, value in found.items()}
+            metrics |= retrieval(embeddings, labels)
+        return {f"{split}/{name}": value for name, value in metrics.items()}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint[EMBEDDER_KEY] = describe_embedder(self.network, self._arguments, "network.")
+        checkpoint[EMBEDDER_KEY] = describe_embedder(self.network, "network.")
 
 
 def require_corruption(denoising: bool, augmentation: Augmentation, dropped: float) -> None:
-    """Raise `InputError` unless the strengths are in range and fit to whether the drawings are denoised."""
+    """Raise `InputError` unless the strengths are in range, and denoising has a corruption to undo."""
     require_strengths(**augmentation)
-    require(0.0 <= dropped < 1.0, f"dropped is {dropped}: it has to be at least 0 and below 1")
-    require(denoising or dropped == 0.0, f"dropped is {dropped}: pixels are erased for denoising alone, which is false")
+    require(0.0 <= dropped < 1.0, f"dropped is {dropped}: it must be at least 0 and below 1")
+    require(denoising or dropped == 0.0, f"dropped is {dropped}: only denoising erases pixels, and denoising is false")
     require(
         not denoising or dropped > 0.0 or any(augmentation.values()),
-        "denoising is true: it needs an augmentation, or dropped above 0, or there is nothing to undo",
+        "denoising is true: it needs an augmentation or dropped above 0, otherwise there is nothing to undo",
     )
-
-
-def build_network(
-    architecture: str, latent_size: int, image_size: int, channels: int, blocks: int
-) -> tuple[Autoencoder, dict[str, int]]:
-    """The network of an architecture, and the arguments that it was built with."""
-    require_choice("architecture", architecture, ARCHITECTURES)
-    arguments = {"latent_size": latent_size, "image_size": image_size, "channels": channels}
-    if architecture == "convolutional":
-        arguments["blocks"] = blocks
-        return ConvolutionalAutoencoder(**arguments), arguments
-    require(blocks == 0, f"blocks is {blocks}: it has to be 0, {architecture} has no residual blocks")
-    return TwoLayerAutoencoder(**arguments), arguments

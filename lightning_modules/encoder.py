@@ -1,4 +1,4 @@
-"""What the encoders share: steps, objectives, averaged weights, logged figures and what their checkpoints say."""
+"""The training shared by all encoders: steps, objectives, averaged weights, logged metrics and checkpoints."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -10,78 +10,57 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torchmetrics import MeanMetric, Metric
-from torchmetrics.utilities import dim_zero_cat
+from torchmetrics import MeanMetric
 
-from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
-from episodic.errors import require
+from episodic.checkpoints import EMBEDDER_KEY, describe_embedder
+from episodic.errors import InputError, require
 from episodic.memory.kaiser_memory import KaiserMemory
 from episodic.metrics.retrieval import retrieval
-from episodic.objectives.objectives import WeightedObjectives
+from episodic.networks.embedder import Embedder
+from episodic.objectives.objectives import Objectives
 from episodic.objectives.optimisation import ConfiguredOptimizer
+from episodic.objectives.softmax import SoftmaxConfig
+from episodic.objectives.weighted import WeightedObjectives
+from lightning_modules.embedded_classes import EmbeddedClasses
 from lightning_modules.randomness import step_generator
 
-#: What every batch of an encoder begins with: inputs `[B, ...]` and labels `[B]` long.
+#: A batch of an encoder starts with inputs `[B, ...]` and labels `[B]` long.
 Batch = tuple[Tensor, ...]
 
-
-class EmbeddedClasses(Metric):
-    """Collects embeddings `[N, ...]` and labels `[N, ...]` long over the batches of an epoch, and all processes."""
-
-    full_state_update = False
-    embeddings: list[Tensor]
-    labels: list[Tensor]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("embeddings", [], dist_reduce_fx="cat")
-        self.add_state("labels", [], dist_reduce_fx="cat")
-
-    def update(self, embeddings: Tensor, labels: Tensor) -> None:
-        """Add a batch."""
-        self.embeddings.append(embeddings.detach())
-        self.labels.append(labels)
-
-    def compute(self) -> tuple[Tensor, Tensor]:
-        """Everything so far."""
-        return dim_zero_cat(self.embeddings), dim_zero_cat(self.labels)
+#: The losses of an encoder that names none.
+SOFTMAX_ALONE = Objectives(softmax=SoftmaxConfig())
 
 
 class Encoder(pl.LightningModule, ABC):
-    """Trains a network that embeds by weighted objectives; `embed(x)` is what later stages use.
+    """Train an embedder by weighted objectives; later stages use its `embed(x)`.
 
-    A subclass builds the network and the objectives, calls `save_hyperparameters`, says its `figures`, and may
+    A subclass builds the network and the objectives, calls `save_hyperparameters` and implements `metrics`. It may
     override `augmented`, `learned`, `evaluated` and `collect`.
 
     Args:
-        network: has `embed(x) -> [B, D]`, is listed in `episodic.checkpoints.embedders.NETWORKS`.
-        arguments: what the network was built with, plain data.
-        objectives: what it is trained by.
-        optimisation: its optimiser.
-        averaging: decay of a moving average of the weights, updated at each step of the optimiser, that stands for
-            them outside training: in validation, test, prediction and later stages. None goes without.
+        network: the embedder, one of `episodic.checkpoints.NETWORKS`.
+        objectives: the losses that train it.
+        optimisation: its optimiser and schedule.
+        averaging: decay of a moving average of the weights, updated at each optimiser step. Outside training
+            (validation, test, prediction and later stages) the average replaces the weights. None keeps no average.
 
     Raises:
-        InputError: a decay outside [0, 1).
+        InputError: the decay is outside [0, 1).
     """
 
     def __init__(
         self,
-        network: nn.Module,
-        arguments: Mapping[str, Any],
+        network: Embedder,
         objectives: WeightedObjectives,
         optimisation: ConfiguredOptimizer,
         averaging: float | None = None,
     ) -> None:
         super().__init__()
-        require(
-            averaging is None or 0 <= averaging < 1, f"averaging is {averaging}: it has to be at least 0 and below 1"
-        )
+        require(averaging is None or 0 <= averaging < 1, f"averaging is {averaging}: it must be at least 0 and below 1")
         self.network, self.objectives, self.optimisation = network, objectives, optimisation
-        self._arguments = dict(arguments)
         self.average: AveragedModel | None = None
         if averaging is not None:
-            # With the buffers: the statistics of the batch normalisation have to be those of the averaged weights.
+            # With the buffers: the statistics of batch normalisation must belong to the averaged weights.
             self.average = AveragedModel(
                 self._averaged_parts(), multi_avg_fn=get_ema_multi_avg_fn(averaging), use_buffers=True
             ).requires_grad_(False)
@@ -89,23 +68,23 @@ class Encoder(pl.LightningModule, ABC):
             {name: MeanMetric(nan_strategy="disable") for name in ("loss", "accuracy", *objectives.parts)}
         )
         self.collected = nn.ModuleDict({split: EmbeddedClasses() for split in ("val", "test", "test_rotated")})
-        # A memory is that of its own process's batches.
+        # Each process's memory holds the batches of that process.
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, _memory_names(self))
 
     def embed(self, x: Tensor) -> Tensor:
-        """Embeddings `[B, D]`, by the averaged weights where there are any and the module is not in training."""
+        """Return embeddings `[B, D]`, outside training by the averaged weights if there are any."""
         embedding: Tensor = self._part("network").embed(x)  # type: ignore[operator]
         return embedding
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits `[B, C]` of the training classes, with the weights that `embed` uses.
+        """Return logits `[B, C]` of the training classes, by the same weights as `embed`.
 
         Raises:
-            InputError: no softmax objective is trained.
+            InputError: the objectives have no softmax.
         """
         softmax = self.objectives.softmax
-        require(softmax is not None, "objectives has no softmax: without it there are no class logits")
-        assert softmax is not None
+        if softmax is None:
+            raise InputError("objectives has no softmax: class logits need one")
         logits: Tensor = softmax.scale * self._part("classifier")(self.embed(x))
         return logits
 
@@ -130,25 +109,25 @@ class Encoder(pl.LightningModule, ABC):
         self.optimisation.restore_configuration()
 
     def augmented(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """The inputs of a training step, changed at random by the generator, which is on the CPU."""
+        """Change the inputs of a training step at random, by a generator on the CPU."""
         return inputs
 
     def learned(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings `[N, D]` and labels `[N]` long that the objectives are given for the inputs of a training step."""
+        """Return the embeddings `[N, D]` and labels `[N]` long that the objectives learn from in a training step."""
         return self.embed(inputs), labels
 
     def evaluated(self, inputs: Tensor, labels: Tensor, split: str) -> dict[str, tuple[Tensor, Tensor]]:
-        """Embeddings and labels that a batch of `val` or `test` adds to, by the name of the collection."""
+        """Return the embeddings and labels of a batch of `val` or `test`, by the name of their collection."""
         return {split: (self.embed(inputs), labels)}
 
     @abstractmethod
-    def figures(self, embeddings: Tensor, labels: Tensor, collection: str) -> dict[str, Tensor]:
-        """Figures of held-out classes, scalars by name: Recall@1 and MAP@R.
+    def metrics(self, embeddings: Tensor, labels: Tensor, collection: str) -> dict[str, Tensor]:
+        """Return the metrics of held-out classes, scalars by name; here Recall@1 and MAP@R.
 
         Args:
-            embeddings: `[N, D]`, in the order of the data where each item is there once.
+            embeddings: `[N, D]`, in the order of the data if each item occurs once.
             labels: `[N]` long.
-            collection: which of `evaluated` they come from.
+            collection: the collection of `evaluated` that they come from.
         """
         return retrieval(embeddings, labels)
 
@@ -174,13 +153,13 @@ class Encoder(pl.LightningModule, ABC):
         self.collect(batch, "test")
 
     def collect(self, batch: Batch, split: str) -> None:
-        """Keep what the figures of `val` or `test` are made of."""
+        """Keep the embeddings and labels that the metrics of `val` or `test` are computed from."""
         inputs, labels = batch[:2]
         for name, embedded in self.evaluated(inputs, labels, split).items():
             self.collected[name].update(*embedded)  # type: ignore[operator]
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Embeddings `[B, D]` and labels `[B]`."""
+        """Return embeddings `[B, D]` and labels `[B]`."""
         inputs, labels = batch[:2]
         return {"embedding": self.embed(inputs), "label": labels}
 
@@ -189,14 +168,14 @@ class Encoder(pl.LightningModule, ABC):
             mean.reset()  # type: ignore[operator]
 
     def on_validation_epoch_start(self) -> None:
-        self._forget_collected()
+        self._reset_collected()
 
     def on_test_epoch_start(self) -> None:
-        self._forget_collected()
+        self._reset_collected()
 
     def on_validation_epoch_end(self) -> None:
-        """Log validation and, where a training epoch has just ended, its means."""
-        metrics = self._figures("val")
+        """Log the validation metrics and, after a training epoch, its means."""
+        metrics = self._split_metrics("val")
         if self.trainer.state.fn == TrainerFn.FITTING:
             metrics |= {f"train/{name}": mean.compute() for name, mean in self._means().items()}
             metrics["train/learning_rate"] = torch.tensor(self.optimisation.optimizer.param_groups[0]["lr"])
@@ -204,42 +183,48 @@ class Encoder(pl.LightningModule, ABC):
         self.log_dict(metrics)
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict(self._figures("test"))
+        self.log_dict(self._split_metrics("test"))
 
     def _means(self) -> dict[str, MeanMetric]:
         names = [name for name in self.means if name != "accuracy" or self.objectives.softmax is not None]
         return {name: self.means[name] for name in names}  # type: ignore[misc]
 
-    def _figures(self, split: str) -> dict[str, Tensor]:
-        """The figures of each collection of a split, as `split/figure`, and `split/figure_rotated` and the like."""
+    def _split_metrics(self, split: str) -> dict[str, Tensor]:
+        """Compute the metrics of a split's collections, named `split/metric` or `split/metric_rotated`; reset them."""
         metrics: dict[str, Tensor] = {}
         for name, collected in self.collected.items():
             assert isinstance(collected, EmbeddedClasses)
             if name.startswith(split) and collected.update_called:
                 suffix = name.removeprefix(split)
                 embeddings, labels = (in_order(part, self.trainer.world_size) for part in collected.compute())
-                found = self.figures(embeddings, labels, name)
-                metrics |= {f"{split}/{figure}{suffix}": value for figure, value in found.items()}
-        self._forget_collected()
+                values = self.metrics(embeddings, labels, name)
+                metrics |= {f"{split}/{metric}{suffix}": value for metric, value in values.items()}
+        self._reset_collected()
         return metrics
 
-    def _forget_collected(self) -> None:
+    def _reset_collected(self) -> None:
         for collected in self.collected.values():
             collected.reset()  # type: ignore[operator]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         prefix = "network." if self.average is None else "average.module.network."
-        checkpoint[EMBEDDER_KEY] = describe_embedder(self.network, self._arguments, prefix)
+        checkpoint[EMBEDDER_KEY] = describe_embedder(self.network, prefix)
 
 
 def in_order(rows: Tensor, world: int) -> Tensor:
-    """Rows `[N, ...]` process after process, each of which met every `world`-th, as a single process meets them."""
-    places = torch.arange(len(rows), device=rows.device)
-    met = torch.cat([places[rank::world] for rank in range(world)])
-    return rows[met.argsort()]
+    """Reorder rows `[N, ...]`, gathered process by process, to the order in which one process sees them.
+
+    Each of the `world` processes holds every `world`-th row.
+
+    >>> in_order(torch.tensor([0, 2, 4, 1, 3]), world=2)
+    tensor([0, 1, 2, 3, 4])
+    """
+    positions = torch.arange(len(rows), device=rows.device)
+    gathered = torch.cat([positions[rank::world] for rank in range(world)])
+    return rows[gathered.argsort()]
 
 
 def _memory_names(module: nn.Module) -> list[str]:
-    """Names of the buffers of every Kaiser memory in a module."""
+    """List the buffers of every Kaiser memory in a module."""
     memories = [(name, part) for name, part in module.named_modules() if isinstance(part, KaiserMemory)]
     return [f"{name}.{buffer}" for name, part in memories for buffer, _ in part.named_buffers()]

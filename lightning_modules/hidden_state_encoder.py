@@ -1,52 +1,47 @@
 """Stage 3: the encoder of an agent's hidden states."""
 
+from collections.abc import Callable
+
 import torch
-from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 
-from episodic.checkpoints.encoder_weights import copy_encoder
-from episodic.errors import require, require_choice
+from episodic.checkpoints.copying import copy_embedder
+from episodic.errors import InputError, require, require_choice
 from episodic.metrics.context_metrics import EmbeddedStates, context_figures
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
-from episodic.objectives.objectives import KaiserSettings, SoftmaxSettings, TripletSettings, build_objectives
-from episodic.objectives.optimisation import ConfiguredOptimizer
+from episodic.objectives.objectives import Objectives
+from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
-from lightning_modules.encoder import Batch, Encoder
+from lightning_modules.encoder import SOFTMAX_ALONE, Batch, Encoder
 
 TRAINED = ("all", "head")
 
 
 class HiddenStateEncoder(Encoder):
-    """An encoder of harvested LSTM states, trained on their contexts; `embed(state)` is what later stages use.
+    """Train an embedder of harvested LSTM states on their contexts; later stages use its `embed(state)`.
 
-    The softmax objective has one output for each context. `embed` gives the layer under the outputs, in training as
-    from a checkpoint; `forward` gives the logits. The figures of validation and test are those of
-    `episodic.metrics.context_metrics`, and the classifier's accuracy where its contexts are those of the data.
+    The softmax objective has one output for each context. `embed` returns the layer below the outputs, in training and
+    from a checkpoint; `forward` returns the logits. Validation and test log the metrics of
+    `episodic.metrics.context_metrics`, and the classifier's accuracy if it knows the contexts of the data.
 
     Args:
+        network: builds the embedder from the length of a state. A recurrent one needs whole episodes
+            (`data.episodes`).
+        objectives: the losses; None is softmax alone.
+        fine_tune: checkpoint of another hidden-state encoder, whose network this one starts from; the classifier starts
+            anew. The file is read when training starts, and not needed afterwards.
+        trained: `all`, or `head` to train the classifier alone.
+        noise: standard deviation of Gaussian noise on the training states, in units of each number's own.
+        averaging: decay of a moving average of the weights, which validation, test and later stages use; None keeps no
+            average.
         input_size: length H of a state; None takes the data's.
         classes: number of training contexts; None takes the data's.
-        embedding_size: length D of the embedding.
-        hidden_layer: units of a hidden layer.
-        layers: number of hidden layers.
-        recurrent: whether the hidden layers are an LSTM over the pulls of an episode, which the data has to give whole
-            (`data.episodes`); see `episodic.networks.hidden_state_embedder.HiddenStateEmbedder`.
-        objectives: weight by name, of `softmax`, `triplet` and `kaiser`; None is softmax alone.
-        softmax: settings of the softmax objective, see `episodic.objectives.objectives.SoftmaxObjective`.
-        triplet: settings of the triplet objective, see `episodic.objectives.objectives.TripletObjective`.
-        kaiser: settings of the memory triplet objective, see `episodic.objectives.objectives.KaiserObjective`.
-        fine_tune: checkpoint of another hidden-state encoder, whose network this one starts from; the classifier
-            begins anew. It is read when the training starts, and not needed any more afterwards.
-        trained: `all`, or `head`, the classifier alone.
-        noise: standard deviation of Gaussian noise on the training states, in units of each number's own.
-        averaging: decay of the moving average of the weights that validation, test and later stages use; None goes
-            without.
         optimizer: builds the optimiser.
-        learning_rate_schedule: factor of the learning rate over the course of training; None keeps it.
+        learning_rate_schedule: factor of the learning rate by training progress; None keeps the rate constant.
 
     Raises:
-        InputError: a number out of its range, an unknown objective or miner; a head to be trained alone that is not
-            there, or has no network under it; sizes that are not the data's.
+        InputError: a number is out of its range, a name is unknown, or `trained` is `head` without a classifier or a
+            network to start from. `setup` raises it if the sizes differ from the data's.
     """
 
     network: HiddenStateEmbedder
@@ -54,81 +49,75 @@ class HiddenStateEncoder(Encoder):
 
     def __init__(
         self,
-        input_size: int | None = None,
-        classes: int | None = None,
-        embedding_size: int = 64,
-        hidden_layer: int = 256,
-        layers: int = 1,
-        recurrent: bool = False,
-        objectives: dict[str, float] | None = None,
-        softmax: SoftmaxSettings | None = None,
-        triplet: TripletSettings | None = None,
-        kaiser: KaiserSettings | None = None,
+        network: Callable[[int], HiddenStateEmbedder] = HiddenStateEmbedder,
+        objectives: Objectives | None = None,
         fine_tune: str | None = None,
         trained: str = "all",
         noise: float = 0.0,
         averaging: float | None = None,
+        input_size: int | None = None,
+        classes: int | None = None,
         optimizer: OptimizerCallable = torch.optim.AdamW,
         learning_rate_schedule: Schedule | None = None,
     ) -> None:
-        require(input_size is not None, "input_size is null: where no data fill it in, it has to be given")
-        require(noise >= 0, f"noise is {noise}: it has to be 0 or more")
-        weights = {"softmax": 1.0} if objectives is None else objectives
-        _require_trained(trained, weights, fine_tune)
-        network = HiddenStateEmbedder(int(input_size or 0), embedding_size, hidden_layer, layers, recurrent)
+        if input_size is None:
+            raise InputError("input_size is null: without data it must be given")
+        require(noise >= 0, f"noise is {noise}: it must be 0 or more")
+        objectives = objectives or SOFTMAX_ALONE
+        _require_trained(trained, objectives, fine_tune)
+        embedder = network(input_size)
         super().__init__(
-            network,
-            network.arguments,
-            build_objectives(weights, embedding_size, classes, softmax=softmax, triplet=triplet, kaiser=kaiser),
+            embedder,
+            objectives.build(embedder.embedding_size, classes),
             ConfiguredOptimizer(optimizer, learning_rate_schedule),
             averaging,
         )
         self.save_hyperparameters()
         self.classes, self.noise, self.fine_tune, self.head_alone = classes, noise, fine_tune, trained == "head"
-        # In the checkpoint, so that a resume keeps what has been learned since.
+        # Part of the checkpoint, so that a resumed training keeps what it has learned.
         self.register_buffer("fine_tuned", torch.tensor(False))
         self.network.requires_grad_(not self.head_alone)
 
     def setup(self, stage: str) -> None:
-        """Check that the data's states and, for training, its contexts and episodes are the network's."""
+        """Check that the network's states and, for training, its contexts are the data's."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        wanted = {"input_size": self.network.input_size}
+        own = {"input_size": self.network.input_size}
         if stage == "fit" and self.objectives.softmax is not None:
-            wanted["classes"] = self.classes or 0
-        for name, size in wanted.items():
+            own["classes"] = self.classes or 0
+        for name, size in own.items():
             require(data.sizes[name] == size, f"model.{name} is {size}: the data's is {data.sizes[name]}")
         require(
             not self.network.recurrent or data.episodes,
-            "data.episodes is false: a recurrent encoder needs whole episodes, data.episodes true",
+            "data.episodes is false: a recurrent network needs whole episodes, so it must be true",
         )
 
     def on_fit_start(self) -> None:
-        """Take over the network that is to be fine-tuned, unless a resumed training has done so before."""
+        """Copy the network to fine-tune, unless this training is resumed and already did so."""
         if self.fine_tune is None or bool(self.fine_tuned):
             return
-        copy_encoder(self.network, self.fine_tune)
+        copy_embedder(self.network, self.fine_tune)
         if self.average is not None:
             self.average.module.get_submodule("network").load_state_dict(self.network.state_dict())
         self.fine_tuned.fill_(True)
 
     def on_train_start(self) -> None:
         super().on_train_start()
-        self.train()  # Lightning leaves the parts of a module in the mode that they are in
+        self.train()  # Lightning keeps the mode of each part of a module
 
     def train(self, mode: bool = True) -> "HiddenStateEncoder":
-        """Switch to training or evaluation; a network that is not trained keeps its statistics too."""
+        """Switch to training or evaluation mode; a network that is not trained also keeps its statistics."""
         super().train(mode)
         if self.head_alone:
             self.network.eval()
         return self
 
     def embed_all(self, x: Tensor) -> Tensor:
-        """Embeddings `[B, T, D]` of every pull of episodes `[B, T, H]`, with the weights that `embed` uses."""
+        """Return embeddings `[B, T, D]` of every step of episodes `[B, T, H]`, by the same weights as `embed`."""
         embeddings: Tensor = self._part("network").embed_all(x)  # type: ignore[operator]
         return embeddings
 
     def augmented(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """States `[..., H]` with noise."""
+        """Add noise to states `[..., H]`."""
         if self.noise == 0:
             return inputs
         drawn = torch.randn(inputs.shape, generator=generator).to(inputs.device)
@@ -137,15 +126,15 @@ class HiddenStateEncoder(Encoder):
         return inputs + self.noise * variance.sqrt() * drawn
 
     def learned(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings `[N, D]` and labels `[N]` of states `[B, H]`, or of all pulls of episodes `[B, T, H]`."""
+        """Return embeddings `[N, D]` and labels `[N]` of states `[B, H]`, or of all steps of episodes `[B, T, H]`."""
         if inputs.dim() == 2:
             return self.embed(inputs), labels
         return self.embed_all(inputs).flatten(0, 1), labels.repeat_interleave(inputs.shape[1])
 
     def evaluate(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Embeddings `[B, T, D]`, and label, pull, exposure and prediction of each `[B, T, 4]` long.
+        """Return embeddings `[B, T, D]`, and their label, pull, exposure and prediction `[B, T, 4]` long.
 
-        T is 1 where the batch holds single states. The prediction is the classifier's, -1 where there is none.
+        T is 1 for a batch of single states. The prediction is the classifier's, or -1 without a classifier.
         """
         inputs, labels, pulls, exposures = batch
         embeddings = self.embed(inputs).unsqueeze(1) if inputs.dim() == 2 else self.embed_all(inputs)
@@ -157,7 +146,7 @@ class HiddenStateEncoder(Encoder):
         return embeddings, torch.stack([facts[0], steps, facts[1], predicted], dim=-1)
 
     def _predicted(self, embeddings: Tensor) -> Tensor:
-        """The classifier's labels `[B, T]` long."""
+        """Return the classifier's labels `[B, T]` long, -1 without a classifier."""
         if self.objectives.softmax is None:
             return torch.full(embeddings.shape[:2], -1, device=embeddings.device)
         cosines: Tensor = self._part("classifier")(embeddings.flatten(0, 1))
@@ -167,7 +156,7 @@ class HiddenStateEncoder(Encoder):
         self.collected[split].update(*self.evaluate(batch))  # type: ignore[operator]
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Embeddings `[N, D]`, with `label`, `pull` and `exposure` `[N]` of each."""
+        """Return embeddings `[N, D]`, with `label`, `pull` and `exposure` `[N]` of each."""
         states = embedded_states(*self.evaluate(batch))
         return {
             "embedding": states.embeddings,
@@ -176,25 +165,25 @@ class HiddenStateEncoder(Encoder):
             "exposure": states.exposures,
         }
 
-    def figures(self, embeddings: Tensor, labels: Tensor, collection: str) -> dict[str, Tensor]:
-        """Everything that the class's docstring names, of what `evaluate` gave."""
+    def metrics(self, embeddings: Tensor, labels: Tensor, collection: str) -> dict[str, Tensor]:
+        """Return the metrics that the class lists, from the results of `evaluate`."""
         return context_figures(embedded_states(embeddings, labels), self.classifies)
 
     @property
     def classifies(self) -> bool:
-        """Whether the classifier's contexts are those of validation and test."""
+        """Whether the classifier knows the contexts of validation and test."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         return self.objectives.softmax is not None and bool(data.labels_are_trained)
 
 
 def embedded_states(embeddings: Tensor, facts: Tensor) -> EmbeddedStates:
-    """What `HiddenStateEncoder.evaluate` gave, state by state."""
+    """Flatten the result of `HiddenStateEncoder.evaluate`, `[B, T, D]` and `[B, T, 4]`, to single states."""
     return EmbeddedStates(embeddings.flatten(0, 1), *facts.flatten(0, 1).unbind(dim=1))
 
 
-def _require_trained(trained: str, objectives: dict[str, float], fine_tune: str | None) -> None:
-    """Raise `InputError` unless what is to be trained is there."""
+def _require_trained(trained: str, objectives: Objectives, fine_tune: str | None) -> None:
+    """Raise `InputError` unless the part that `trained` names can be trained."""
     require_choice("trained", trained, TRAINED)
     if trained == "head":
-        require("softmax" in objectives, "trained is 'head': objectives need softmax, whose classifier is the head")
-        require(fine_tune is not None, "trained is 'head': fine_tune has to name the encoder that stays as it is")
+        require("softmax" in objectives.configs, "trained is 'head': objectives must have softmax, which owns the head")
+        require(fine_tune is not None, "trained is 'head': fine_tune must name the encoder that stays as it is")

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from cli import main
-from episodic.checkpoints.embedders import load_embedder, read_checkpoint
+from episodic.checkpoints import load_embedder, read_checkpoint
 from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.episodic_agent import EpisodicAgent
 from tests.tiny import CONFIGS, tiny, tiny_autoencoder, tiny_bandit, tiny_encoder
@@ -106,7 +106,7 @@ def test_the_autoencoder_passes_its_embedding_on(autoencoder_run: Path) -> None:
     embedder, module = load_embedder(checkpoint), OmniglotAutoencoder.load_from_checkpoint(checkpoint).eval()
     for size in (28, 50, 105):
         drawings = torch.rand(3, 1, size, size)
-        assert torch.equal(embedder.embed(drawings), module.embed(drawings))  # type: ignore[operator]
+        assert torch.equal(embedder.embed(drawings), module.embed(drawings))
     assert not any(parameter.requires_grad for parameter in embedder.parameters())
     assert rows(autoencoder_run)[-1]["train/reconstruction_mse"]
 
@@ -452,12 +452,9 @@ def test_checkpoints_of_another_kind_are_one_line(
         (["--data.classes", "17"], "classes is 17: it has to lie between 1 and 16"),
         (["--data.protocol", "vinyals"], "validation_alphabets is 2: it has to be null, vinyals goes by"),
         (["--data.validation_classes", "2"], "validation_classes is 2: it has to be null, lake goes by"),
-        (["--model.kaiser.memory_size", "0", "--model.objectives", "{kaiser: 1}"], "memory_size is 0"),
-        (["--model.kaiser.pieces", "0", "--model.objectives", "{kaiser: 1}"], "pieces is 0"),
-        (
-            ["--model.triplet.miner", "best", "--model.objectives", "{triplet: 1}"],
-            "miner is 'best': it has to be one of",
-        ),
+        (["--model.objectives.kaiser.memory_size", "0"], "memory_size is 0"),
+        (["--model.objectives.kaiser.pieces", "0"], "pieces is 0"),
+        (["--model.objectives.triplet.miner", "best"], "miner is 'best': it has to be one of"),
         (["--model.augmentation.stroke", "2"], "stroke is 2.0: it has to lie between 0 and 1"),
         (["--model.augmentation.blur", "2"], "blur"),
         (["--model.image_size", "40"], "model.image_size is 40: the data's is 28"),

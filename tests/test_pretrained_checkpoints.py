@@ -13,8 +13,8 @@ from torch import Tensor
 
 from cli import main as command
 from datamodules.omniglot import turned
+from episodic.checkpoints import SHIPPED, load_embedder, read_checkpoint
 from episodic.checkpoints import embedders as pretrained
-from episodic.checkpoints.embedders import SHIPPED, load_embedder, read_checkpoint
 from episodic.drawings.embedding import embed_drawings, with_rotations
 from episodic.drawings.omniglot_files import OFFICIAL, OmniglotPart, holds_omniglot, load_part
 from episodic.metrics.few_shot import few_shot_accuracy
@@ -57,7 +57,7 @@ def assert_embeds(name: str, size: int) -> None:
     embedder = load_embedder(name)
     assert not any(parameter.requires_grad for parameter in embedder.parameters())
     for side in (28, 105):
-        embedding = embedder.embed(torch.rand(2, 1, side, side))  # type: ignore[operator]
+        embedding = embedder.embed(torch.rand(2, 1, side, side))
         assert embedding.shape == (2, size)
         assert embedding.dtype == torch.float32
         assert embedding.isfinite().all()
@@ -87,7 +87,7 @@ def assert_as_accurate(path: Path, part: OmniglotPart) -> None:
     if expected is None:
         pytest.skip(f"{path.name} has no 20-way 1-shot accuracy")
     images, labels = a_few_drawings(part, expected.endswith("_rotated"))
-    embeddings = embed_drawings(load_embedder(path).embed, images)  # type: ignore[arg-type]
+    embeddings = embed_drawings(load_embedder(path).embed, images)
     generator = torch.Generator().manual_seed(1)
     accuracy = few_shot_accuracy(embeddings, labels, ways=20, shots=1, episodes=1000, generator=generator).mean()
     figure = card_figures(path)[expected]
@@ -192,7 +192,7 @@ def test_a_generated_encoder_is_as_accurate_as_its_card_says(
 def test_a_wrong_accuracy_is_noticed(figure: str, copied: Path, generated_omniglot: Path) -> None:
     part = load_part(generated_omniglot, "background", cache_dir=str(copied.parent), expected={})
     embed = load_embedder(copied).embed
-    embeddings, classes = with_rotations(embed, part.images, part.labels)  # type: ignore[arg-type]
+    embeddings, classes = with_rotations(embed, part.images, part.labels)
     known = slice(None) if figure.endswith("_rotated") else slice(len(part.labels))
     generator = torch.Generator().manual_seed(7)
     accuracy = few_shot_accuracy(

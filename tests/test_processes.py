@@ -21,7 +21,7 @@ KILLS = int(os.environ.get("KILLS", "1"))
 STAGES = ("agent", "autoencoder", "encoder", "hidden_state_encoder")
 #: Epochs that leave time to be killed in.
 EPOCHS = {"agent": 60, "autoencoder": 40, "encoder": 20, "hidden_state_encoder": 150}
-WITH_MEMORY = ["--model.objectives", '{"softmax": 1.0, "kaiser": 0.5}', "--model.kaiser.memory_size", "20"]
+WITH_MEMORY = ["--model.objectives.kaiser.weight", "0.5", "--model.objectives.kaiser.memory_size", "20"]
 
 
 def tiny_stage(stage: str, root: Path, drawings: Path, epochs: int = 2) -> list[str]:

@@ -65,7 +65,7 @@ def _alone(config: str) -> list[str]:
 
 def tiny_autoencoder(root: Path, drawings: Path, config: str = "autoencoder", epochs: int = 2) -> list[str]:
     """Arguments of `fit` for the autoencoder on generated drawings, after the subcommand."""
-    numbers = ["--data.batch_size", "64", "--model.latent_size", "8", "--model.channels", "4"]
+    numbers = ["--data.batch_size", "64", "--model.network.latent_size", "8", "--model.network.channels", "4"]
     few = ["--model.few_shot_episodes", "10", *_composites(config)]
     # The generated drawings have too few classes for the 20 ways that this config goes by.
     monitor = ["--checkpoint.monitor", "val/recall_at_1"] if config == "autoencoder_denoising" else []
@@ -80,7 +80,7 @@ def is_encoder(config: Path) -> bool:
 def tiny_encoder(root: Path, drawings: Path, config: str = "omniglot_encoder", epochs: int = 2) -> list[str]:
     """Arguments of `fit` for the encoder on a few generated drawings, after the subcommand."""
     data = ["--data.classes", "4", "--data.batch_size", "40"]
-    model = ["--model.embedding_size", "8", "--model.channels", "4", "--model.few_shot_episodes", "10"]
+    model = ["--model.network.embedding_size", "8", "--model.network.channels", "4", "--model.few_shot_episodes", "10"]
     return [*_common(root, config, epochs), *_generated(root, drawings), *data, *model, *_composites(config)]
 
 
@@ -97,7 +97,7 @@ def tiny_hidden_state_encoder(root: Path, config: str = "hidden_state_encoder", 
     data = ["--data.harvest", str(harvest), "--data.batch_size", "16", "--data.steps", "3"]
     if config == "hidden_state_encoder_triplet":
         data += ["--data.per_class", "4"]
-    model = ["--model.embedding_size", "8", "--model.hidden_layer", "12"]
+    model = ["--model.network.embedding_size", "8", "--model.network.hidden_layer", "12"]
     return [*_common(root, config, epochs), *data, *model]
 
 

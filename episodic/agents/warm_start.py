@@ -3,10 +3,9 @@
 from torch import nn
 
 from episodic.agents.agent import Agent
-from episodic.checkpoints.agent_weights import copy_agent
-from episodic.checkpoints.classifier_weights import classifier_weight, copy_classifier
-from episodic.checkpoints.embedders import find_checkpoint, load_embedder, read_checkpoint
-from episodic.checkpoints.encoder_weights import copy_encoder
+from episodic.checkpoints.copying import classifier_weight, copy_agent, copy_classifier, copy_embedder
+from episodic.checkpoints.embedders import find_checkpoint
+from episodic.checkpoints.reading import read_checkpoint
 from episodic.errors import require
 from episodic.networks.cosine_classifier import CosineClassifier
 
@@ -72,7 +71,7 @@ class WarmStart:
         """Copy the embedder of keys and, where the checkpoint has one that fits, its classifier.
 
         Raises:
-            InputError: see `copy_encoder` and `copy_classifier`; an embedder that was trained on something else than
+            InputError: see `copy_embedder` and `copy_classifier`; an embedder that was trained on something else than
                 the agent's key source; no embedder here.
         """
         if self.keys is None:
@@ -84,7 +83,7 @@ class WarmStart:
         )
         assert memory is not None
         assert memory.embedder is not None
-        copy_encoder(memory.embedder, self.keys)
+        copy_embedder(memory.embedder, self.keys)
         source = memory.keys.state if memory.keys.source == "hidden" else {"context": "cue"}.get(memory.keys.source)
         other = read_checkpoint(find_checkpoint(self.keys)).get("datamodule_hyper_parameters", {}).get("state", source)
         inputs = "cues" if other == "cue" else f"{other} states"

@@ -1,0 +1,44 @@
+"""Networks: the agent's recurrent cores and heads, autoencoders, embedders and the cosine classifier.
+
+A `Core` is an agent's recurrent network with a reinstatement gate: `EpisodicLSTM`, `EpisodicGRU`, or a subclass of
+`AutogradCore`, which only writes one step. `ActorCriticHeads` give policy and value from its hidden state.
+
+An embedder is a network with `embed(x) -> [B, D]`: `OmniglotEmbedder`, `ConvolutionalAutoencoder` and
+`TwoLayerAutoencoder` embed drawings, `HiddenStateEmbedder` embeds LSTM states. Each knows its `arguments`, from which a
+checkpoint rebuilds it.
+"""
+
+from episodic.networks.autoencoder import Autoencoder, ConvolutionalAutoencoder
+from episodic.networks.autograd_core import AutogradCore
+from episodic.networks.core import Core, CoreFactory, CoreState
+from episodic.networks.cosine_classifier import CosineClassifier
+from episodic.networks.drawing_embedder import DrawingEmbedder
+from episodic.networks.embedder import Embedder
+from episodic.networks.episodic_gru import EpisodicGRU
+from episodic.networks.episodic_lstm import EpisodicLSTM
+from episodic.networks.feature_norm import FeatureNorm
+from episodic.networks.heads import ActorCriticHeads
+from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
+from episodic.networks.omniglot_embedder import OmniglotEmbedder
+from episodic.networks.residual_block import ResidualBlock
+from episodic.networks.two_layer_autoencoder import TwoLayerAutoencoder
+
+__all__ = [
+    "ActorCriticHeads",
+    "Autoencoder",
+    "AutogradCore",
+    "ConvolutionalAutoencoder",
+    "Core",
+    "CoreFactory",
+    "CoreState",
+    "CosineClassifier",
+    "DrawingEmbedder",
+    "Embedder",
+    "EpisodicGRU",
+    "EpisodicLSTM",
+    "FeatureNorm",
+    "HiddenStateEmbedder",
+    "OmniglotEmbedder",
+    "ResidualBlock",
+    "TwoLayerAutoencoder",
+]

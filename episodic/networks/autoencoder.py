@@ -1,23 +1,24 @@
-"""The autoencoders of stage 1: what they share, and the convolutional one."""
+"""The convolutional autoencoder, and what all autoencoders of drawings share."""
 
 from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
 
-from episodic.drawings.images import SMALLEST, to_size
+from episodic.drawings.images import SMALLEST
 from episodic.errors import require, require_positive
-from episodic.networks.omniglot_embedder import ChannelsLast, ResidualBlock
+from episodic.networks.drawing_embedder import DrawingEmbedder
+from episodic.networks.residual_block import ChannelsLast, ResidualBlock
 
 
-class Autoencoder(nn.Module):
-    """An encoder of drawings and its decoder; a subclass builds them.
+class Autoencoder(DrawingEmbedder):
+    """An encoder of drawings and its decoder, which a subclass builds.
 
     Args:
         encoder: `[B, 1, S, S]` -> `[B, D]`.
         decoder: `[B, D]` -> `[B, 1, S, S]`, the logits of grey levels.
         latent_size: length D of the embedding.
-        image_size: side S of the drawings that it works at. Any square drawing is brought to this size.
+        image_size: side S of the drawings that the network computes with.
     """
 
     def __init__(self, encoder: nn.Sequential, decoder: nn.Sequential, latent_size: int, image_size: int) -> None:
@@ -25,60 +26,65 @@ class Autoencoder(nn.Module):
         self.encoder, self.decoder = encoder, decoder
         self.latent_size, self.image_size = latent_size, image_size
 
-    def embed(self, x: Tensor) -> Tensor:
-        """Latent vectors `[B, D]` of drawings `[B, 1, H, H]`, floats in [0, 1] with ink = 1, any H >= 28.
-
-        Raises:
-            InputError: images of another shape, not square, or smaller than 28 x 28.
-        """
-        latent: Tensor = self.encoder(to_size(x, self.image_size))
+    def embed_resized(self, x: Tensor) -> Tensor:
+        latent: Tensor = self.encoder(x)
         return latent
 
     def logits(self, latent: Tensor) -> Tensor:
-        """Logits `[B, 1, S, S]` of the grey levels that latent vectors `[B, D]` stand for."""
+        """Return the logits `[B, 1, S, S]` of the grey levels that latent vectors `[B, D]` stand for."""
         logits: Tensor = self.decoder(latent)
         return logits
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Drawings `[B, 1, S, S]` in [0, 1] of latent vectors `[B, D]`."""
+        """Return the drawings `[B, 1, S, S]` in [0, 1] of latent vectors `[B, D]`."""
         return torch.sigmoid(self.logits(latent))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reconstructions `[B, 1, S, S]` of drawings `[B, 1, H, H]`."""
+        """Return reconstructions `[B, 1, S, S]` of drawings `[B, 1, H, H]`; see `embed` for the drawings."""
         return self.decode(self.embed(x))
 
 
 class ConvolutionalAutoencoder(Autoencoder):
-    """Three convolutions, two of them strided, down to a latent vector, and the mirror image up again.
+    """Three convolutions, two of them strided, down to a latent vector, and their mirror image up again.
 
     Args:
+        image_size: side S of the drawings that the network computes with; a multiple of 4, at least 28.
         latent_size: length D of the embedding.
-        image_size: side of the drawings that it works at; a multiple of 4, at least 28.
         channels: channels of the first convolution; the later ones have twice as many.
-        blocks: residual blocks of two convolutions each at half and at a quarter of the side, down and up. None of
-            the other layers' weights changes its name with it.
+        blocks: residual blocks of two convolutions each at half and at a quarter of the side, down and up. The names
+            of all other weights do not depend on it.
 
     Raises:
-        InputError: a size out of its range.
+        InputError: a size is out of its range.
+
+    >>> network = ConvolutionalAutoencoder(latent_size=64, channels=4)
+    >>> network.embed(torch.zeros(2, 1, 105, 105)).shape, network(torch.zeros(2, 1, 105, 105)).shape
+    (torch.Size([2, 64]), torch.Size([2, 1, 28, 28]))
     """
 
-    def __init__(self, latent_size: int = 64, image_size: int = 28, channels: int = 32, blocks: int = 0) -> None:
+    def __init__(self, image_size: int = 28, *, latent_size: int = 64, channels: int = 32, blocks: int = 0) -> None:
         require_positive(latent_size=latent_size, channels=channels)
-        require(blocks >= 0, f"blocks is {blocks}: it has to be 0 or more")
+        require(blocks >= 0, f"blocks is {blocks}: it must be 0 or more")
         require_quarters(image_size)
         sizes = latent_size, image_size // 4, channels, blocks
         super().__init__(_encoder(*sizes), _decoder(*sizes), latent_size, image_size)
+        self.arguments = {
+            "latent_size": latent_size, "image_size": image_size, "channels": channels, "blocks": blocks,
+        }  # fmt: skip
 
 
 def require_quarters(image_size: int) -> None:
-    """Raise `InputError` unless the side of drawings can be halved twice."""
+    """Raise `InputError` unless a side is at least 28 and can be halved twice.
+
+    >>> require_quarters(32)
+    """
     require(
         image_size >= SMALLEST and image_size % 4 == 0,
-        f"image_size is {image_size}: a multiple of 4, at least {SMALLEST}, is needed",
+        f"image_size is {image_size}: it must be a multiple of 4 and at least {SMALLEST}",
     )
 
 
-# Weights go by the layers' numbers in checkpoints. What came later has a name, and leaves the numbers as they were.
+# Checkpoints name weights by the layers' numbers. Later additions have names, so that the numbers stay the same.
 
 
 def _encoder(latent_size: int, side: int, channels: int, blocks: int) -> nn.Sequential:

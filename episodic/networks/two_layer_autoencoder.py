@@ -1,4 +1,4 @@
-"""The small convolutional autoencoder that introductions to the subject use."""
+"""The small convolutional autoencoder of introductory tutorials."""
 
 from torch import nn
 
@@ -11,19 +11,23 @@ CODES = 4  # channels of the code
 class TwoLayerAutoencoder(Autoencoder):
     """Two convolutions with ReLU and pooling down, two transposed convolutions up: 1,077 weights.
 
-    The embedding is the code itself, 4 channels of (S / 4) x (S / 4), flattened: 196 numbers at 28 x 28, none of them
-    negative. Where another length is asked for, a linear layer brings the code to it and another one back.
+    The embedding is the code itself, 4 channels of (S / 4) x (S / 4), flattened: 196 non-negative numbers at 28 x 28.
+    For any other length, one linear layer maps the code to the embedding and another maps it back.
 
     Args:
+        image_size: side S of the drawings that the network computes with; a multiple of 4, at least 28.
         latent_size: length D of the embedding; None takes the code as it is.
-        image_size: side S of the drawings that it works at; a multiple of 4, at least 28.
-        channels: of the first convolution.
+        channels: channels of the first convolution.
 
     Raises:
-        InputError: a size out of its range.
+        InputError: a size is out of its range.
+
+    >>> import torch
+    >>> TwoLayerAutoencoder().embed(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 196])
     """
 
-    def __init__(self, latent_size: int | None = None, image_size: int = 28, channels: int = 16) -> None:
+    def __init__(self, image_size: int = 28, *, latent_size: int | None = None, channels: int = 16) -> None:
         require_quarters(image_size)
         side = image_size // 4
         code = CODES * side * side
@@ -42,3 +46,4 @@ class TwoLayerAutoencoder(Autoencoder):
             nn.ConvTranspose2d(channels, 1, 2, stride=2),
         )  # fmt: skip
         super().__init__(encoder, decoder, size, image_size)
+        self.arguments = {"latent_size": size, "image_size": image_size, "channels": channels}

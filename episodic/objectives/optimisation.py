@@ -1,4 +1,4 @@
-"""Optimiser and learning-rate schedule as the configuration has them, also after a resume."""
+"""An optimiser and a learning-rate schedule whose settings always come from the configuration."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,14 +13,23 @@ OptimizerCallable = Callable[[Iterable], torch.optim.Optimizer]  # type: ignore[
 
 
 class ConfiguredOptimizer:
-    """Builds an optimiser with its schedule, and puts the configuration's numbers back after a checkpoint.
+    """Build an optimiser with its schedule, and keep the configuration's settings after a checkpoint is loaded.
 
-    A checkpoint brings the optimiser's moments and the schedule's position; learning rate, betas, weight
-    decay and the like are the configuration's to say.
+    A checkpoint restores the optimiser's moments and the schedule's position. Learning rate, betas, weight decay and
+    the like stay as configured.
 
     Args:
         build: makes the optimiser from parameters.
-        schedule: factor of the learning rate by progress; None keeps it constant.
+        schedule: factor of the learning rate by training progress; None keeps the rate constant.
+
+    >>> from functools import partial
+    >>> from episodic.objectives.schedules import LinearSchedule
+    >>> configured = ConfiguredOptimizer(partial(torch.optim.SGD, lr=0.5), LinearSchedule(1.0, 0.0))
+    >>> parts = configured.configure([torch.nn.Parameter(torch.ones(1))], steps=lambda: 10, interval="step")
+    >>> configured.optimizer.step(), configured.scheduler.step()
+    (None, None)
+    >>> configured.optimizer.param_groups[0]["lr"]
+    0.45
     """
 
     def __init__(self, build: OptimizerCallable, schedule: Schedule | None) -> None:
@@ -30,7 +39,13 @@ class ConfiguredOptimizer:
         self._configured: list[dict[str, Any]] = []
 
     def configure(self, parameters: Any, steps: Callable[[], float], interval: str) -> dict[str, Any]:
-        """What `configure_optimizers` returns; `steps()` is the number of scheduler steps in the whole training."""
+        """Build optimiser and scheduler, in the dictionary that Lightning's `configure_optimizers` returns.
+
+        Args:
+            parameters: whatever the optimiser's class accepts.
+            steps: returns the number of scheduler steps in the whole training.
+            interval: how often the scheduler steps, `step` or `epoch`.
+        """
         self.optimizer = self.build(parameters)
         self._configured = [
             {name: value for name, value in group.items() if name != "params"} for group in self.optimizer.param_groups
@@ -45,7 +60,7 @@ class ConfiguredOptimizer:
         }
 
     def restore_configuration(self) -> None:
-        """Call when training starts: whatever a checkpoint said of the optimiser's settings is overruled."""
+        """Overwrite a checkpoint's optimiser settings with the configured ones; call it when training starts."""
         for group, configured in zip(self.optimizer.param_groups, self._configured, strict=True):
             group.update(configured)
             if self.scheduler is not None:

@@ -1,4 +1,4 @@
-"""How a number (an entropy weight, a learning rate's factor) changes over the course of training."""
+"""Numbers that change over the course of training, such as an entropy weight or a learning-rate factor."""
 
 import math
 from abc import ABC, abstractmethod
@@ -7,15 +7,19 @@ from episodic.errors import require_fraction, require_positive
 
 
 class Schedule(ABC):
-    """A function of the progress of training: 0 at its start, 1 at its end."""
+    """A function of the training progress, from 0 at the start to 1 at the end."""
 
     @abstractmethod
     def __call__(self, progress: float) -> float:
-        """The value at `progress`, which is clipped to [0, 1]."""
+        """Return the value at `progress`, clipped to [0, 1]."""
 
 
 class LinearSchedule(Schedule):
-    """From `start` to `end` in a straight line over the first `duration` of training, then `end`."""
+    """Move from `start` to `end` on a straight line over the first `duration` of training, then stay.
+
+    >>> LinearSchedule(2.0, 1.0, duration=0.5)(0.25)
+    1.5
+    """
 
     def __init__(self, start: float, end: float, duration: float = 1.0) -> None:
         require_fraction(duration=duration)
@@ -28,7 +32,11 @@ class LinearSchedule(Schedule):
 
 
 class CosineSchedule(LinearSchedule):
-    """From `start` to `end` along half a cosine over the first `duration` of training, then `end`."""
+    """Move from `start` to `end` along half a cosine over the first `duration` of training, then stay.
+
+    >>> CosineSchedule(2.0, 1.0)(0.5)
+    1.5
+    """
 
     def __call__(self, progress: float) -> float:
         done = min(max(progress, 0.0) / self.duration, 1.0)
@@ -36,7 +44,11 @@ class CosineSchedule(LinearSchedule):
 
 
 class WarmupCosineSchedule(CosineSchedule):
-    """A straight line from 0 to `start` over the first `warmup` of training, then half a cosine to `end`."""
+    """Rise linearly from 0 to `start` over the first `warmup` of training, then follow half a cosine to `end`.
+
+    >>> WarmupCosineSchedule(2.0, 1.0, warmup=0.5)(0.25)
+    1.0
+    """
 
     def __init__(self, start: float, end: float, warmup: float = 0.05) -> None:
         require_fraction(warmup=warmup)

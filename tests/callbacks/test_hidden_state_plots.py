@@ -1,5 +1,6 @@
 """Pictures of embedded hidden states: the numbers behind them, and what training and test leave in a run's folder."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from cli import main
 from datamodules.hidden_states import HiddenStateDataModule
 from episodic.errors import InputError
 from episodic.metrics.context_metrics import EmbeddedStates, context_figures, find_contexts
+from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from episodic.plots.context_pictures import confusions_figure, course_figure, map_figure, some_contexts
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder
 from tests.harvests import generated_harvest
@@ -125,7 +127,8 @@ def test_states_are_embedded_as_outside_training(episodes: bool, tmp_path: Path)
     data = HiddenStateDataModule(str(generated_harvest(tmp_path / "a.npz")), batch_size=5, episodes=episodes)
     data.setup("test")
     torch.manual_seed(0)
-    module = HiddenStateEncoder(6, 4, embedding_size=5, hidden_layer=7, averaging=0.9).train()
+    network = partial(HiddenStateEmbedder, embedding_size=5, hidden_layer=7)
+    module = HiddenStateEncoder(network, input_size=6, classes=4, averaging=0.9).train()
     raw, found = embed_states(module, data.test_dataloader())
     assert module.training
     expected: Tensor = data.states[data.parts.test].float().flatten(0, 1)

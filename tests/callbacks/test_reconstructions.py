@@ -1,5 +1,7 @@
 """Pictures of an autoencoder: which drawing is where."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor
 
 from callbacks.reconstructions import corrupted, reconstructions_figure
 from episodic.drawings.augmentation import augment
+from episodic.networks.autoencoder import ConvolutionalAutoencoder
 from lightning_modules.autoencoder import OmniglotAutoencoder
 
 
@@ -43,7 +46,8 @@ def test_one_drawing_is_enough() -> None:
 
 @pytest.mark.parametrize("denoising", [True, False])
 def test_denoising_autoencoders_alone_are_given_corrupted_drawings(denoising: bool) -> None:
-    module = OmniglotAutoencoder(5, channels=2, augmentation={"degrees": 30.0}, denoising=denoising)
+    network = partial(ConvolutionalAutoencoder, latent_size=5, channels=2)
+    module = OmniglotAutoencoder(network, augmentation={"degrees": 30.0}, denoising=denoising)
     inputs = corrupted(module, drawings(0))
     if not denoising:
         assert inputs is None

@@ -187,7 +187,7 @@ def test_a_shipped_config_trains_on_it(tmp_path: Path) -> None:
     numbers = {**FEW, "background_characters": 12, "cache_dir": tmp_path / "cache"}
     data = ["--data", "GeneratedOmniglotDataModule"]
     data += [part for name, number in numbers.items() for part in (f"--data.{name}", str(number))]
-    model = ["--model.embedding_size", "8", "--model.channels", "4", "--model.few_shot_episodes", "5"]
+    model = ["--model.network.embedding_size", "8", "--model.network.channels", "4", "--model.few_shot_episodes", "5"]
     place = ["--run.root", str(tmp_path / "runs"), "--trainer.max_epochs", "1", *CPU]
     config = ["--config", str(PROJECT / "configs" / "omniglot_encoder.yaml")]
     assert main(["fit", *config, *data, *model, *place]) == 0

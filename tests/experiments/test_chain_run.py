@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from cli import main
-from episodic.checkpoints.embedders import load_embedder, read_checkpoint
+from episodic.checkpoints import load_embedder, read_checkpoint
 from experiments.run import main as run_grid
 from tests.experiments.grids import tiny_overrides
 from tests.harvests import generated_harvest
@@ -130,7 +130,7 @@ def test_an_agents_encoder_is_an_embedder_like_any_other(chain: Path) -> None:
     with np.load(start(chain) / "harvest.npz") as harvest:
         batch = torch.from_numpy(harvest["cell"][:, 0]).float()
     embedders = [load_embedder(best(run)) for run in (encoder(chain), agent(chain, "frozen"))]
-    one, other = (embedder.embed(batch) for embedder in embedders)  # type: ignore[operator]
+    one, other = (embedder.embed(batch) for embedder in embedders)
     assert one.shape == (48, 8)
     assert torch.equal(one, other)
 
@@ -216,7 +216,8 @@ def grid() -> dict[str, Any]:
     numbers = {**tiny_overrides(epochs=1), "data.vocabulary": 3}
     settings = {name: value for name, value in numbers.items() if name.startswith("data.")}
     machine = {name: value for name, value in numbers.items() if not name.startswith("data.")}
-    small = {"data.batch_size": 16, "data.steps": 2, "model.embedding_size": 8, "model.hidden_layer": 12}
+    small = {"data.batch_size": 16, "data.steps": 2, "model.network.embedding_size": 8}
+    small["model.network.hidden_layer"] = 12
     encoders = {"config": str(PROJECT / "configs" / "hidden_state_encoder.yaml"), **small}
     keys = {
         "config": str(PROJECT / "configs" / f"{KINDS['frozen']}.yaml"),

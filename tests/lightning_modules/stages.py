@@ -1,10 +1,13 @@
 """Checkpoints of stages 1 to 3 for the tests of what comes after them, and agents that use them."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
+from episodic.networks.omniglot_embedder import OmniglotEmbedder
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder
 from lightning_modules.omniglot_encoder import OmniglotEncoder
 from tests.tiny import tiny_bandit, tiny_omniglot_bandit
@@ -17,8 +20,11 @@ DRAWN: dict[str, Any] = {"embedding_size": 8, "backbone": "residual", "channels"
 def save_encoder(path: Path, **options: Any) -> Path:
     """A checkpoint of an encoder of states, with weights and statistics of its own."""
     torch.manual_seed(3)
-    sizes = {"input_size": HIDDEN, "classes": VOCABULARY, "embedding_size": 8, "hidden_layer": 12}
-    module = HiddenStateEncoder(**{**sizes, **options})
+    names = ("embedding_size", "hidden_layer", "layers", "recurrent")
+    arguments: dict[str, Any] = {"embedding_size": 8, "hidden_layer": 12}
+    arguments |= {name: options.pop(name) for name in names if name in options}
+    sizes = {"input_size": HIDDEN, "classes": VOCABULARY}
+    module = HiddenStateEncoder(partial(HiddenStateEmbedder, **arguments), **{**sizes, **options})
     with torch.no_grad():
         for _ in range(20):
             module.network.embed(0.4 * torch.randn(60, module.network.input_size))
@@ -31,10 +37,10 @@ def save_encoder(path: Path, **options: Any) -> Path:
 def save_drawing_encoder(path: Path, **options: Any) -> Path:
     """A checkpoint of a small encoder of drawings, with random weights and statistics of its own."""
     torch.manual_seed(3)
-    module = OmniglotEncoder(**{**DRAWN, "classes": 4, **options})
+    module = OmniglotEncoder(partial(OmniglotEmbedder, **DRAWN), **{"classes": 4, **options})
     with torch.no_grad():
         for _ in range(5):
-            module.network.embed(torch.rand(20, 1, 28, 28).pow(4))  # type: ignore[operator]
+            module.network.embed(torch.rand(20, 1, 28, 28).pow(4))
     checkpoint: dict[str, Any] = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, path)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cli import main
 from datamodules.omniglot_bandit import OmniglotBanditDataModule
-from episodic.checkpoints.embedders import load_embedder, read_checkpoint, with_prefix
+from episodic.checkpoints import load_embedder, read_checkpoint, with_prefix
 from episodic.drawings.embedding_cache import embed_table
 from lightning_modules.episodic_agent import EpisodicAgent
 from tests.lightning_modules.stages import DRAWN, save_drawing_encoder, save_encoder, tiny_shown

@@ -3,6 +3,8 @@
 import csv
 import json
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +15,29 @@ from torch import Tensor
 
 from cli import main
 from datamodules.omniglot import DrawingBatch
-from episodic.checkpoints.embedders import load_embedder
+from episodic.checkpoints import load_embedder
 from episodic.drawings.augmentation import augment
 from episodic.drawings.masking_noise import erase_pixels
 from episodic.drawings.symmetries import spread_symmetries
 from episodic.errors import InputError
 from episodic.metrics.few_shot import few_shot_accuracy
 from episodic.metrics.retrieval import retrieval
-from episodic.networks.autoencoder import ConvolutionalAutoencoder
+from episodic.networks.autoencoder import Autoencoder, ConvolutionalAutoencoder
 from episodic.networks.two_layer_autoencoder import TwoLayerAutoencoder
-from lightning_modules.autoencoder import ARCHITECTURES, LOSSES, OmniglotAutoencoder
+from lightning_modules.autoencoder import LOSSES, OmniglotAutoencoder
 from lightning_modules.randomness import step_generator
 from tests.tiny import tiny_autoencoder
+
+NETWORKS: dict[str, Callable[..., Autoencoder]] = {
+    "convolutional": ConvolutionalAutoencoder,
+    "two_layer": TwoLayerAutoencoder,
+}
 
 
 def build(**options: Any) -> OmniglotAutoencoder:
     torch.manual_seed(0)
-    return OmniglotAutoencoder(**{"latent_size": 5, "image_size": 28, "channels": 4, **options})
+    network = NETWORKS[options.pop("network", "convolutional")]
+    return OmniglotAutoencoder(partial(network, latent_size=5, channels=4, **options.pop("arguments", {})), **options)
 
 
 def batch() -> DrawingBatch:
@@ -41,9 +49,9 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_it_embeds_while_it_trains(architecture: str) -> None:
-    module = build(architecture=architecture).train()
+@pytest.mark.parametrize("network", NETWORKS)
+def test_it_embeds_while_it_trains(network: str) -> None:
+    module = build(network=network).train()
     drawings = torch.rand(3, 1, 40, 40)
     embedded = module.embed(drawings)
     assert embedded.shape == (3, 5)
@@ -52,11 +60,12 @@ def test_it_embeds_while_it_trains(architecture: str) -> None:
     assert module(drawings).shape == (3, 1, 28, 28)
 
 
-def test_the_architecture_is_what_was_asked_for() -> None:
-    plain, residual, small = build(), build(blocks=1), build(architecture="two_layer")
+def test_the_network_is_built_for_the_image_size() -> None:
+    plain, residual, small = build(), build(arguments={"blocks": 1}), build(network="two_layer", image_size=32)
     assert type(plain.network) is type(residual.network) is ConvolutionalAutoencoder
     assert sum(1 for name in residual.state_dict() if "half_0" in name or "quarter_0" in name) > 0
     assert type(small.network) is TwoLayerAutoencoder
+    assert (plain.network.image_size, small.network.image_size) == (28, 32)
     # Older checkpoints hold nothing else.
     assert list(plain.state_dict()) == [f"network.{name}" for name in plain.network.state_dict()]
 
@@ -116,15 +125,15 @@ def test_the_loss_is_its_formula_and_the_error_is_squared(loss: str) -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_loss_reaches_every_weight(architecture: str, loss: str) -> None:
-    module = build(architecture=architecture, loss=loss).train()
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_loss_reaches_every_weight(network: str, loss: str) -> None:
+    module = build(network=network, loss=loss).train()
     module.training_step(batch(), 0).backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in module.parameters())
 
 
 def test_cross_entropy_of_certain_pixels_is_finite_in_half_precision() -> None:
-    module = build(loss="bce", architecture="two_layer").train()
+    module = build(loss="bce", network="two_layer").train()
     bias = list(module.parameters())[-1]
     torch.nn.init.constant_(bias, 40.0)  # certainly ink, where there is none
     blank = DrawingBatch(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.long))
@@ -137,10 +146,10 @@ def test_cross_entropy_of_certain_pixels_is_finite_in_half_precision() -> None:
     assert float(bias.grad) == pytest.approx(1.0, rel=0.01)
 
 
-# Figures
+# Metrics
 
 
-def test_figures_are_left_out_where_there_are_too_few_classes() -> None:
+def test_metrics_are_left_out_where_there_are_too_few_classes() -> None:
     module = build(few_shot_episodes=5)
     for labels, expected in (
         (torch.arange(6), set[str]()),
@@ -148,14 +157,14 @@ def test_figures_are_left_out_where_there_are_too_few_classes() -> None:
         (torch.arange(60) // 3, {"val/recall_at_1", "val/map_at_r", "val/20way_1shot"}),
     ):
         module.collected["val"].update(torch.randn(len(labels), 5), labels)  # type: ignore[operator]
-        assert set(module._figures("val")) == expected
+        assert set(module._split_metrics("val")) == expected
 
 
 @pytest.fixture(scope="module")
 def denoising_run(tmp_path_factory: pytest.TempPathFactory, generated_omniglot: Path) -> Path:
     root = tmp_path_factory.mktemp("runs")
     arguments = tiny_autoencoder(root, generated_omniglot, "autoencoder_denoising")
-    assert main(["fit", *arguments, "--data.classes", "7", "--model.blocks", "1"]) == 0
+    assert main(["fit", *arguments, "--data.classes", "7", "--model.network.blocks", "1"]) == 0
     return root / "autoencoder_denoising" / "version_0"
 
 
@@ -186,20 +195,19 @@ def test_the_embedder_has_its_blocks(denoising_run: Path) -> None:
     path = denoising_run / "checkpoints" / "last.ckpt"
     embedder, module = load_embedder(path), OmniglotAutoencoder.load_from_checkpoint(path).eval()
     drawings = torch.rand(3, 1, 50, 50)
-    assert torch.equal(embedder.embed(drawings), module.embed(drawings))  # type: ignore[operator]
+    assert torch.equal(embedder.embed(drawings), module.embed(drawings))
     assert any("half_0" in name for name in embedder.state_dict())
 
 
 @pytest.mark.parametrize(
     ("complaint", "options"),
     [
-        ("architecture is 'unet': it has to be one of convolutional, two_layer", {"architecture": "unet"}),
         ("loss is 'l1': it has to be one of mse, bce", {"loss": "l1"}),
-        ("blocks is -1: it has to be 0 or more", {"blocks": -1}),
-        ("blocks is 1: it has to be 0, two_layer has no", {"blocks": 1, "architecture": "two_layer"}),
-        ("dropped is 1.0: it has to be at least 0 and below 1", {"dropped": 1.0, "denoising": True}),
+        ("blocks is -1: it must be 0 or more", {"arguments": {"blocks": -1}}),
+        ("image_size is 30: it must be a multiple of 4", {"image_size": 30}),
+        ("dropped is 1.0: it must be at least 0 and below 1", {"dropped": 1.0, "denoising": True}),
         ("dropped is -0.1", {"dropped": -0.1, "denoising": True}),
-        ("dropped is 0.1: pixels are erased for denoising alone", {"dropped": 0.1}),
+        ("dropped is 0.1: only denoising erases pixels", {"dropped": 0.1}),
         ("denoising is true: it needs an augmentation", {"denoising": True}),
         ("denoising is true: it needs an augmentation", {"denoising": True, "augmentation": {"degrees": 0.0}}),
         ("degrees is -3", {"augmentation": {"degrees": -3.0}}),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,34 @@ from torch import Tensor, nn
 
 from cli import main
 from datamodules.hidden_states import StateBatch
-from episodic.checkpoints.embedders import EMBEDDER_KEY, load_embedder, read_checkpoint
+from episodic.checkpoints import EMBEDDER_KEY, load_embedder, read_checkpoint
 from episodic.errors import InputError
 from episodic.metrics.context_metrics import EmbeddedStates, context_figures
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
-from episodic.objectives.objectives import OBJECTIVES
+from episodic.objectives.kaiser import KaiserConfig
+from episodic.objectives.objectives import Objectives
+from episodic.objectives.softmax import SoftmaxConfig
+from episodic.objectives.triplet import TripletConfig
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder, embedded_states
 from lightning_modules.randomness import step_generator
 from tests.harvests import generated_harvest
 from tests.test_cli import assert_equal_runs, files, one_error
 from tests.tiny import tiny_encoder, tiny_hidden_state_encoder
 
-ALL = ["--model.objectives", '{"softmax": 1.0, "triplet": 0.5, "kaiser": 0.5}', "--model.kaiser.memory_size", "20"]
+ALL = ["--model.objectives.triplet.weight", "0.5"]
+ALL += ["--model.objectives.kaiser.weight", "0.5", "--model.objectives.kaiser.memory_size", "20"]
+#: Each loss alone.
+ALONE = {
+    "softmax": Objectives(softmax=SoftmaxConfig()),
+    "triplet": Objectives(triplet=TripletConfig()),
+    "kaiser": Objectives(kaiser=KaiserConfig(memory_size=9)),
+}
 
 
 def build(**options: Any) -> HiddenStateEncoder:
     torch.manual_seed(0)
-    sizes = {"input_size": 5, "classes": 4, "embedding_size": 6, "hidden_layer": 7, "kaiser": {"memory_size": 9}}
-    return HiddenStateEncoder(**{**sizes, **options})
+    arguments = {"embedding_size": 6, "hidden_layer": 7, **options.pop("arguments", {})}
+    return HiddenStateEncoder(partial(HiddenStateEmbedder, **arguments), **{"input_size": 5, "classes": 4, **options})
 
 
 def batch(seed: int = 0, pulls: int | None = None) -> StateBatch:
@@ -46,9 +57,9 @@ def gradient_sizes(module: nn.Module) -> list[float]:
 
 
 @pytest.mark.parametrize("pulls", [None, 3])
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", ALONE)
 def test_every_objective_reaches_every_weight_of_the_network(name: str, pulls: int | None) -> None:
-    module = build(objectives={name: 1.0}, recurrent=pulls is not None).train()
+    module = build(objectives=ALONE[name], arguments={"recurrent": pulls is not None}).train()
     for seed in range(3):  # the memory's first batch has nothing to be compared with
         module.zero_grad()
         module.training_step(batch(seed, pulls), 0).backward()
@@ -58,7 +69,7 @@ def test_every_objective_reaches_every_weight_of_the_network(name: str, pulls: i
 
 @pytest.mark.parametrize("recurrent", [True, False])
 def test_the_loss_of_episodes_is_over_all_their_pulls(recurrent: bool) -> None:
-    module = build(recurrent=recurrent).train()
+    module = build(arguments={"recurrent": recurrent}).train()
     inputs, labels, *_ = batch(pulls=3)
     loss = module.training_step(batch(pulls=3), 0)
     embeddings = module.network.embed_all(inputs)
@@ -93,7 +104,7 @@ def test_embed_is_the_layer_under_the_classifier_while_it_trains(averaging: floa
 
 
 def test_without_softmax_there_are_no_logits() -> None:
-    module = build(objectives={"triplet": 1.0}, classes=None)
+    module = build(objectives=ALONE["triplet"], classes=None)
     with pytest.raises(InputError, match=r"^objectives has no softmax"):
         module(batch()[0])
     assert set(module.eval().evaluate(batch())[1][..., 3].flatten().tolist()) == {-1}
@@ -129,7 +140,7 @@ def test_what_is_known_of_each_state(averaging: float | None) -> None:
 
 @pytest.mark.parametrize("recurrent", [True, False])
 def test_what_is_known_of_each_pull_of_an_episode(recurrent: bool) -> None:
-    module = build(recurrent=recurrent).eval()
+    module = build(arguments={"recurrent": recurrent}).eval()
     inputs, labels, _, exposures = batch(pulls=3)
     embeddings, facts = module.evaluate(batch(pulls=3))
     assert embeddings.shape == (12, 3, 6)
@@ -216,14 +227,14 @@ def test_the_head_alone_learns_where_that_is_asked_for(tmp_path: Path) -> None:
         ("input_size is null", {"input_size": None}),
         ("input_size is 0: it has to be greater than 0", {"input_size": 0}),
         ("classes is null", {"classes": None}),
-        ("hidden_layer is -1", {"hidden_layer": -1}),
-        ("layers is 0", {"layers": 0}),
-        ("objectives is 'arcface': it has to be one of softmax, triplet, kaiser", {"objectives": {"arcface": 1.0}}),
-        ("noise is -0.1: it has to be 0 or more", {"noise": -0.1}),
-        ("averaging is 1.0: it has to be at least 0 and below 1", {"averaging": 1.0}),
+        ("hidden_layer is -1", {"arguments": {"hidden_layer": -1}}),
+        ("layers is 0", {"arguments": {"layers": 0}}),
+        ("objectives is empty", {"objectives": Objectives()}),
+        ("noise is -0.1: it must be 0 or more", {"noise": -0.1}),
+        ("averaging is 1.0: it must be at least 0 and below 1", {"averaging": 1.0}),
         ("trained is 'body': it has to be one of all, head", {"trained": "body"}),
-        ("trained is 'head': fine_tune has to name the encoder", {"trained": "head"}),
-        ("trained is 'head': objectives need softmax", {"trained": "head", "objectives": {"kaiser": 1.0}}),
+        ("trained is 'head': fine_tune must name the encoder", {"trained": "head"}),
+        ("trained is 'head': objectives must have softmax", {"trained": "head", "objectives": ALONE["kaiser"]}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -279,7 +290,7 @@ def test_test_and_predict_say_what_the_embedding_does(encoder_run: Path) -> None
 
 
 def test_accuracy_is_told_where_the_classifier_knows_the_contexts(tmp_path: Path) -> None:
-    for option in ("--data.split=context", "--data.labels=cues", "--model.objectives={triplet: 1}"):
+    for option in ("--data.split=context", "--data.labels=cues", "--model.objectives={softmax: null, triplet: {}}"):
         harvest = generated_harvest(tmp_path / "harvest.npz", contexts=8)
         arguments = [*tiny_hidden_state_encoder(tmp_path, epochs=1), "--run.version", option[7:10]]
         assert main(["fit", *arguments, option, "--data.harvest", str(harvest)]) == 0
@@ -369,10 +380,10 @@ def test_a_fine_tuned_encoder_outlives_the_one_it_came_from(encoder_run: Path, t
     [
         (["--model.input_size", "7"], "model.input_size is 7: the data's is 6"),
         (["--model.classes", "7"], "model.classes is 7: the data's is 4"),
-        (["--model.recurrent", "true"], "data.episodes is false: a recurrent encoder needs whole episodes"),
+        (["--model.network.recurrent", "true"], "data.episodes is false: a recurrent network needs whole episodes"),
         (["--model.fine_tune", "none.ckpt"], "checkpoint none.ckpt does not exist"),
-        (["--model.trained", "head"], "trained is 'head': fine_tune has to name"),
-        (["--model.softmax.margins", "0.1"], "margins"),
+        (["--model.trained", "head"], "trained is 'head': fine_tune must name"),
+        (["--model.objectives.softmax.margins", "0.1"], "margins"),
         (["--trainer.callbacks.mapped", "0"], "mapped is 0"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

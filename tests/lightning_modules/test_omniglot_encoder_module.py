@@ -2,6 +2,7 @@
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +16,40 @@ from cli import main
 from datamodules import sampling
 from datamodules.omniglot import DrawingBatch, OmniglotDataModule
 from datamodules.sampling import ShardedIndices
-from episodic.checkpoints.embedders import load_embedder, read_checkpoint
+from episodic.checkpoints import load_embedder, read_checkpoint
 from episodic.drawings.generated import generate_omniglot
 from episodic.drawings.omniglot_files import load_part
 from episodic.errors import InputError
-from episodic.memory.kaiser_memory import KaiserMemory
-from episodic.metrics.class_rows import class_rows
 from episodic.metrics.few_shot import few_shot_accuracy
 from episodic.metrics.retrieval import retrieval
-from episodic.metrics.sequential import draw_streams
+from episodic.metrics.streams import stream_metrics
 from episodic.metrics.within_alphabet import within_alphabet_error
 from episodic.networks.omniglot_embedder import OmniglotEmbedder
-from episodic.objectives.objectives import OBJECTIVES
-from lightning_modules.encoder import EmbeddedClasses, in_order
-from lightning_modules.omniglot_encoder import OmniglotEncoder, alphabet_figures, stream_figures
+from episodic.objectives.kaiser import KaiserConfig
+from episodic.objectives.objectives import Objectives
+from episodic.objectives.softmax import SoftmaxConfig
+from episodic.objectives.triplet import TripletConfig
+from lightning_modules.embedded_classes import EmbeddedClasses
+from lightning_modules.encoder import in_order
+from lightning_modules.omniglot_encoder import OmniglotEncoder
 from lightning_modules.randomness import step_generator
 from tests.test_cli import assert_equal_runs
 from tests.tiny import tiny_encoder
 
-ALL = ["--model.objectives", '{"softmax": 1.0, "triplet": 0.5, "kaiser": 0.5}', "--model.kaiser.memory_size", "20"]
+ALL = ["--model.objectives.triplet.weight", "0.5"]
+ALL += ["--model.objectives.kaiser.weight", "0.5", "--model.objectives.kaiser.memory_size", "20"]
+#: Each loss alone.
+ALONE = {
+    "softmax": Objectives(softmax=SoftmaxConfig()),
+    "triplet": Objectives(triplet=TripletConfig()),
+    "kaiser": Objectives(kaiser=KaiserConfig(memory_size=9)),
+}
 
 
 def build(**options: Any) -> OmniglotEncoder:
     torch.manual_seed(0)
-    return OmniglotEncoder(
-        **{"embedding_size": 6, "channels": 4, "classes": 5, "kaiser": {"memory_size": 9}, **options}
-    )
+    network = partial(OmniglotEmbedder, embedding_size=6, channels=4, **options.pop("arguments", {}))
+    return OmniglotEncoder(network, **{"classes": 5, **options})
 
 
 def batch(seed: int = 0) -> DrawingBatch:
@@ -52,9 +61,9 @@ def gradient_sizes(module: nn.Module) -> dict[str, float]:
     return {name: 0.0 if p.grad is None else float(p.grad.abs().max()) for name, p in module.named_parameters()}
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", ALONE)
 def test_every_objective_reaches_every_weight_of_the_network(name: str) -> None:
-    module = build(objectives={name: 1.0}).train()
+    module = build(objectives=ALONE[name]).train()
     for seed in range(3):  # the memory's first batch has nothing to be compared with
         module.zero_grad()
         module.training_step(batch(seed), 0).backward()
@@ -63,7 +72,7 @@ def test_every_objective_reaches_every_weight_of_the_network(name: str) -> None:
 
 
 def test_the_loss_is_the_weighted_sum_and_its_parts_are_kept() -> None:
-    module = build(objectives={"softmax": 0.3, "triplet": 2.0})
+    module = build(objectives=Objectives(SoftmaxConfig(weight=0.3), TripletConfig(weight=2.0)))
     images, labels = batch()
     loss = module.training_step(batch(), 0)
     module.network.zero_grad()
@@ -81,7 +90,7 @@ def test_the_loss_is_the_weighted_sum_and_its_parts_are_kept() -> None:
 @pytest.mark.parametrize("averaging", [None, 0.9])
 @pytest.mark.parametrize("backbone", ["residual", "convolutional"])
 def test_it_embeds_and_classifies_while_it_trains(backbone: str, averaging: float | None) -> None:
-    module = build(backbone=backbone, averaging=averaging).train()
+    module = build(arguments={"backbone": backbone}, averaging=averaging).train()
     drawings = torch.rand(3, 1, 40, 40)
     embedded = module.embed(drawings)
     assert embedded.shape == (3, 6)
@@ -94,7 +103,7 @@ def test_it_embeds_and_classifies_while_it_trains(backbone: str, averaging: floa
 
 
 def test_without_softmax_there_are_no_logits() -> None:
-    module = build(objectives={"triplet": 1.0}, classes=None)
+    module = build(objectives=ALONE["triplet"], classes=None)
     assert module.embed(batch().images).shape == (15, 6)
     with pytest.raises(InputError, match=r"^objectives has no softmax") as error:
         module(batch().images)
@@ -133,7 +142,7 @@ def test_weights_and_statistics_are_averaged_by_the_rule(monkeypatch: pytest.Mon
             expected = 0.6 * expected + 0.4 * state[name].double()
         torch.testing.assert_close(value.double(), expected, atol=1e-5, rtol=1e-4)
     images = batch().images
-    raw = module.network.eval().embed(images)  # type: ignore[operator]
+    raw = module.network.eval().embed(images)
     averaged = module.average.module.get_submodule("network").eval()
     assert torch.equal(module.eval().embed(images), averaged.embed(images))  # type: ignore[operator]
     assert not torch.allclose(module.embed(images), raw, atol=1e-3)
@@ -182,61 +191,7 @@ def test_what_processes_met_is_put_in_order(items: int, world: int, monkeypatch:
     assert in_order(torch.tensor(met), world).tolist() == list(range(items))
 
 
-# Figures
-
-
-def test_streams_are_answered_by_kaisers_memory() -> None:
-    labels = torch.arange(7).repeat(11)
-    points = torch.randn(7, 4, generator=torch.Generator().manual_seed(0))[labels]
-    points = points + 0.5 * torch.randn(77, 4, generator=torch.Generator().manual_seed(1))
-    found = stream_figures(points, labels, 6)
-    assert list(found) == [f"5way_presentation_{time}" for time in ("02", "03", "06", "11")]
-    rows, _ = draw_streams(class_rows(labels), 5, 11, 6, torch.Generator().manual_seed(511))
-    right: dict[int, list[bool]] = {time: [] for time in range(1, 12)}
-    for stream in rows.tolist():
-        memory, met = KaiserMemory(55, 4), [0] * 7
-        for row in stream:
-            query, label = points[row : row + 1], labels[row : row + 1]
-            met[int(label)] += 1
-            right[met[int(label)]].append(bool(memory(query).label == label))
-            memory.update(query, label)
-    for time in (2, 3, 6, 11):
-        assert len(right[time]) == 30
-        assert found[f"5way_presentation_{time:02d}"].item() == pytest.approx(sum(right[time]) / 30)
-    assert 0.3 < found["5way_presentation_02"] < 0.95
-
-
-def test_streams_need_classes_with_drawings_enough() -> None:
-    labels = torch.arange(20).repeat(11)
-    found = stream_figures(torch.eye(20)[labels], labels, 3)
-    assert {name.split("_")[0] for name in found} == {"5way", "20way"}
-    assert {float(value) for value in found.values()} == {1.0}
-    assert stream_figures(torch.eye(20)[labels][20:], labels[20:], 3) == {}
-    assert list(stream_figures(torch.eye(20)[labels][1:], labels[1:], 3))[-1] == "5way_presentation_11"
-
-
-def within(alphabets: list[int], drawers: int = 3) -> tuple[Tensor, Tensor, Tensor]:
-    """One-hot embeddings, labels and alphabets of characters drawn by each of some drawers."""
-    labels = torch.arange(len(alphabets)).repeat(drawers)
-    return torch.eye(len(alphabets))[labels], labels, torch.tensor(alphabets)
-
-
-def test_errors_within_alphabets_are_the_mean_over_alphabets() -> None:
-    points, labels, alphabets = within([0] * 20 + [1] * 19 + [2] * 20)
-    assert alphabet_figures(points, labels, alphabets, 3) == {"within_alphabet_error": 0.0}
-    of_the_last = alphabets[labels] == 2
-    points[of_the_last] = torch.eye(59)[:3].repeat_interleave(20, dim=0)  # tell who drew them, not what
-    found = alphabet_figures(points, labels, alphabets, 3)["within_alphabet_error"]
-    assert found.item() == pytest.approx((0.0 + 0.95) / 2)
-
-
-def test_errors_within_alphabets_need_whole_alphabets() -> None:
-    points, labels, alphabets = within([0] * 20)
-    assert alphabet_figures(points, labels, alphabets, 1)
-    assert alphabet_figures(points[:-1], labels[:-1], alphabets, 1) == {}  # as a trial run sees them
-    assert alphabet_figures(points[:20], labels[:20], alphabets, 1) == {}
-    assert alphabet_figures(points[:0], labels[:0], alphabets, 1) == {}
-    assert alphabet_figures(*within([0] * 19 + [1]), 1) == {}
+# Metrics
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +227,7 @@ def test_test_and_predict_say_what_the_embedding_does(encoder_run: Path, generat
         embeddings, labels = torch.from_numpy(predictions["embedding"]), torch.from_numpy(predictions["label"])
     assert embeddings.shape == (12 * 20, 8)
     found = {name: float(value) for name, value in retrieval(embeddings, labels).items()}
-    found |= {name: float(value) for name, value in stream_figures(embeddings, labels, 10).items()}
+    found |= {name: float(value) for name, value in stream_metrics(embeddings, labels, 10).items()}
     for name, value in found.items():
         assert metrics[f"test/{name}"] == pytest.approx(value), name
     generator = torch.Generator().manual_seed(505)
@@ -325,17 +280,18 @@ def test_the_embedder_is_the_averaged_one(encoder_run: Path) -> None:
     for size in (28, 50, 105):
         drawings = torch.rand(3, 1, size, size)
         assert torch.equal(embedder.embed(drawings), module.eval().embed(drawings))
-    assert not torch.allclose(embedder.embed(drawings), module.network.embed(drawings), atol=1e-4)  # type: ignore[operator]
+    assert not torch.allclose(embedder.embed(drawings), module.network.embed(drawings), atol=1e-4)
     assert module(drawings).shape == (3, 16)  # four characters, four turns each
 
 
 def test_a_checkpoint_without_averages_gives_the_network(tmp_path: Path, generated_omniglot: Path) -> None:
-    options = ["--model.averaging", "null", "--model.backbone", "convolutional", "--model.objectives", '{"triplet": 1}']
-    class_batches = ["--data.per_class", "4", "--model.triplet.miner", "batch_hard"]
+    options = ["--model.averaging", "null", "--model.network.backbone", "convolutional"]
+    options += ["--model.objectives", "{softmax: null, triplet: {miner: batch_hard}}"]
+    class_batches = ["--data.per_class", "4"]
     assert main(["fit", *tiny_encoder(tmp_path, generated_omniglot, epochs=1), *options, *class_batches]) == 0
     path = tmp_path / "omniglot_encoder" / "version_0" / "checkpoints" / "last.ckpt"
     module, drawings = OmniglotEncoder.load_from_checkpoint(path).eval(), torch.rand(3, 1, 28, 28)
-    assert torch.equal(load_embedder(path).embed(drawings), module.network.embed(drawings))  # type: ignore[operator]
+    assert torch.equal(load_embedder(path).embed(drawings), module.network.embed(drawings))
     assert not [name for name in read_checkpoint(path)["state_dict"] if not name.startswith("network.")]
 
 
@@ -384,11 +340,10 @@ def test_drawings_that_are_not_square_are_refused() -> None:
 @pytest.mark.parametrize(
     ("complaint", "options"),
     [
-        ("objectives is 'arcface': it has to be one of softmax, triplet, kaiser", {"objectives": {"arcface": 1.0}}),
-        ("objectives is empty", {"objectives": {}}),
+        ("objectives is empty", {"objectives": Objectives()}),
         ("classes is null", {"classes": None}),
-        ("backbone is 'vgg': it has to be one of residual, convolutional", {"backbone": "vgg"}),
-        ("averaging is 1.0: it has to be at least 0 and below 1", {"averaging": 1.0}),
+        ("backbone is 'vgg': it has to be one of residual, convolutional", {"arguments": {"backbone": "vgg"}}),
+        ("averaging is 1.0: it must be at least 0 and below 1", {"averaging": 1.0}),
         ("averaging is -0.1", {"averaging": -0.1}),
         ("degrees is -3", {"augmentation": {"degrees": -3.0}}),
         ("few_shot_episodes is 0", {"few_shot_episodes": 0}),
@@ -405,9 +360,11 @@ def test_bad_arguments_are_named(complaint: str, options: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--model.objectives.arcface", "1"], "objectives is 'arcface': it has to be one of softmax, triplet, kaiser"),
-        (["--model.softmax.margins", "0.1"], "margins"),
-        (["--model.softmax.margin", "wide"], "wide"),
+        (["--model.objectives.arcface.weight", "1"], "arcface"),
+        (["--model.objectives.softmax.margins", "0.1"], "margins"),
+        (["--model.objectives.softmax.margin", "wide"], "wide"),
+        (["--model.network.depth", "3"], "depth"),
+        (["--model.embedding_size", "8"], "embedding_size"),
         (["--model.classes", "7"], "model.classes is 7: the data's is 16"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

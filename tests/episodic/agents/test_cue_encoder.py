@@ -8,7 +8,7 @@ import torch
 from jsonargparse import Namespace
 
 from episodic.agents.cue_encoder import CueEncoder
-from episodic.checkpoints.embedders import load_embedder
+from episodic.checkpoints import load_embedder
 from episodic.errors import InputError
 from episodic.networks.autoencoder import ConvolutionalAutoencoder
 from episodic.networks.omniglot_embedder import OmniglotEmbedder

@@ -12,12 +12,12 @@ from cli import main
 from episodic.agents.key_encoder import KeyEncoder
 from episodic.agents.online_learning import OnlineLearning
 from episodic.agents.rollout import rollout
-from episodic.checkpoints.classifier_weights import classifier_weight
-from episodic.checkpoints.embedders import load_embedder, read_checkpoint, with_prefix
+from episodic.checkpoints import classifier_weight, load_embedder, read_checkpoint, with_prefix
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.fuzzy_memory import FuzzyMemory
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
+from episodic.objectives import Objectives, TripletConfig
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from lightning_modules.episodic_agent import EpisodicAgent
 from tests.lightning_modules.stages import HIDDEN, VOCABULARY, save_encoder, tiny_encoded
@@ -125,7 +125,10 @@ def test_the_classifier_is_the_one_that_goes_with_the_encoder(averaging: float |
     weight = classifier_weight(path)
     assert weight is not None
     assert torch.equal(weight, checkpoint["state_dict"][f"{name}.classifier.weight"])
-    assert classifier_weight(save_encoder(tmp_path / "triplet.ckpt", objectives={"triplet": 1.0})) is None
+    assert (
+        classifier_weight(save_encoder(tmp_path / "triplet.ckpt", objectives=Objectives(triplet=TripletConfig())))
+        is None
+    )
 
 
 def test_stacks_are_those_that_the_classifier_tells() -> None:
@@ -195,7 +198,7 @@ def test_bad_checkpoints_are_one_line(
 ) -> None:
     other = save_encoder(tmp_path / "other.ckpt", input_size=HIDDEN - 1)
     few = save_encoder(tmp_path / "few.ckpt", classes=VOCABULARY - 1)
-    triplet = save_encoder(tmp_path / "triplet.ckpt", objectives={"triplet": 1.0})
+    triplet = save_encoder(tmp_path / "triplet.ckpt", objectives=Objectives(triplet=TripletConfig()))
     hidden = torch.load(encoder_checkpoint, weights_only=True)
     torch.save({**hidden, "datamodule_hyper_parameters": {"state": "hidden"}}, tmp_path / "hidden.ckpt")
     torch.save({**hidden, "datamodule_hyper_parameters": {"state": "cue"}}, tmp_path / "cue.ckpt")

@@ -12,10 +12,11 @@ from cli import main
 from episodic.agents.encoder_learner import no_gradient
 from episodic.agents.key_encoder import KeyEncoder
 from episodic.agents.online_learning import OnlineLearner, OnlineLearning
-from episodic.checkpoints.embedders import load_embedder, read_checkpoint, with_prefix
+from episodic.checkpoints import load_embedder, read_checkpoint, with_prefix
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.sampling import draw_stored
+from episodic.objectives import Objectives, TripletConfig
 from episodic.objectives.objectives import OBJECTIVES
 from lightning_modules.episodic_agent import EpisodicAgent
 from tests.episodic.memory.memory_oracle import DEVICES
@@ -161,7 +162,7 @@ def test_the_classifier_goes_on_where_it_was(encoder_checkpoint: Path, tmp_path:
     assert main(["fit", *tiny_encoded(tmp_path, None, encoder_checkpoint, ONLINE), *still]) == 0
     name = "objectives.parts.softmax.classifier."
     assert same(part(last(tmp_path), f"online.{name}"), part(encoder_checkpoint, name))
-    fresh = save_encoder(tmp_path / "triplet.ckpt", objectives={"triplet": 1.0})
+    fresh = save_encoder(tmp_path / "triplet.ckpt", objectives=Objectives(triplet=TripletConfig()))
     assert main(["fit", *tiny_encoded(tmp_path / "fresh", None, fresh, ONLINE)]) == 0
 
 

@@ -33,7 +33,7 @@ def sight(folder: Path, learning: CueLearning | None = None, **options: Any) -> 
     encoder = CueEncoder(arguments=ARGUMENTS, cache_dir=str(folder), **options)
     built = Perception(encoder, learning, 784, 6)
     with torch.no_grad():
-        built.network.train().embed(torch.rand(30, 1, 28, 28))  # type: ignore[union-attr, operator]
+        built.network.train().embed(torch.rand(30, 1, 28, 28))  # type: ignore[union-attr]
     return built.train()
 
 

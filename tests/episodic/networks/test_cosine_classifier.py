@@ -49,5 +49,5 @@ def test_bad_sizes_are_named(name: str, value: int) -> None:
     "embedding", [torch.ones(4), torch.ones(2, 3), torch.ones(1, 2, 4)], ids=lambda x: str(x.shape)
 )
 def test_embeddings_of_another_shape_are_refused(embedding: Tensor) -> None:
-    with pytest.raises(InputError, match=r"^embedding has shape .* it has to be \[B, 4\]"):
+    with pytest.raises(InputError, match=r"^embedding has shape .* it must be \[B, 4\]"):
         CosineClassifier(3, 4)(embedding)

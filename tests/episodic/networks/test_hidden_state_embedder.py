@@ -7,11 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder, load_embedder
-from episodic.checkpoints.encoder_weights import copy_encoder
+from episodic.checkpoints import EMBEDDER_KEY, describe_embedder, load_embedder
 from episodic.errors import InputError
+from episodic.networks.embedder import Embedder
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
-from episodic.networks.omniglot_embedder import OmniglotEmbedder
 from tests.episodic.memory.memory_oracle import DEVICES
 
 
@@ -96,51 +95,19 @@ def test_a_batch_of_one_in_training_leaves_the_statistics(recurrent: bool) -> No
     assert all(torch.equal(before[name], buffer) for name, buffer in network.named_buffers())
 
 
-def save(network: HiddenStateEmbedder | OmniglotEmbedder, arguments: dict[str, Any], path: Path) -> Path:
+def save(network: Embedder, path: Path) -> Path:
     state = {f"network.{name}": value for name, value in network.state_dict().items()}
-    torch.save({"state_dict": state, EMBEDDER_KEY: describe_embedder(network, arguments, "network.")}, path)
+    torch.save({"state_dict": state, EMBEDDER_KEY: describe_embedder(network, "network.")}, path)
     return path
 
 
 @pytest.mark.parametrize("recurrent", [True, False])
 def test_it_comes_back_from_a_checkpoint(recurrent: bool, tmp_path: Path) -> None:
     network = build(recurrent, layers=2).eval()
-    loaded = load_embedder(save(network, network.arguments, tmp_path / "a.ckpt"))
+    loaded = load_embedder(save(network, tmp_path / "a.ckpt"))
     assert isinstance(loaded, HiddenStateEmbedder)
     assert loaded.arguments == network.arguments
     assert torch.equal(loaded.embed(episodes()), network.embed(episodes()))
-
-
-def test_weights_are_copied_between_networks_that_are_built_alike(tmp_path: Path) -> None:
-    path = save(build(), build().arguments, tmp_path / "a.ckpt")
-    torch.manual_seed(1)
-    other = HiddenStateEmbedder(**build().arguments).train()
-    weight = other.head.weight
-    copy_encoder(other, path)
-    assert other.head.weight is weight, "an optimiser may hold it already"
-    assert other.head.weight.requires_grad
-    assert other.training
-    assert all(torch.equal(value, build().state_dict()[name]) for name, value in other.state_dict().items())
-
-
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ({"input_size": 50}, "holds an encoder with input_size 5: here input_size is 50"),
-        ({"hidden_layer": 7}, "hidden_layer 6: here hidden_layer is 7"),
-        ({"recurrent": True}, "recurrent False: here recurrent is True"),
-        ({}, "holds an encoder OmniglotEmbedder: an encoder of hidden states is needed"),
-    ],
-)
-def test_other_encoders_are_refused(options: dict[str, Any], complaint: str, tmp_path: Path) -> None:
-    arguments: dict[str, Any] = {"embedding_size": 6, "backbone": "convolutional", "channels": 2}
-    saved = build() if options else OmniglotEmbedder(**arguments)
-    path = save(saved, build().arguments if options else arguments, tmp_path / "a.ckpt")
-    with pytest.raises(InputError) as error:
-        copy_encoder(HiddenStateEmbedder(**{**build().arguments, **options}), path)
-    assert complaint in str(error.value)
-    assert str(path) in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["input_size", "embedding_size", "hidden_layer", "layers"])
@@ -153,7 +120,20 @@ def test_sizes_have_to_be_positive(name: str) -> None:
 def test_states_of_another_shape_are_refused() -> None:
     network = build()
     for x in (torch.zeros(2, 6), torch.zeros(5), torch.zeros(2, 3, 4), torch.zeros(2, 3, 1, 5)):
-        with pytest.raises(InputError, match=r"^states have shape .*: \[B, 5\] or episodes \[B, T, 5\] are expected$"):
+        with pytest.raises(InputError, match=r"^states have shape .*: \[B, 5\] or episodes \[B, T, 5\] are needed$"):
             network.embed(x)
-    with pytest.raises(InputError, match=r"^states have shape \(2, 5\): episodes \[B, T, 5\] are expected$"):
+    with pytest.raises(InputError, match=r"^states have shape \(2, 5\): episodes \[B, T, 5\] are needed$"):
         network.embed_all(torch.zeros(2, 5))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float16, torch.float64])
+def test_states_of_another_type_are_refused(dtype: torch.dtype) -> None:
+    network = build()
+    for call in (network.embed, network.embed_all):
+        with pytest.raises(InputError, match=rf"^states have type {dtype}: .* use states.to\(torch.float32\)$"):
+            call(torch.zeros(2, 3, 5, dtype=dtype))
+
+
+def test_half_precision_is_welcome_under_autocast() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        assert build().embed(torch.zeros(2, 5, dtype=torch.bfloat16)).shape == (2, 4)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, linear, max_pool2d
 
-from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder, load_embedder
+from episodic.checkpoints import EMBEDDER_KEY, describe_embedder, load_embedder
 from episodic.errors import InputError
 from episodic.networks.two_layer_autoencoder import TwoLayerAutoencoder
 from tests.episodic.memory.memory_oracle import DEVICES
@@ -36,7 +36,10 @@ def by_layers(network: TwoLayerAutoencoder, images: Tensor, side: int, projected
 )
 def test_it_is_two_layers_down_and_two_up(latent_size: int | None, image_size: int, length: int, device: str) -> None:
     torch.manual_seed(0)
-    network, images = TwoLayerAutoencoder(latent_size, image_size).to(device), drawings(image_size).to(device)
+    network, images = (
+        TwoLayerAutoencoder(image_size, latent_size=latent_size).to(device),
+        drawings(image_size).to(device),
+    )
     latent, reconstruction = by_layers(network, images, image_size // 4, length == 5)
     assert latent.shape == (3, length) == (3, network.latent_size)
     torch.testing.assert_close(network.embed(images), latent)
@@ -52,9 +55,10 @@ def test_it_has_as_many_weights_as_it_says() -> None:
 def test_it_comes_back_from_a_checkpoint(latent_size: int, tmp_path: Path) -> None:
     arguments = {"latent_size": latent_size, "image_size": 28, "channels": 3}
     network, path = TwoLayerAutoencoder(**arguments), tmp_path / "stage.ckpt"
+    assert network.arguments == arguments
     weights = {f"network.{name}": value for name, value in network.state_dict().items()}
-    torch.save({"state_dict": weights, EMBEDDER_KEY: describe_embedder(network, arguments, "network.")}, path)
-    assert torch.equal(load_embedder(path).embed(drawings(40)), network.embed(drawings(40)))  # type: ignore[operator]
+    torch.save({"state_dict": weights, EMBEDDER_KEY: describe_embedder(network, "network.")}, path)
+    assert torch.equal(load_embedder(path).embed(drawings(40)), network.embed(drawings(40)))
 
 
 @pytest.mark.parametrize(("name", "value"), [("latent_size", 0), ("channels", 0), ("image_size", 30)])
