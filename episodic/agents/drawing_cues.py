@@ -9,7 +9,7 @@ from episodic.agents.class_code import class_signs
 from episodic.agents.drawing_embedder_config import DrawingEmbedderConfig
 from episodic.drawings.embedding_cache import cached_embeddings, embed_table
 from episodic.networks.autoencoder import Autoencoder
-from episodic.networks.drawing_embedder import DrawingEmbedder
+from episodic.networks.image_embedder import ImageEmbedder
 from episodic.tasks.barcode_noise import flip_bits
 from episodic.tasks.blocks import BlockSpec, seeded
 
@@ -35,7 +35,7 @@ class DrawingCues(nn.Module):
     def __init__(self, settings: DrawingEmbedderConfig | None, cue_size: int) -> None:
         super().__init__()
         self.settings, self.cue_size, self.learning = settings, cue_size, False
-        self.network: DrawingEmbedder | None = None
+        self.network: ImageEmbedder | None = None
         self._cues: dict[str, Tensor] = {}
         if settings is not None:
             self.network = settings.build().requires_grad_(False)
@@ -43,7 +43,7 @@ class DrawingCues(nn.Module):
             with torch.no_grad():
                 self.cue_size = self.network.embed(torch.zeros(1, 1, side, side)).shape[1]
 
-    def learn(self) -> DrawingEmbedder:
+    def learn(self) -> ImageEmbedder:
         """Have the embedder be trained from now on; returns it."""
         assert self.network is not None
         self.learning = True

@@ -4,7 +4,7 @@ from typing import Any
 
 from episodic.checkpoints.embedders import DRAWING_NETWORKS
 from episodic.errors import InputError, require, require_choice, require_fraction
-from episodic.networks.drawing_embedder import DrawingEmbedder
+from episodic.networks.image_embedder import ImageEmbedder
 
 CODES = ("embedding", "class_sign")
 
@@ -46,7 +46,7 @@ class DrawingEmbedderConfig:
         self.network, self.arguments = network or None, arguments or None
         self.code, self.noise, self.cache_dir = code, noise, cache_dir
 
-    def build(self) -> DrawingEmbedder:
+    def build(self) -> ImageEmbedder:
         """Build the network, in evaluation mode.
 
         Raises:

@@ -6,7 +6,7 @@ from episodic.checkpoints.embedders import find_checkpoint
 from episodic.checkpoints.reading import read_checkpoint
 from episodic.errors import require
 from episodic.networks.cosine_classifier import CosineClassifier
-from episodic.networks.drawing_embedder import DrawingEmbedder
+from episodic.networks.image_embedder import ImageEmbedder
 
 
 class WarmStart:
@@ -44,7 +44,7 @@ class WarmStart:
         if self.agent is not None:
             copy_agent(agent, self.agent)
 
-    def fill_drawings(self, network: DrawingEmbedder | None) -> None:
+    def fill_drawings(self, network: ImageEmbedder | None) -> None:
         """Copy the embedder of drawings.
 
         Raises:

@@ -10,13 +10,13 @@ from episodic.networks.autoencoder import Autoencoder, ConvolutionalAutoencoder
 from episodic.networks.autograd_core import AutogradCore
 from episodic.networks.core import Core, CoreFactory, CoreState, Tape
 from episodic.networks.cosine_classifier import CosineClassifier
-from episodic.networks.drawing_embedder import DrawingEmbedder
 from episodic.networks.embedder import Embedder
 from episodic.networks.episodic_gru import EpisodicGRU
 from episodic.networks.episodic_lstm import EpisodicLSTM
 from episodic.networks.feature_norm import FeatureNorm
 from episodic.networks.heads import ActorCriticHeads
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
+from episodic.networks.image_embedder import ImageEmbedder
 from episodic.networks.omniglot_embedder import OmniglotEmbedder
 from episodic.networks.residual_block import ResidualBlock
 from episodic.networks.two_layer_autoencoder import TwoLayerAutoencoder
@@ -30,12 +30,12 @@ __all__ = [
     "CoreFactory",
     "CoreState",
     "CosineClassifier",
-    "DrawingEmbedder",
     "Embedder",
     "EpisodicGRU",
     "EpisodicLSTM",
     "FeatureNorm",
     "HiddenStateEmbedder",
+    "ImageEmbedder",
     "OmniglotEmbedder",
     "ResidualBlock",
     "Tape",
