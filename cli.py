@@ -4,7 +4,10 @@ import sys
 
 # Imported so that a config can name them by their short names.
 from callbacks import BanditPlots, EncoderPlots, HiddenStatePlots, MemoryMonitor, Reconstructions
-from datamodules import BlockDataModule, HiddenStateDataModule, OmniglotBanditDataModule, OmniglotDataModule
+from datamodules.blocks import BlockDataModule
+from datamodules.hidden_states import HiddenStateDataModule
+from datamodules.omniglot import OmniglotDataModule
+from datamodules.omniglot_bandit import OmniglotBanditDataModule
 from episodic.agents import AfterBlock, AfterEpisode, Keys, Learner, Perception, StoredDrawings, StoredStates, WarmStart
 from episodic.memory import EpisodicMemory, FuzzyMemory, Neighbours, StackMemory
 from episodic.networks import ConvolutionalAutoencoder, EpisodicGRU, EpisodicLSTM, HiddenStateEmbedder, OmniglotEmbedder, TwoLayerAutoencoder

@@ -1,0 +1,5 @@
+from callbacks.bandit_plots import BanditPlots
+from callbacks.encoder_plots import EncoderPlots
+from callbacks.hidden_state_plots import HiddenStatePlots
+from callbacks.memory_monitor import MemoryMonitor
+from callbacks.reconstructions import Reconstructions

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from callbacks.figures import keeps_files, save_figure
-from episodic.metrics.episode_statistics import BanditStatistics
+from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.plots.style import new_figure
 from episodic.tasks.bandit import Bandit
 from episodic.tasks.blocks import BlockSpec
@@ -21,7 +21,7 @@ CLASSICAL = {"random": "random", "ucb1": "UCB1", "thompson": "Thompson", "gittin
 IDEAL = {"ideal_without_memory": "ideal without memory", "ideal": "ideal observer"}
 
 
-class BanditFigures(pl.Callback):
+class BanditPlots(pl.Callback):
     """After `test` draws, into the run's `figures/` and TensorBoard:
 
     - `regret_by_exposure`: cumulative regret by pull, a line an exposure, with classical and ideal players
@@ -42,7 +42,7 @@ class BanditFigures(pl.Callback):
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not keeps_files(trainer):
             return
-        statistics = cast(BanditStatistics, pl_module.statistics["test"].cpu())  # type: ignore[index]
+        statistics = cast(EpisodeStatistics, pl_module.evaluation.statistics["test"].cpu())  # type: ignore[index]
         task: Bandit = trainer.datamodule.task  # type: ignore[attr-defined]
         spec = narrowed(next(trainer.datamodule.evaluation_blocks("test")), self.player_environments)  # type: ignore[attr-defined]
         plays = {name: play_block(PLAYERS[name], task, spec) for name in (*CLASSICAL, *IDEAL)}
@@ -88,11 +88,11 @@ def _by_exposure(values: torch.Tensor, exposures: torch.Tensor, exposure: int) -
     return values.transpose(1, 2)[exposures == exposure].mean(dim=0)
 
 
-def _agent_means(total: torch.Tensor, statistics: BanditStatistics) -> torch.Tensor:
+def _agent_means(total: torch.Tensor, statistics: EpisodeStatistics) -> torch.Tensor:
     return total / statistics.episodes.unsqueeze(1)
 
 
-def regret_figure(statistics: BanditStatistics, plays: dict[str, Play], spec: BlockSpec) -> Figure:
+def regret_figure(statistics: EpisodeStatistics, plays: dict[str, Play], spec: BlockSpec) -> Figure:
     """Cumulative regret by pull: the agent's exposures, the classical players, the ideal observer."""
     figure = new_figure(8.5, 5.5)
     axes = figure.axes[0]
@@ -114,7 +114,7 @@ def regret_figure(statistics: BanditStatistics, plays: dict[str, Play], spec: Bl
     return figure
 
 
-def reward_figure(statistics: BanditStatistics, plays: dict[str, Play], spec: BlockSpec) -> Figure:
+def reward_figure(statistics: EpisodeStatistics, plays: dict[str, Play], spec: BlockSpec) -> Figure:
     """Episode reward by exposure: the agent, the ideal observer with and without memory."""
     figure = new_figure(6.5, 4.2)
     axes = figure.axes[0]
@@ -160,7 +160,7 @@ def training_figure(curve: dict[str, list[tuple[float, float]]], levels: dict[st
     return figure
 
 
-def gate_figure(statistics: BanditStatistics) -> Figure:
+def gate_figure(statistics: EpisodeStatistics) -> Figure:
     """Mean reinstatement gate, pulls across and exposures down."""
     figure = new_figure(6, 4.2)
     axes = figure.axes[0]

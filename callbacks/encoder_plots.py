@@ -19,7 +19,7 @@ from episodic.plots.drawing_neighbours import neighbours_figure, spread_evenly
 from episodic.plots.encoder_curves import histogram_figure, sequential_figure, similarity_samples
 
 
-class EncoderFigures(pl.Callback):
+class EncoderPlots(pl.Callback):
     """Shows after `test` what the encoder makes of the test drawings.
 
     Into `figures/` and TensorBoard go `encoder_neighbours` (some drawings and those nearest to them),

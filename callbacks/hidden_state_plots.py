@@ -19,7 +19,7 @@ from lightning_modules.hidden_state_encoder import HiddenStateEncoder, embedded_
 KINDS = {"same context": "tab:green", "another context": "tab:red"}
 
 
-class HiddenStateFigures(pl.Callback):
+class HiddenStatePlots(pl.Callback):
     """Shows what the encoder makes of states: of validation when training ends, and of test after `test`.
 
     Into `figures/` and TensorBoard go `states_map` (t-SNE of the states as they are beside their embeddings),
@@ -44,7 +44,7 @@ class HiddenStateFigures(pl.Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Only an encoder of hidden states can be shown."""
         kind = type(pl_module).__name__
-        require(isinstance(pl_module, HiddenStateEncoder), f"HiddenStateFigures shows HiddenStateEncoder, not {kind}")
+        require(isinstance(pl_module, HiddenStateEncoder), f"HiddenStatePlots shows HiddenStateEncoder, not {kind}")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._draw(trainer, pl_module, "val")

@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from callbacks.figures import keeps_files, save_figure
 from episodic.errors import require
 from episodic.memory.episodic_memory import EpisodicMemory
-from episodic.metrics.episode_statistics import BanditStatistics
+from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.plots.memory_contents import MemoryContents, read_contents, require_environment
 from episodic.plots.memory_map import map_figure
 from episodic.plots.memory_recall import Reads, read_statistics, recall_figure
@@ -113,7 +113,7 @@ class MemoryMonitor(pl.Callback):
         if memory is None:
             return
         # Every process takes part in adding up, and keeps the sums only where it writes files.
-        reads = read_statistics(cast(BanditStatistics, pl_module.statistics[split]), memory)  # type: ignore[index]
+        reads = read_statistics(cast(EpisodeStatistics, pl_module.evaluation.statistics[split]), memory)  # type: ignore[index]
         self._reads = reads if keeps_files(trainer) else None
 
     def _forget(self) -> None:
@@ -121,8 +121,8 @@ class MemoryMonitor(pl.Callback):
 
 
 def _memory(pl_module: pl.LightningModule) -> EpisodicMemory | None:
-    memory = getattr(pl_module, "memory", None)
-    return memory if isinstance(memory, EpisodicMemory) else None
+    memory = getattr(getattr(pl_module, "agent", None), "memory", None)
+    return memory.store if memory is not None else None
 
 
 def _send_figure(trainer: pl.Trainer, figure: Figure, name: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from callbacks.figures import keeps_files
-from episodic.metrics.episode_statistics import BanditStatistics
+from episodic.metrics.episode_statistics import EpisodeStatistics
 
 FILE = "regret_by_pull.csv"
 COLUMNS = ("exposure", "pull", "regret")
@@ -22,7 +22,7 @@ class RegretCSV(pl.Callback):
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         splits = getattr(pl_module, "statistics", None)
         statistics = splits["test"] if splits is not None else None
-        if not isinstance(statistics, BanditStatistics):
+        if not isinstance(statistics, EpisodeStatistics):
             return
         with statistics.sync_context():  # every process has seen blocks of its own
             regrets = statistics.regret_by_pull().tolist()

@@ -1,12 +1,12 @@
 """What a bandit agent did, summed by exposure and pull: the source of its metrics, tables and figures."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 import torchmetrics
 from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
-from episodic.agents.rollout import Trajectory
-from episodic.tasks.blocks import BlockSpec
 
 #: Environments whose reads are kept one by one, for the histograms of similarity.
 SAMPLED = 32
@@ -14,7 +14,7 @@ SAMPLED = 32
 WRONG, RIGHT, NOTHING = 0, 1, 2
 
 
-class BanditStatistics(torchmetrics.Metric):
+class EpisodeStatistics(torchmetrics.Metric):
     """Sums over episodes by exposure (X rows) and pull (T columns), added up over processes.
 
     Args:
@@ -38,9 +38,11 @@ class BanditStatistics(torchmetrics.Metric):
     kinds: list[Tensor]  # WRONG, RIGHT or NOTHING for each of them
     ideal: Tensor  # [] reward of the ideal observer on the same episodes
 
-    def __init__(self, exposures: int, pulls: int, episodes: int, *, by_pull: bool = False) -> None:
+    def __init__(
+        self, exposures: int, pulls: int, episodes: int, *, by_step: bool = False, measures: Sequence[str] = ()
+    ) -> None:
         super().__init__()
-        self.exposures, self.pulls, self.by_pull = exposures, pulls, by_pull
+        self.exposures, self.pulls, self.by_pull = exposures, pulls, by_step
         for name in ("reward", "regret", "gate", "recalls", "right", "missed"):
             self.add_state(name, torch.zeros(exposures, pulls, dtype=torch.float64), dist_reduce_fx="sum")
         for name, rows in (("episodes", exposures), ("slots", episodes), ("slot_counts", episodes)):
@@ -51,26 +53,31 @@ class BanditStatistics(torchmetrics.Metric):
 
     def update(
         self,
-        trajectory: Trajectory,
-        spec: BlockSpec,
         episode: int,
+        exposures: Tensor,
+        rewards: Tensor,
+        measures: Mapping[str, Tensor],
+        *,
+        labels: Tensor,
+        reads: tuple[Tensor, Tensor, Tensor] | None = None,
         gate: Tensor | None = None,
         occupied: Tensor | None = None,
     ) -> None:
-        """Add one episode: its r-gate `[T, B, H]` and the memory's occupied slots after it, `[B, N]` bool, or None."""
-        row = spec.exposures[episode].clamp_max(self.exposures) - 1
+        """Add one episode."""
+        row = exposures.clamp_max(self.exposures) - 1
         self.episodes.index_add_(0, row, torch.ones_like(row, dtype=torch.float64))
-        self._add(self.reward, row, trajectory.rewards)
-        self._add(self.regret, row, trajectory.regrets)
+        self._add(self.reward, row, rewards)
+        if "regret" in measures:
+            self._add(self.regret, row, measures["regret"])
         if gate is not None:
             self._add(self.gate, row, gate.mean(dim=-1))
         if occupied is not None:
             self.slots[episode] += occupied.sum()
             self.slot_counts[episode] += len(occupied)
-        if trajectory.recall is None:
+        if reads is None:
             return
-        label, similarity = trajectory.recall.label, trajectory.recall.similarity
-        right, missed = label == spec.labels[episode], label < 0
+        label, similarity, _ = reads
+        right, missed = label == labels, label < 0
         self._add(self.recalls, row, torch.ones_like(label))
         self._add(self.right, row, right)
         self._add(self.missed, row, missed)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.kernels import RANGES
-from episodic.metrics.episode_statistics import NOTHING, RIGHT, WRONG, BanditStatistics
+from episodic.metrics.episode_statistics import NOTHING, RIGHT, WRONG, EpisodeStatistics
 from episodic.plots.axes import name_cells, say
 from episodic.plots.style import new_figure
 
@@ -34,7 +34,7 @@ class Reads(NamedTuple):
     capacity: int
 
 
-def read_statistics(statistics: BanditStatistics, memory: EpisodicMemory) -> Reads:
+def read_statistics(statistics: EpisodeStatistics, memory: EpisodicMemory) -> Reads:
     """The reads of all environments, on the CPU; added up over processes, all of which have to call this.
 
     The sampled reads are this process's own: a sample is enough.
