@@ -19,6 +19,7 @@ from episodic.agents.key_encoder import KeyEncoder
 from episodic.agents.online_learning import OnlineLearning
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.memory.stack_memory import StackMemory
 from episodic.objectives.schedules import CosineSchedule, LinearSchedule, WarmupCosineSchedule
 from launcher.main import run
 from launcher.stage_cli import StageCLI
@@ -50,6 +51,7 @@ __all__ = [
     "OmniglotEncoder",
     "OnlineLearning",
     "Reconstructions",
+    "StackMemory",
     "WarmupCosineSchedule",
 ]
 

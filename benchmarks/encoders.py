@@ -43,9 +43,10 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import cli  # noqa: F401  # so that the configs' short names are known
-from benchmarks.memory import device, positive, take_turns
+from benchmarks.arguments import device, positive
 from benchmarks.omniglot_input import find_drawings
 from benchmarks.throughput import ratio
+from benchmarks.timing import take_turns
 from datamodules.omniglot import DrawingBatch, OmniglotDataModule
 from launcher.main import run
 from launcher.stage_cli import TRAINER_DEFAULTS, StageCLI

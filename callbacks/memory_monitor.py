@@ -8,7 +8,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from callbacks.figures import keeps_files, save_figure
 from episodic.errors import require
-from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.memory import Memory
 from episodic.metrics.episode_statistics import BanditStatistics
 from episodic.plots.memory_contents import MemoryContents, read_contents, require_environment
 from episodic.plots.memory_map import map_figure
@@ -120,9 +120,9 @@ class MemoryMonitor(pl.Callback):
         self._contents, self._reads = None, None
 
 
-def _memory(pl_module: pl.LightningModule) -> EpisodicMemory | None:
+def _memory(pl_module: pl.LightningModule) -> Memory | None:
     memory = getattr(pl_module, "memory", None)
-    return memory if isinstance(memory, EpisodicMemory) else None
+    return memory if isinstance(memory, Memory) else None
 
 
 def _send_figure(trainer: pl.Trainer, figure: Figure, name: str) -> None:

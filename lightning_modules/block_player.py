@@ -13,7 +13,7 @@ from episodic.agents.keys import KeySource
 from episodic.agents.perception import DrawingTable, Perception
 from episodic.agents.rollout import Trajectory, play_episodes
 from episodic.errors import require
-from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.memory import Memory
 from episodic.metrics.episode_statistics import BanditStatistics
 from episodic.networks.actor_critic import RecurrentActorCritic
 from episodic.tasks.bandit import Bandit
@@ -28,7 +28,7 @@ class BlockPlayer(pl.LightningModule, ABC):
     """
 
     network: RecurrentActorCritic
-    memory: EpisodicMemory | None
+    memory: Memory | None
     keys: KeySource
     perception: Perception
     sizes: dict[str, int]  # that the agent was built for, by the names of the data's

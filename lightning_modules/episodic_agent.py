@@ -19,13 +19,13 @@ from episodic.agents.perception import Perception
 from episodic.checkpoints.agent_weights import copy_agent
 from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
 from episodic.errors import require, require_fraction, require_positive
-from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.memory import Memory
 from episodic.networks.actor_critic import RecurrentActorCritic
 from episodic.objectives.optimisation import ConfiguredOptimizer
 from episodic.objectives.schedules import LinearSchedule, Schedule
 from lightning_modules.block_learner import BlockLearner
 
-MemoryFactory = Callable[[int, int, int], EpisodicMemory]
+MemoryFactory = Callable[[int, int, int], Memory]
 
 #: Beginnings of the names of what every process has for itself.
 OWN = ("memory.", "online.", "perception.learner.")

@@ -8,7 +8,7 @@ from episodic.agents.cue_learning import CueLearning
 from episodic.agents.key_encoder import KeyEncoder
 from episodic.agents.online_learning import OnlineLearning
 from episodic.errors import require
-from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.memory import Memory
 
 
 def require_one_learner(
@@ -25,18 +25,16 @@ def require_one_learner(
 
 
 def require_memory(
-    memory: EpisodicMemory | None, encoder: KeyEncoder | None, cue_learning: CueLearning | None, stack_labels: str
+    memory: Memory | None, encoder: KeyEncoder | None, cue_learning: CueLearning | None, stack_labels: str
 ) -> None:
     """There is a memory where something makes keys for it or learns from it, and it is organised for that."""
-    organisation = memory.organisation if memory is not None else None
     require(
-        organisation in (None, "append") or cue_learning is None,
-        f"memory.organisation is {organisation!r}: cue_learning needs 'append', which keeps every drawing",
+        memory is None or memory.stacks is None or cue_learning is None,
+        f"memory is a {type(memory).__name__} with stacks: cue_learning needs EpisodicMemory, which keeps every drawing",
     )
-    labelled = memory is not None and organisation == "stack" and memory.match_above is None
     require(
-        stack_labels == "context" or labelled,
-        f"stack_labels is {stack_labels!r}: the memory has to be of organisation stack, without match_above",
+        stack_labels == "context" or (memory is not None and memory.by_label),
+        f"stack_labels is {stack_labels!r}: the memory must be a StackMemory without match_above",
     )
     require(memory is not None or encoder is None, "memory is null: key_source 'encoder' makes keys for one")
     require(memory is not None or cue_learning is None, "memory is null: cue_learning learns from what it holds")

@@ -8,7 +8,7 @@ from episodic.agents.online_learning import OnlineLearning
 from episodic.drawings.augmentation import Augmentation, augment, require_strengths
 from episodic.drawings.embedding_cache import as_floats
 from episodic.errors import require, require_choice, require_positive
-from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.memory import Memory
 from episodic.memory.sampling import draw_stored
 from episodic.objectives.objectives import KaiserSettings, SoftmaxSettings, TripletSettings
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
@@ -91,7 +91,7 @@ class CueLearner(EncoderLearner):
         super().__init__(settings.build(embedding_size, classes), optimisation)
         self.settings = settings
 
-    def lesson(self, network: nn.Module, memory: EpisodicMemory, images: Tensor, generator: torch.Generator) -> Lesson:
+    def lesson(self, network: nn.Module, memory: Memory, images: Tensor, generator: torch.Generator) -> Lesson:
         """The loss of stored drawings that the generator, on the CPU, draws and deforms.
 
         Args:
@@ -102,7 +102,7 @@ class CueLearner(EncoderLearner):
         """
         return self.lesson_of(network, *self.examples(memory, images, generator))
 
-    def examples(self, memory: EpisodicMemory, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def examples(self, memory: Memory, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Deformed drawings `[M, 1, S, S]` and their labels `[M]` long."""
         glances = 2 if self.settings.labels == "episode" else 1
         sources, labels = draw_stored(memory, self.settings.examples // glances, generator)

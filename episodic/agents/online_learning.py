@@ -4,7 +4,7 @@ import torch
 
 from episodic.agents.encoder_learner import EncoderLearner, Lesson
 from episodic.errors import require_positive
-from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.memory import Memory
 from episodic.memory.sampling import draw_stored
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from episodic.objectives.objectives import (
@@ -76,11 +76,11 @@ class OnlineLearner(EncoderLearner):
         """Whether the encoder learns after a block's episode, from 0."""
         return (episode + 1) % self.settings.every == 0
 
-    def lesson(self, encoder: HiddenStateEmbedder, memory: EpisodicMemory, generator: torch.Generator) -> Lesson:
+    def lesson(self, encoder: HiddenStateEmbedder, memory: Memory, generator: torch.Generator) -> Lesson:
         """The loss of stored states that the generator, on the CPU, draws."""
         return self.lesson_of(encoder, *draw_stored(memory, self.settings.examples, generator))
 
-    def refresh(self, encoder: HiddenStateEmbedder, memory: EpisodicMemory) -> None:
+    def refresh(self, encoder: HiddenStateEmbedder, memory: Memory) -> None:
         """Make the stored keys again by what the encoder has become."""
         if self.settings.refresh:
             memory.rekey(encoder.embed)

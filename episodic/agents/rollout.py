@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from episodic.agents.keys import KeySource
-from episodic.memory.episodic_memory import EpisodicMemory, Recall
+from episodic.memory.memory import Memory
+from episodic.memory.recall import Recall
 from episodic.networks.actor_critic import RecurrentActorCritic
 from episodic.networks.episodic_lstm import tanh
 from episodic.tasks.bandit import Bandit
@@ -36,7 +37,7 @@ class Trajectory(NamedTuple):
 def play_episodes(
     task: Bandit,
     agent: RecurrentActorCritic,
-    memory: EpisodicMemory | None,
+    memory: Memory | None,
     spec: BlockSpec,
     *,
     keys: KeySource = CONTEXT,
@@ -73,9 +74,7 @@ def play_episodes(
 class _Reader:
     """The reads of one episode."""
 
-    def __init__(
-        self, memory: EpisodicMemory, keys: KeySource, spec: BlockSpec, episode: int, label_count: int
-    ) -> None:
+    def __init__(self, memory: Memory, keys: KeySource, spec: BlockSpec, episode: int, label_count: int) -> None:
         self.memory, self.keys, self.cue = memory, keys, spec.cues[episode]
         self.differentiable = torch.is_grad_enabled()  # playing itself is without gradient
         self.queries: list[Tensor] = []
@@ -126,7 +125,7 @@ def _stacked(recalls: list[Recall]) -> Recall:
 
 
 def _store(
-    memory: EpisodicMemory,
+    memory: Memory,
     keys: KeySource,
     trajectory: Trajectory,
     states: list[Tensor],
@@ -200,7 +199,7 @@ def _play_episode(
 def rollout(
     task: Bandit,
     agent: RecurrentActorCritic,
-    memory: EpisodicMemory | None,
+    memory: Memory | None,
     spec: BlockSpec,
     *,
     keys: KeySource = CONTEXT,
