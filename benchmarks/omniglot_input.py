@@ -33,8 +33,9 @@ from torchvision.datasets import Omniglot
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.memory import positive, take_turns
+from benchmarks.arguments import positive
 from benchmarks.throughput import ratio
+from benchmarks.timing import take_turns
 from datamodules.omniglot import OmniglotDataModule
 from episodic.drawings.augmentation import augment
 from episodic.drawings.generated import generate_omniglot

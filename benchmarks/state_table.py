@@ -28,7 +28,8 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.memory import medians, positive, take_turns
+from benchmarks.arguments import positive
+from benchmarks.timing import medians, take_turns
 from datamodules.harvest_files import STATES, read_harvest
 from datamodules.hidden_state_splits import block_split
 from episodic.errors import InputError

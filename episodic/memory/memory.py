@@ -20,8 +20,8 @@ class Memory(Slots, ABC):
     a second write to a stack updates its slot.
 
     Reads and writes refuse wrong shapes and dtypes. NaN, infinite numbers and negative labels are refused on the CPU
-    only, since looking for them would make a CUDA device wait. There, a NaN key makes its environment recall nothing
-    until the key is overwritten. A NaN query recalls nothing on any device.
+    only, since looking for them would make a CUDA device wait. There, a NaN key hides
+    other memories of its environment until it is overwritten. A NaN query recalls nothing on any device.
 
     Arguments are those of `Slots`.
     """

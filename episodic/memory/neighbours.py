@@ -26,7 +26,8 @@ def newest_nearest(similarity: Tensor, written: Tensor, k: int, slack: float = 0
         best = similarity.amax(dim=1, keepdim=True)
         lowest = _below_tie(best) - slack if slack else _below_tie(best)
         slot = ((similarity >= lowest) * written).argmax(dim=1, keepdim=True)
-        return slot, best if slack else similarity.gather(1, slot)
+        # The minimum is that of the slot; it also passes on the NaN of a row that holds one.
+        return slot, best if slack else torch.minimum(similarity.gather(1, slot), best)
     last = similarity.topk(k, dim=1).values[:, -1:]
     certain = similarity > last + (last - _below_tie(last))
     tied = (similarity >= _below_tie(last)) & ~certain

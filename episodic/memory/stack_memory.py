@@ -1,7 +1,7 @@
 """The stack memory: one slot for each task."""
 
 from episodic.memory.nearest_memory import NearestMemory
-from episodic.memory.stacks import Stacks
+from episodic.memory.stacks import Stacks, StackTable
 from episodic.memory.weights import Neighbours
 
 
@@ -42,6 +42,8 @@ class StackMemory(NearestMemory):
     Raises:
         InputError: a number out of range, an unknown name, options that exclude each other.
     """
+
+    stacks: StackTable
 
     def __init__(
         self,

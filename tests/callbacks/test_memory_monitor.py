@@ -12,6 +12,8 @@ from cli import main
 from episodic.agents.rollout import Trajectory, play_episodes
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.memory import Memory
+from episodic.memory.stack_memory import StackMemory
 from episodic.metrics.episode_statistics import BanditStatistics
 from episodic.networks.actor_critic import RecurrentActorCritic
 from episodic.plots import memory_contents
@@ -33,13 +35,11 @@ class ClusteredMemory(EpisodicMemory):
 
     centres: Tensor
 
-    def _empty_buffers(self, batch: int, device: torch.device) -> dict[str, Tensor]:
-        return {**super()._empty_buffers(batch, device), "centres": torch.ones(batch, 2, self.key_size, device=device)}
+    def _empty_buffers(self, batch: int, like: Tensor) -> dict[str, Tensor]:
+        return {**super()._empty_buffers(batch, like), "centres": like.new_ones(batch, 2, self.key_size)}
 
 
-def played(
-    memory: EpisodicMemory, device: str = "cpu", labels: Tensor | None = None
-) -> tuple[BlockSpec, list[Trajectory]]:
+def played(memory: Memory, device: str = "cpu", labels: Tensor | None = None) -> tuple[BlockSpec, list[Trajectory]]:
     """A block that leaves its contents in `memory`; `labels` `[C]` name the contexts anew."""
     torch.manual_seed(0)
     agent = RecurrentActorCritic(TASK.arms, TASK.cue_size, HIDDEN, reinstatement=True).to(device)
@@ -54,7 +54,7 @@ def played(
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("organisation", "capacity"), [("append", 12), ("append", 5), ("append", 20), ("stack", 4)])
 def test_contents_equal_a_loop_over_the_episodes(organisation: str, capacity: int, device: str) -> None:
-    memory = EpisodicMemory(capacity, TASK.cue_size, HIDDEN, organisation=organisation)
+    memory = (EpisodicMemory if organisation == "append" else StackMemory)(capacity, TASK.cue_size, HIDDEN)
     spec, episodes = played(memory, device, labels=torch.tensor([40, 7, 13, 2]))
     for environment in range(BATCH):
         kept: list[tuple[int, int]] = [(int(spec.labels[e, environment]), e) for e in range(spec.episodes)]

@@ -14,6 +14,7 @@ from episodic.drawings.augmentation import augment
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.sampling import draw_stored
+from episodic.memory.stack_memory import StackMemory
 from episodic.networks.omniglot_embedder import OmniglotEmbedder
 from episodic.objectives.objectives import OBJECTIVES
 from episodic.objectives.schedules import LinearSchedule
@@ -231,8 +232,8 @@ def agent(**options: Any) -> EpisodicAgent:
     return EpisodicAgent(**{**SIZES, **basic, **options})
 
 
-def stacks(slots: int, key_size: int, value_size: int) -> EpisodicMemory:
-    return EpisodicMemory(slots, key_size, value_size, organisation="stack")
+def stacks(slots: int, key_size: int, value_size: int) -> StackMemory:
+    return StackMemory(slots, key_size, value_size)
 
 
 def test_the_memory_keeps_rows_and_is_keyed_by_embeddings() -> None:
@@ -248,7 +249,10 @@ def test_the_memory_keeps_rows_and_is_keyed_by_embeddings() -> None:
     ("options", "message"),
     [
         ({"memory": None}, "memory is null: cue_learning learns from what it holds"),
-        ({"memory": stacks}, "memory.organisation is 'stack': cue_learning needs 'append', which keeps every drawing"),
+        (
+            {"memory": stacks},
+            "memory is a StackMemory with stacks: cue_learning needs EpisodicMemory",
+        ),
         ({"cue_encoder": None}, "cue_learning is given without cue_encoder"),
         (
             {"key_source": "encoder", "encoder": KeyEncoder(embedding_size=4)},

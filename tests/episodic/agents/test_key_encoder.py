@@ -16,6 +16,7 @@ from episodic.checkpoints import classifier_weight, load_embedder, read_checkpoi
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.memory.stack_memory import StackMemory
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from episodic.objectives import Objectives, TripletConfig
 from episodic.tasks.barcode_bandit import BarcodeBandit
@@ -28,8 +29,8 @@ TASK = BarcodeBandit(arms=2, contexts=3, exposures=2, pulls=4, vocabulary=5)
 SIZES = {"actions": 2, "cue_size": 10, "label_count": 5, "pulls": 4, "episodes": 6}
 
 
-def stacks(slots: int, key_size: int, value_size: int) -> EpisodicMemory:
-    return EpisodicMemory(slots, key_size, value_size, organisation="stack")
+def stacks(slots: int, key_size: int, value_size: int) -> StackMemory:
+    return StackMemory(slots, key_size, value_size)
 
 
 def build(**options: Any) -> EpisodicAgent:
@@ -135,13 +136,14 @@ def test_stacks_are_those_that_the_classifier_tells() -> None:
     agent = build(stack_labels="predicted")
     assert agent.memory is not None
     assert agent.classifier is not None
+    assert agent.memory.stacks is not None
     spec = TASK.draw_block(3, seed=1)
     trajectory = rollout(TASK, agent.network, agent.memory, spec, keys=agent.keys)
     assert trajectory.queries is not None
     with torch.no_grad():
         stacked = torch.stack([agent.classifier(queries[-1]).argmax(dim=1) for queries in trajectory.queries])
     for b in range(3):
-        assert set(agent.memory.stacks[b][agent.memory.occupied[b]].tolist()) == set(stacked[:, b].tolist())
+        assert set(agent.memory.stacks.numbers[b][agent.memory.occupied[b]].tolist()) == set(stacked[:, b].tolist())
 
 
 @pytest.mark.parametrize("key_state", ["cell", "hidden"])
@@ -165,7 +167,7 @@ def test_searching_goes_by_running_statistics_in_training_too(key_state: str) ->
         ({"freeze_network": True}, "freeze_network is true: initial has to name the agent"),
         ({"read_at": "first"}, "stored_states is 'last': with read_at 'first'"),
         ({"stack_labels": "true"}, "stack_labels is 'true': it has to be one of context, predicted"),
-        ({"stack_labels": "predicted", "memory": EpisodicMemory}, "stack_labels is 'predicted': the memory has to be"),
+        ({"stack_labels": "predicted", "memory": EpisodicMemory}, "stack_labels is 'predicted': the memory must be"),
         ({"stack_labels": "predicted", "memory": FuzzyMemory, "capacity": 20}, "stack_labels is 'predicted': the"),
         (
             {"stack_labels": "predicted", "encoder": None, "key_source": "context"},

@@ -11,6 +11,8 @@ from episodic.agents.keys import KeySource
 from episodic.agents.rollout import Trajectory, play_episodes, rollout
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.memory import Memory
+from episodic.memory.stack_memory import StackMemory
 from episodic.networks.actor_critic import RecurrentActorCritic
 from episodic.networks.episodic_lstm import LSTMState
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
@@ -37,10 +39,11 @@ def build_agent(task: BarcodeBandit = TASK, **options: Any) -> RecurrentActorCri
     return agent
 
 
-def build_memory(task: BarcodeBandit = TASK, keys: KeySource = KeySource(), **options: Any) -> EpisodicMemory:  # noqa: B008
+def build_memory(task: BarcodeBandit = TASK, keys: KeySource = KeySource(), **options: Any) -> Memory:  # noqa: B008
     sizes = {"actions": task.arms, "cue_size": task.cue_size, "hidden_size": HIDDEN, "label_count": task.label_count}
     capacity = task.episodes * len(keys.stored_steps(task.pulls))
-    return EpisodicMemory(**{"capacity": capacity, **options}, key_size=keys.size(**sizes), value_size=HIDDEN)
+    kind = StackMemory if options.pop("organisation", "append") == "stack" else EpisodicMemory
+    return kind(**{"capacity": capacity, **options}, key_size=keys.size(**sizes), value_size=HIDDEN)
 
 
 def build_encoder(recurrent: bool = False) -> HiddenStateEmbedder:
@@ -312,11 +315,12 @@ def test_stacks_may_be_found_by_what_is_made_of_the_key() -> None:
     memory = build_memory(keys=keys, organisation="stack")
     trajectory = rollout(TASK, build_agent(cue_input=True), memory, SPEC, keys=keys)
     assert trajectory.queries is not None
+    assert memory.stacks is not None
     stacks = torch.stack([halves(queries[-1]) for queries in trajectory.queries])
     for b in range(BATCH):
         found = {int(stack): int(label) for stack, label in zip(stacks[:, b], SPEC.labels[:, b], strict=True)}
         held = memory.occupied[b]
-        kept = zip(memory.stacks[b][held].tolist(), memory.labels[b][held].tolist(), strict=True)
+        kept = zip(memory.stacks.numbers[b][held].tolist(), memory.labels[b][held].tolist(), strict=True)
         assert dict(kept) == found, "the label is that of the last episode in the stack"
 
 

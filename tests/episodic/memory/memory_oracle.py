@@ -99,7 +99,7 @@ class Found:
 
 @dataclass
 class ListMemory:
-    """The episodic memory of a single environment; its options are those of `EpisodicMemory`."""
+    """The memory of a single environment; its options are those of `EpisodicMemory` and `StackMemory`."""
 
     capacity: int
     value_size: int

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from episodic.errors import InputError
-from episodic.memory.episodic_memory import Recall
 from episodic.memory.fuzzy_c_means import fuzzy_c_means
 from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.memory.recall import Recall
+from episodic.memory.stacks import Stacks
 from tests.episodic.memory import fuzzy_oracle
 from tests.episodic.memory.memory_oracle import DEVICES, similarity
 
@@ -91,6 +92,53 @@ def test_reads_equal_the_definition(kernel: str, fuzziness: float, writes: int, 
         keys = [unit(key) if kernel == "cosine" else key for key, _, _ in held]
         again = fuzzy_oracle.iterate(keys, centres, fuzziness)
         torch.testing.assert_close(torch.tensor(again), torch.tensor(centres), atol=1e-4, rtol=0.0)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("match_above", [None, 0.99], ids=["by label", "by key"])
+def test_reads_of_stacks_equal_the_definition(match_above: float | None, device: str) -> None:
+    """One key a label, so that both ways of finding stacks give the same; keys and values are means."""
+    stacks = Stacks(update="mean", match_above=match_above)
+    memory = build(device, stacks=stacks, fuzziness=1.2, tolerance=1e-6, max_iterations=300)
+    keys, values = draw(6, BATCH, KEY), draw(3, 6, BATCH, VALUE, seed=1)
+    for visit in range(3):
+        for label in range(6):
+            parts = (keys[label], values[visit, label], torch.full((BATCH,), label))
+            memory.write(*(part.to(device) for part in parts))
+    assert memory.occupied.sum(dim=1).tolist() == [6] * BATCH
+    query = draw(BATCH, KEY, seed=9)
+    recall = Recall(*(part.cpu() for part in memory.read(query.to(device))))
+    for row in range(BATCH):
+        held = [(keys[i, row].tolist(), values[:, i, row].mean(dim=0).tolist(), i) for i in range(6)]
+        centres = memory.centres[row].tolist()
+        value, label, near, cluster = read_slowly(memory, held, centres, query[row].tolist())
+        torch.testing.assert_close(recall.value[row], torch.tensor(value), atol=1e-4, rtol=1e-4)
+        assert (int(recall.label[row]), int(recall.slot[row])) == (label, cluster)
+        assert float(recall.similarity[row]) == pytest.approx(near, abs=1e-5)
+
+
+def test_a_new_stack_replaces_the_least_recently_written_one() -> None:
+    memory = build(stacks=Stacks())
+    assert memory.by_label
+    for label in (*range(CAPACITY), 0, CAPACITY):
+        memory.write(draw(BATCH, KEY, seed=label), draw(BATCH, VALUE), torch.full((BATCH,), label))
+        memory.read(draw(BATCH, KEY, seed=1))
+    assert sorted(memory.labels[0].tolist()) == [0, *range(2, CAPACITY + 1)]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kernel", ["cosine", "l2"])
+def test_a_query_with_a_nan_recalls_nothing(kernel: str, device: str) -> None:
+    memory = build(device, kernel=kernel)
+    fill(memory, writes=6)
+    query = draw(BATCH, KEY).to(device)
+    whole = memory.read(query)
+    query[1, 2] = float("nan")
+    recall = memory.read(query)
+    assert recall.value[1].tolist() == [0.0] * VALUE
+    assert recall.label[1].item() == recall.slot[1].item() == -1
+    rest = [0, 2, 3]
+    assert_same(Recall(*(part[rest] for part in recall)), Recall(*(part[rest] for part in whole)))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -178,7 +226,7 @@ def test_rows_are_independent() -> None:
     memories = [build(), build()]
     written = fill(memories[0], writes=6)
     for key, value, label in written:
-        memories[1].write(*(torch.cat([part[:1], -part[1:2], part[2:]]) for part in (key, value, label)))
+        memories[1].write(*(torch.cat([part[:1], 9 - part[1:2], part[2:]]) for part in (key, value, label)))
     one, other = (memory.read(draw(BATCH, KEY, seed=5)) for memory in memories)
     rest = [0, 2, 3]
     assert_same(Recall(*(part[rest] for part in one)), Recall(*(part[rest] for part in other)))
@@ -225,8 +273,9 @@ def test_clusters_are_looked_for_when_they_are_needed(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("batch_before", [None, 1, BATCH])
 @pytest.mark.parametrize("read_before", [False, True])
-def test_state_dict_round_trip(read_before: bool, batch_before: int | None, device: str) -> None:
-    saved, loaded = build(device), FuzzyMemory(CAPACITY, KEY, VALUE, clusters=CLUSTERS).to(device)
+@pytest.mark.parametrize("stacks", [None, Stacks(update="mean")], ids=["append", "stacks"])
+def test_state_dict_round_trip(stacks: Stacks | None, read_before: bool, batch_before: int | None, device: str) -> None:
+    saved, loaded = build(device, stacks=stacks), build(device, batch=0, stacks=stacks)
     fill(saved, writes=11)
     query = draw(BATCH, KEY).to(device)
     if read_before:
@@ -258,7 +307,7 @@ def test_reset_to_nothing_gives_the_storage_back() -> None:
     memory = build()
     fill(memory, writes=3)
     memory.reset(0)
-    assert sum(buffer.numel() for name, buffer in memory.named_buffers() if name != "uses") == 0
+    assert sum(buffer.numel() for buffer in memory.buffers()) == 0
 
 
 def test_a_write_needs_no_label_and_takes_returns() -> None:
@@ -298,6 +347,7 @@ def test_writing_leaves_no_gradient_behind() -> None:
         ("max_iterations", {"max_iterations": 0}),
         ("threshold", {"threshold": 1.5}),
         ("capacity", {"capacity": 0}),
+        ("match_above", {"stacks": Stacks(match_above=0.5), "kernel": "l2"}),
     ],
 )
 def test_bad_input_is_named(name: str, arguments: dict[str, Any]) -> None:

@@ -304,13 +304,20 @@ def test_bad_options_are_named(name: str, arguments: dict[str, Any]) -> None:
     assert "\n" not in str(error.value)
 
 
+LABELS = torch.zeros(2, dtype=torch.long)
+
+
 @pytest.mark.parametrize(
     ("message", "query", "label"),
     [
-        (r"query has shape \(2, 3\): it has to be \[B, 4\]", torch.ones(2, 3), torch.zeros(2, dtype=torch.long)),
-        (r"query has shape \(4,\)", torch.ones(KEY), torch.zeros(1, dtype=torch.long)),
-        (r"label is of shape \(3,\)", torch.ones(2, KEY), torch.zeros(3, dtype=torch.long)),
-        (r"label is of shape \(2,\) and of torch\.float32: it has to be .*int64", torch.ones(2, KEY), torch.zeros(2)),
+        (r"query has shape \(2, 3\): it must be \[B, 4\]", torch.ones(2, 3), LABELS),
+        (r"query has shape \(4,\)", torch.ones(KEY), LABELS[:1]),
+        (r"query is of torch\.int64: it must be of a floating", torch.ones(2, KEY).long(), LABELS),
+        (r"query holds NaN or infinite numbers", torch.ones(2, KEY) * float("nan"), LABELS),
+        (r"query holds NaN or infinite numbers", torch.ones(2, KEY) / 0, LABELS),
+        (r"label has shape \(3,\): it must be \(2,\)", torch.ones(2, KEY), torch.zeros(3, dtype=torch.long)),
+        (r"label is of torch\.float32: it must be of torch\.int64", torch.ones(2, KEY), torch.zeros(2)),
+        (r"label is -1 in a row: it must be 0 or more", torch.ones(2, KEY), LABELS - 1),
     ],
 )
 def test_bad_queries_are_named(message: str, query: Tensor, label: Tensor) -> None:
@@ -320,3 +327,14 @@ def test_bad_queries_are_named(message: str, query: Tensor, label: Tensor) -> No
             call(query, label)
     assert memory.occupied.sum() == 0
     assert memory.ages.sum() == 0
+
+
+def test_an_answer_checks_its_query_too() -> None:
+    with pytest.raises(InputError, match=r"^query holds NaN or infinite numbers"):
+        build()(torch.full((1, KEY), float("nan")))
+
+
+def test_half_precision_is_converted() -> None:
+    memory = build()
+    memory.update(torch.eye(KEY)[:2].half(), LABELS + 3)
+    assert memory(torch.eye(KEY)[:2].bfloat16()).label.tolist() == [3, 3]

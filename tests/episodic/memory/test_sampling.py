@@ -6,14 +6,15 @@ import torch
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.sampling import draw_stored
+from episodic.memory.stack_memory import StackMemory
 from tests.episodic.memory.memory_oracle import DEVICES
 
 BATCH, SLOTS = 3, 5
 
 
-def build(device: str = "cpu") -> EpisodicMemory:
+def build(device: str = "cpu") -> StackMemory:
     """A memory with 1, 2 and 3 slots taken in its three environments; each source names its environment and label."""
-    memory = EpisodicMemory(SLOTS, 2, 1, organisation="stack").to(device)
+    memory = StackMemory(SLOTS, 2, 1).to(device)
     memory.keep_sources(2)
     memory.reset(BATCH)
     rows = torch.arange(BATCH, device=device)
@@ -46,3 +47,13 @@ def test_the_generator_alone_decides() -> None:
 def test_a_memory_without_sources_is_refused() -> None:
     with pytest.raises(InputError, match=r"^the memory keeps no sources: there is nothing to draw"):
         draw_stored(EpisodicMemory(SLOTS, 2, 1), 3, torch.Generator())
+
+
+def test_an_empty_memory_and_a_count_of_nothing_are_refused() -> None:
+    memory = build()
+    with pytest.raises(InputError, match=r"^count is 0"):
+        draw_stored(memory, 0, torch.Generator())
+    for batch in (BATCH, 0):
+        memory.reset(batch)
+        with pytest.raises(InputError, match=r"^the memory is empty: there is nothing to draw"):
+            draw_stored(memory, 3, torch.Generator())

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.memory.stack_memory import StackMemory
 from episodic.memory.updates import UPDATES, Meeting, update_key, update_value
 from tests.episodic.memory.memory_oracle import DEVICES, averaged_key, merged
 
@@ -22,15 +22,13 @@ def meeting(known: bool, writes: int, better: bool, device: str = "cpu", rows: i
     return Meeting(column(known), column(writes), column(better))
 
 
-def build(device: str = "cpu", batch: int = 1, capacity: int = 4, **options: Any) -> EpisodicMemory:
-    memory = EpisodicMemory(capacity, SIZE, 1, **{"organisation": "stack", **options}).to(device)
+def build(device: str = "cpu", batch: int = 1, capacity: int = 4, **options: Any) -> StackMemory:
+    memory = StackMemory(capacity, SIZE, 1, **options).to(device)
     memory.reset(batch)
     return memory
 
 
-def put(
-    memory: EpisodicMemory, key: Tensor, value: float, label: int | None = None, returns: float | None = None
-) -> None:
+def put(memory: StackMemory, key: Tensor, value: float, label: int | None = None, returns: float | None = None) -> None:
     """Write the same key `[K]` and value into every environment."""
     batch, device = memory.batch_size, memory.keys.device
     memory.write(
@@ -41,7 +39,7 @@ def put(
     )
 
 
-def stored_value(memory: EpisodicMemory, label: int) -> float:
+def stored_value(memory: StackMemory, label: int) -> float:
     """The value of the one stack with that label."""
     (value,) = memory.values[memory.labels == label].tolist()
     return float(value[0])
@@ -148,7 +146,7 @@ def test_mean_of_many_writes_is_the_mean_of_all() -> None:
         put(memory, keys[count], float(count * count), label=7)
     torch.testing.assert_close(memory.keys[:, 0], keys.mean(dim=0).expand(2, -1), atol=1e-6, rtol=1e-5)
     assert memory.values[:, 0, 0].tolist() == pytest.approx([sum(count * count for count in range(40)) / 40] * 2)
-    assert memory.counts[:, 0].tolist() == [40, 40]
+    assert memory.stacks.counts[:, 0].tolist() == [40, 40]
 
 
 def test_keys_average_from_the_second_write_on() -> None:
@@ -170,7 +168,7 @@ def test_best_return_keeps_the_best_and_the_newer_of_equals(device: str) -> None
         held.append(stored_value(memory, 7))
         assert memory.key_scales[0, 0] == 1 / torch.tensor(held[-1] + 1)  # the key goes along
     assert held == [0, 0, 2, 3, 3, 5, 6, 6]
-    assert memory.returns[0, 0] == 2.0
+    assert memory.stacks.returns[0, 0] == 2.0
 
 
 def test_best_return_of_values_alone_leaves_the_keys_their_rule() -> None:
@@ -229,7 +227,7 @@ def test_at_the_highest_limit_only_the_very_same_key_is_known_again(kernel: str,
     for value, key in enumerate((keys, keys.roll(1, dims=0), keys, keys)):
         memory.write(key, torch.full((60, 1), float(value), device=device))
     assert memory.occupied.sum(dim=1).tolist() == [2] * 60
-    assert memory.counts[:, :2].tolist() == [[3, 1]] * 60
+    assert memory.stacks.counts[:, :2].tolist() == [[3, 1]] * 60
     torch.testing.assert_close(memory.values[:, 0, 0].cpu(), torch.full((60,), (0 + 2 + 3) / 3))
 
 

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from episodic.memory.episodic_memory import EpisodicMemory
-from episodic.memory.weights import WEIGHTINGS, neighbour_weights
+from episodic.memory.nearest_memory import NearestMemory
+from episodic.memory.stack_memory import StackMemory
+from episodic.memory.weights import WEIGHTINGS, Neighbours, neighbour_weights
 from tests.episodic.memory.memory_oracle import DEVICES, shares
 
 ROWS, NEIGHBOURS = 40, 4
@@ -96,14 +98,21 @@ def test_weights_have_the_gradient_of_their_definition(weighting: str, kernel: s
     assert (gradient[chosen.sum(dim=1) > 1, 0] != 0).all()
 
 
-def build(device: str = "cpu", **options: Any) -> EpisodicMemory:
+def build(device: str = "cpu", **options: Any) -> NearestMemory:
     """An empty memory in double precision that looks at three neighbours."""
-    memory = EpisodicMemory(SLOTS, KEY, VALUE, **{"neighbours": 3, **options}).to(device)
+    options = {"neighbours": 3, **options}
+    if options.pop("stacks", False):
+        mixing = {name: options.pop(name) for name in ("weighting", "learned_query")}
+        mixture = Neighbours(options.pop("neighbours"), **mixing)
+        memory: NearestMemory = StackMemory(SLOTS, KEY, VALUE, neighbours=mixture, **options)
+    else:
+        memory = EpisodicMemory(SLOTS, KEY, VALUE, **options)
+    memory.to(device)
     memory.reset(BATCH)
     return memory.double()
 
 
-def projected(device: str = "cpu", writes: int = SLOTS, **options: Any) -> EpisodicMemory:
+def projected(device: str = "cpu", writes: int = SLOTS, **options: Any) -> NearestMemory:
     """A memory that has learned some projection of the query."""
     memory = build(device, learned_query=True, **options)
     turn = torch.randn(KEY, KEY, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
@@ -114,7 +123,7 @@ def projected(device: str = "cpu", writes: int = SLOTS, **options: Any) -> Episo
     return memory
 
 
-def projection(memory: EpisodicMemory) -> Tensor:
+def projection(memory: NearestMemory) -> Tensor:
     assert memory.query_projection is not None
     return memory.query_projection.weight
 
@@ -130,7 +139,7 @@ def some_query(device: str = "cpu") -> Tensor:
     return next(drawings(1, device, seed=11))[0].clone().requires_grad_()
 
 
-def dense_read(memory: EpisodicMemory, query: Tensor, weighting: str, temperature: float) -> Tensor:
+def dense_read(memory: NearestMemory, query: Tensor, weighting: str, temperature: float) -> Tensor:
     """The value of a read by plain operations over all that is stored, without any choice of slots."""
     directed, keys = (query @ projection(memory).T).unsqueeze(1), memory.keys.detach().clone()
     if memory.kernel == "cosine":
@@ -197,13 +206,13 @@ def test_a_learned_query_starts_as_the_query() -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("organisation", ["append", "stack"])
+@pytest.mark.parametrize("stacks", [False, True])
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_what_happens_to_the_memory_before_backward_does_not_matter(
-    kernel: str, weighting: str, organisation: str, device: str
+    kernel: str, weighting: str, stacks: bool, device: str
 ) -> None:
-    memory = projected(device, kernel=kernel, weighting=weighting, organisation=organisation)
+    memory = projected(device, kernel=kernel, weighting=weighting, stacks=stacks)
     query = some_query(device)
     inputs = (query, projection(memory))
     expected = torch.autograd.grad(loss_of(memory.read(query).value), inputs)
