@@ -11,7 +11,6 @@ from episodic.errors import require, require_choice
 from episodic.tasks.drawing_bandit import DrawingBandit
 from episodic.tasks.task import Task
 
-DRAWINGS = 20  # of each of Omniglot's characters
 SPLITS = ("train", "val", "test")
 #: Arguments of the task that follow from the drawings.
 FROM_DRAWINGS = ("characters", "pixels", "labels", "barcode_seed")
@@ -58,10 +57,6 @@ class OmniglotBanditDataModule(BlockDataModule):
         for name in FROM_DRAWINGS:
             value, default = getattr(task, name), getattr(DrawingBandit, name)
             require(value == default, f"task.{name} is {value}: it must be left out, it follows from the drawings")
-        require(
-            not check_counts or generated or task.drawings == DRAWINGS,
-            f"task.drawings is {task.drawings}: Omniglot has {DRAWINGS} of each character (check_counts)",
-        )
         self.predict_split = predict_split
         self.characters = _drawings_module(
             generated, root, image_size, validation_alphabets, split_seed, check_counts, task.drawings, cache_dir
@@ -72,8 +67,9 @@ class OmniglotBanditDataModule(BlockDataModule):
             for index, split in enumerate(SPLITS)
         }
         super().__init__(placed["train"], **blocks)
-        for name in (*FROM_DRAWINGS, "drawings"):
-            require(name not in self.evaluation, f"evaluation.{name} is given: it follows from the drawings")
+        for name, value in self.evaluation.items():
+            fixed = name in (*FROM_DRAWINGS, "drawings")
+            require(not fixed, f"evaluation.{name} is {value}: it must be left out, it follows from the drawings")
         self.tasks = {split: evaluation_task(task, self.evaluation) for split, task in placed.items()}
 
     def prepare_data(self) -> None:

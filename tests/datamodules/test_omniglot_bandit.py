@@ -1,7 +1,7 @@
 """Which blocks the Omniglot bandit's data module yields, and the drawings that they are made of."""
 
-import dataclasses
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from episodic.tasks.drawing_bandit import DrawingBandit
 
 COUNTS = {"train": 16, "val": 8, "test": 12}
 SPLITS = tuple(COUNTS)
+RULES = {"arms": 2, "contexts": 3, "exposures": 4, "pulls": 2}
 
 
 @pytest.fixture
@@ -27,18 +28,19 @@ def arguments(generated_omniglot: Path, tmp_path_factory: pytest.TempPathFactory
         "cache_dir": str(tmp_path_factory.getbasetemp() / "omniglot-cache"),
         "check_counts": False,
         "validation_alphabets": 2,
-        "arms": 2,
-        "contexts": 3,
-        "exposures": 4,
-        "pulls": 2,
         "blocks_per_epoch": 2,
         "test_blocks": 2,
         **environments,
     }
 
 
-def ready(arguments: dict[str, Any], **changes: Any) -> OmniglotBanditDataModule:
-    data = OmniglotBanditDataModule(**{**arguments, **changes})
+def build(arguments: dict[str, Any], rules: dict[str, Any] | None = None, **changes: Any) -> OmniglotBanditDataModule:
+    """A small data module with other rules and other arguments."""
+    return OmniglotBanditDataModule(DrawingBandit(**{**RULES, **(rules or {})}), **{**arguments, **changes})
+
+
+def ready(arguments: dict[str, Any], rules: dict[str, Any] | None = None, **changes: Any) -> OmniglotBanditDataModule:
+    data = build(arguments, rules, **changes)
     data.prepare_data()
     data.setup("fit")
     return data
@@ -103,49 +105,29 @@ def test_predict_blocks_are_of_the_split_that_is_asked_for(arguments: dict[str, 
 
 
 def test_labels_are_as_many_as_the_largest_split_has_characters(arguments: dict[str, Any]) -> None:
-    sizes = {"actions": 2, "cue_size": 784, "label_count": 16, "pulls": 2, "episodes": 12}
-    data = OmniglotBanditDataModule(**arguments)
-    assert data.sizes == sizes
-    assert OmniglotBanditDataModule(**{**arguments, "image_size": 32}).sizes["cue_size"] == 1024
-    few = OmniglotBanditDataModule(**{**arguments, "validation_alphabets": 5})
-    assert few.task.characters == 4
+    data = build(arguments)
+    assert data.sizes == data.task.sizes._asdict()
+    sizes = {"actions": 2, "cue_size": 784, "label_count": 16, "steps": 2, "episodes": 12}
+    assert sizes.items() <= data.sizes.items()
+    assert build(arguments, image_size=32).sizes["cue_size"] == 1024
+    few = build(arguments, validation_alphabets=5)
     assert few.sizes["label_count"] == 20  # the validation's
     assert data.task.fixed_labels
     assert data.task.shows_drawings
 
 
-def test_every_argument_of_the_task_reaches_it(arguments: dict[str, Any]) -> None:
-    numbers: dict[str, Any] = {
-        "arms": 3,
-        "contexts": 4,
-        "exposures": 5,
-        "pulls": 6,
-        "best": 0.8,
-        "rest": 0.2,
-        "every_arm_best": False,
-        "order": "urn",
-        "concentration": 2.0,
-        "best_arms": 2,
-        "cue": "barcode",
-        "bits": 20,
-        "distance": 3,
-        "noise": 0.3,
-        "drawings": 7,
-    }
-    data = OmniglotBanditDataModule(**{**arguments, **numbers}, evaluation_noise=0.1)
-    derived: dict[str, Any] = {"pixels": 784, "labels": 16}
-    for task, split, noise in (
-        (data.task, "train", 0.3),
-        (data.tasks["train"], "train", 0.1),
-        (data.tasks["val"], "val", 0.1),
-        (data.evaluation_task, "test", 0.1),
-    ):
-        own = {"noise": noise, "characters": COUNTS[split], "barcode_seed": SPLITS.index(split)}
-        assert dataclasses.asdict(task) == {**numbers, **derived, **own}
+def test_the_drawings_complete_the_task(arguments: dict[str, Any]) -> None:
+    rules = DrawingBandit(**RULES, cue="barcode", bits=20, distance=3, noise=0.3, order="urn")
+    data = OmniglotBanditDataModule(rules, **arguments, evaluation={"noise": 0.1})
+    assert data.task == rules.on(16, 784, labels=16, barcode_seed=0)
+    for index, split in enumerate(SPLITS):
+        other = replace(rules, noise=0.1).on(COUNTS[split], 784, labels=16, barcode_seed=index)
+        assert data.tasks[split] == other
+        assert data.task_of(split) == (data.task if split == "train" else other)
 
 
 def test_each_split_has_barcodes_of_its_own_and_needs_no_drawings(arguments: dict[str, Any]) -> None:
-    data = ready(arguments, cue="barcode", bits=20, cache_dir="nowhere/to/be/made")
+    data = ready(arguments, {"cue": "barcode", "bits": 20}, cache_dir="nowhere/to/be/made")
     assert not Path("nowhere").exists()
     codes = {split: data.tasks[split].codes() for split in SPLITS}
     for split in SPLITS:
@@ -156,14 +138,14 @@ def test_each_split_has_barcodes_of_its_own_and_needs_no_drawings(arguments: dic
     assert data.sizes["cue_size"] == 20
 
 
-def test_evaluation_may_have_a_noise_of_its_own(arguments: dict[str, Any]) -> None:
+def test_evaluation_blocks_may_differ_in_noise(arguments: dict[str, Any]) -> None:
+    rules = {"cue": "barcode", "bits": 20}
     clean, noisy = (
-        ready(arguments, cue="barcode", bits=20, evaluation_noise=noise, predict_split="val") for noise in (None, 0.2)
+        ready(arguments, rules, evaluation=changes, predict_split="val") for changes in (None, {"noise": 0.2})
     )
     for split, flips in (("train", 0), ("val", 4), ("test", 4), ("predict", 4)):
         for one, other in zip(blocks(clean, split), blocks(noisy, split), strict=True):
             assert (one.cues != other.cues).sum(dim=-1).unique().tolist() == [flips]
-    assert isinstance(noisy.task, DrawingBandit)
 
 
 def test_evaluation_blocks_do_not_depend_on_the_runs_seed(
@@ -210,7 +192,7 @@ def test_a_character_of_fewer_drawings_is_one_line(
         ready(arguments, root=str(tmp_path), cache_dir=str(tmp_path / "cache"))
     message = str(error.value)
     assert message.startswith(f"character {name}/character")
-    assert message.endswith("has 19 drawings: drawings is 20, and each has to have so many")
+    assert "has 19 drawings: task.drawings is 20" in message
 
 
 @pytest.mark.parametrize("cue", ["drawing", "barcode"])
@@ -225,7 +207,7 @@ def test_missing_data_are_one_line(
     monkeypatch.setattr(torchvision.datasets.Omniglot, "__init__", refuse)
     monkeypatch.delenv("OMNIGLOT_ROOT", raising=False)
     with pytest.raises(InputError, match="OMNIGLOT_ROOT") as error:
-        ready(arguments, root=str(tmp_path / "nothing"), cue=cue)
+        ready(arguments, {"cue": cue}, root=str(tmp_path / "nothing"))
     assert "\n" not in str(error.value)
 
 
@@ -240,40 +222,35 @@ def test_generated_characters_may_take_omniglots_place(
         return GeneratedOmniglotDataModule(**{**numbers, "evaluation_characters": 4, **options})
 
     monkeypatch.setattr(omniglot_bandit, "GeneratedOmniglotDataModule", few)
-    changes = {"generated": True, "drawings": 4, "root": None, "cache_dir": str(tmp_path), "check_counts": True}
-    data = ready(arguments, **changes, validation_alphabets=1)
+    changes = {"generated": True, "root": None, "cache_dir": str(tmp_path), "check_counts": True}
+    data = ready(arguments, {"drawings": 4}, **changes, validation_alphabets=1)
     assert {split: len(data.part(split).class_names) for split in SPLITS} == {"train": 6, "val": 3, "test": 4}
     assert data.part("train").labels.bincount().tolist() == [4] * 6
-    assert data.task.drawings == 4
+    assert next(data.evaluation_blocks("test")).drawings.max() < 16  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("rules", "changes", "message"),
     [
-        ({"predict_split": "predict"}, "predict_split is 'predict': it has to be one of train, val, test"),
-        ({"contexts": 9}, "contexts is 9: there are 8 characters for them"),  # of the validation
-        ({"contexts": 17}, "contexts is 17: there are 16 characters for them"),
-        ({"exposures": 21}, "exposures is 21: each character has 20 drawings"),
-        ({"noise": 0.1}, "noise is 0.1: it is of barcodes, and cue is 'drawing'"),
-        ({"evaluation_noise": 0.1}, "noise is 0.1: it is of barcodes, and cue is 'drawing'"),
-        ({"evaluation_noise": 1.1, "cue": "barcode"}, "evaluation_noise is 1.1: it has to lie between 0 and 1"),
-        ({"cue": "barcode", "bits": 4}, "bits is 4: that gives 15 barcodes"),
-        ({"cue": "sound"}, "cue is 'sound': it has to be one of drawing, barcode"),
-        ({"drawings": 0}, "drawings is 0: "),
-        (
-            {"drawings": 10, "check_counts": True},
-            "drawings is 10: Omniglot has 20 of each character; with check_counts",
-        ),
-        ({"drawings": 10}, "character .* has 20 drawings: drawings is 10, and each has to have so many"),
-        ({"check_counts": True}, ".*24 classes in 6 alphabets"),
-        ({"image_size": 20}, "image_size is 20"),
-        ({"validation_alphabets": 6}, "validation_alphabets is 6: it has to lie between 1 and 5"),
-        ({"environments": 0}, "environments is 0"),
-        ({"arms": 4}, "arms is 4 with contexts 3"),
+        ({}, {"predict_split": "predict"}, "predict_split is 'predict': .*train, val, test"),
+        ({"contexts": 9}, {}, "contexts is 9: .* 8 characters"),  # of the validation
+        ({"contexts": 17}, {}, "contexts is 17: .* 16 characters"),
+        ({"characters": 5}, {}, "task.characters is 5: "),
+        ({"barcode_seed": 1}, {}, "task.barcode_seed is 1: "),
+        ({}, {"evaluation": {"noise": 0.1}}, "evaluation makes no DrawingBandit: noise is 0.1: .*cue is 'drawing'"),
+        ({}, {"evaluation": {"drawings": 10}}, "evaluation.drawings is 10: "),
+        ({"cue": "barcode", "bits": 4}, {}, "bits is 4: that gives 15 barcodes"),
+        ({"drawings": 10}, {}, "character .* has 20 drawings: task.drawings is 10"),
+        ({}, {"check_counts": True}, ".*24 classes in 6 alphabets"),
+        ({}, {"image_size": 20}, "image_size is 20"),
+        ({}, {"validation_alphabets": 6}, "validation_alphabets is 6: .* between 1 and 5"),
+        ({}, {"environments": 0}, "environments is 0"),
     ],
     ids=str,
 )
-def test_bad_input_is_named(arguments: dict[str, Any], changes: dict[str, Any], message: str) -> None:
+def test_bad_input_is_named(
+    arguments: dict[str, Any], rules: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InputError, match=f"^{message}") as error:
-        ready(arguments, **changes)
+        ready(arguments, rules, **changes)
     assert "\n" not in str(error.value)
