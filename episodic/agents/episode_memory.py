@@ -53,8 +53,9 @@ class EpisodeMemory:
         if self.keys.source == "label":
             self.context = one_hot(spec.labels[episode], memory.sizes.label_count).to(cues.dtype).unsqueeze(0)
         self.plan = self._plan()
-        self.stored = {} if schedule.writes_inside else set(self.keys.stored_steps(steps))
-        self.squashed: Tensor | None = None
+        self.written = self._written()
+        self.needed = self._needed()
+        self.squashed: Tensor | None = None  # the tanh of the value that was recalled last
         self.unwritten = 0  # the first step whose reward belongs to the next write
 
     def _plan(self) -> list[Read]:
@@ -67,15 +68,24 @@ class EpisodeMemory:
             searched = searched or read
         return plan
 
+    def _written(self) -> list[int]:
+        """The steps whose keys are written."""
+        if self.schedule.writes_inside:
+            return [t for t, write in enumerate(self.schedule.writes) if write]
+        return list(self.keys.stored_steps(len(self.plan))) if any(self.schedule.writes) else []
+
+    def _needed(self) -> set[int]:
+        """The steps that need a query; a recurrent embedder then needs those of all steps before."""
+        needed = {t for t, step in enumerate(self.plan) if step is Read.SEARCH}.union(self.written)
+        return needed if self.carried is None else set(range(max(needed, default=-1) + 1))
+
     def read(self, t: int) -> Tensor | None:
         """What step t reinstates, the tanh of a recalled value `[B, H]`; the core has begun the step."""
+        if t in self.needed:
+            self._query(t)  # later the core's candidate is gone
         if self.plan[t] is Read.SEARCH:
             self.squashed = self._search(t)
-        elif self.plan[t] is Read.NOTHING:
-            self.squashed = None
-            if t in self.stored:
-                self._query(t)  # later the core's candidate is gone
-        return self.squashed
+        return None if self.plan[t] is Read.NOTHING else self.squashed
 
     def _search(self, t: int) -> Tensor:
         query = self._query(t)
@@ -108,15 +118,15 @@ class EpisodeMemory:
 
     def after(self, t: int) -> None:
         """Write after step t, where the schedule writes within the episode."""
-        if self.schedule.writes_inside and self.schedule.writes[t]:
+        if self.schedule.writes_inside and t in self.written:
             self._write(t, self.tape.cells[t + 1])
 
     def finish(self) -> None:
         """Write what is stored when the episode ends, the earlier steps' keys first."""
-        if self.schedule.writes_inside or not any(self.schedule.writes):
+        if self.schedule.writes_inside:
             return
         cells = self.tape.cells
-        for t in self.keys.stored_steps(len(self.plan)):
+        for t in self.written:
             self.unwritten = 0  # the return is the episode's
             self._write(t, cells[-1] if self.keys.value == "final" else cells[t + 1], len(self.plan))
 
@@ -169,11 +179,11 @@ class EpisodeMemory:
             blank = torch.zeros_like(self._query(self.plan.index(Read.SEARCH)))
             queries: list[Tensor] = []
             recalls: list[Recall] = []
+            latest = blank, nothing
             for t, step in enumerate(self.plan):
-                if step is Read.KEEP:
-                    queries.append(queries[-1])
-                    recalls.append(recalls[-1])
-                else:
-                    queries.append(self._query(t) if step is Read.SEARCH else blank)
-                    recalls.append(self.recalls[t] or nothing)
+                if step is Read.SEARCH:
+                    latest = self._query(t), self.recalls[t] or nothing
+                query, recall = (blank, nothing) if step is Read.NOTHING else latest
+                queries.append(query)
+                recalls.append(recall)
             return Reads(torch.stack(queries), Recall(*(torch.stack(f) for f in zip(*recalls, strict=True))), made)

@@ -23,8 +23,8 @@ def harvest_block(trajectories: Iterable[Trajectory], core: Core, spec: BlockSpe
     """
     episodes = [_by_step(trajectory, core) for trajectory in trajectories]
     harvest = {name: torch.stack([episode[name] for episode in episodes]).movedim(2, 0) for name in episodes[0]}
-    of_episodes = {"cue": spec.cues.half(), "label": spec.labels, "exposure": spec.exposures}
-    return harvest | {name: part.transpose(0, 1) for name, part in of_episodes.items()}
+    cues = spec.cues.half().movedim(-2, 0)  # those that change within an episode are [E, T, B, C]
+    return {**harvest, "cue": cues, "label": spec.labels.T, "exposure": spec.exposures.T}
 
 
 def _by_step(trajectory: Trajectory, core: Core) -> dict[str, Tensor]:

@@ -29,9 +29,11 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
         spec: the block, on the agent's device, with cues.
         greedy: take the most probable action instead of drawing one from the policy.
 
-    >>> from episodic.tasks import BarcodeBandit
+    >>> from episodic.agents.parts import build_agent
+    >>> from episodic.tasks.barcode_bandit import BarcodeBandit
     >>> task = BarcodeBandit(contexts=2, arms=2, exposures=2)
-    >>> episodes = list(rollout(task, Agent(task.sizes), task.draw_block(batch_size=8, seed=0)))
+    >>> agent = build_agent(task.sizes).agent
+    >>> episodes = list(rollout(task, agent, task.draw_block(batch_size=8, seed=0)))
     >>> len(episodes), episodes[0].rewards.shape
     (4, torch.Size([10, 8]))
     """
