@@ -10,7 +10,14 @@ from datamodules.omniglot import OmniglotDataModule
 from datamodules.omniglot_bandit import OmniglotBanditDataModule
 from episodic.agents import AfterBlock, AfterEpisode, Keys, Learner, Perception, StoredDrawings, StoredStates, WarmStart
 from episodic.memory import EpisodicMemory, FuzzyMemory, Neighbours, StackMemory
-from episodic.networks import ConvolutionalAutoencoder, EpisodicGRU, EpisodicLSTM, HiddenStateEmbedder, OmniglotEmbedder, TwoLayerAutoencoder
+from episodic.networks import (
+    ConvolutionalAutoencoder,
+    EpisodicGRU,
+    EpisodicLSTM,
+    HiddenStateEmbedder,
+    OmniglotEmbedder,
+    TwoLayerAutoencoder,
+)
 from episodic.objectives import ActorCritic, CosineSchedule, LinearSchedule, WarmupCosineSchedule
 from episodic.tasks import BarcodeBandit, DrawingBandit
 from launcher.main import run

@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from lightning_fabric.utilities import move_data_to_device
 
 from benchmarks.throughput import optimizer
 from benchmarks.timing import Result, Setting, medians, take_turns
-from datamodules.barcode_bandit import BarcodeBanditDataModule
-from episodic.agents.rollout import play_episodes
+from datamodules.blocks import BlockDataModule
+from episodic.agents.keys import Keys
+from episodic.agents.perception import Perception
+from episodic.agents.rollout import rollout
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.memory import Memory
 from episodic.memory.stack_memory import StackMemory
-from episodic.tasks.blocks import BlockSpec, block_seed
+from episodic.tasks.barcode_bandit import BarcodeBandit
+from episodic.tasks.blocks import block_seed
 from lightning_modules.episodic_agent import EpisodicAgent
 
 #: Methods of a memory that training calls.
@@ -34,10 +37,10 @@ class Training:
     kind: str
 
     def __call__(self) -> dict[str, float]:
-        agent, data = self._build()
-        assert agent.memory is not None
-        watch = Stopwatch(agent.memory, self.setting)
-        elapsed = self._train(agent, data, watch)
+        module, data = self._build()
+        assert module.agent.memory is not None
+        watch = Stopwatch(module.agent.memory.store, self.setting)
+        elapsed = self._train(module, data, watch)
         episodes = self.blocks * data.task.episodes
         return {
             "share": sum(watch.seconds.values()) / elapsed,
@@ -46,42 +49,41 @@ class Training:
             **{f"microseconds_per_{name}": watch.seconds[name] / watch.calls[name] * 1e6 for name in watch.calls},
         }
 
-    def _build(self) -> tuple[EpisodicAgent, BarcodeBanditDataModule]:
-        """An agent and its data, of the paper's sizes; a stack memory has one slot for each context."""
-        data = BarcodeBanditDataModule(environments=self.setting.environments, exposures=self.exposures)
+    def _build(self) -> tuple[EpisodicAgent, BlockDataModule]:
+        """Build an agent and its data, of the paper's sizes; a stack memory has one slot for each context."""
+        task = BarcodeBandit(exposures=self.exposures)
+        data = BlockDataModule(task, environments=self.setting.environments)
         every_step = self.key_source == "hidden"
         torch.manual_seed(0)
-        sizes: dict[str, Any] = dict(data.sizes)
-        agent = EpisodicAgent(
-            **sizes,
-            capacity=data.task.contexts if self.kind == "stack" else data.task.episodes,
+        module = EpisodicAgent(
             memory=KINDS[self.kind],
-            key_source=self.key_source,
-            stored_states="first" if every_step else "last",
-            cue_input=every_step,
+            keys=Keys(
+                source=self.key_source,
+                stored="first" if every_step else "last",
+                capacity=task.contexts if self.kind == "stack" else task.episodes,
+            ),
+            perception=Perception(cue_input=every_step),
+            sizes=data.sizes,
         )
-        return agent.to(self.setting.device), data
+        return module.to(self.setting.device), data
 
-    def _train(self, agent: EpisodicAgent, data: BarcodeBanditDataModule, watch: "Stopwatch") -> float:
+    def _train(self, module: EpisodicAgent, data: BlockDataModule, watch: "Stopwatch") -> float:
         """Seconds for all blocks but the first, which warms up."""
-        adam, begun = optimizer(agent.parameters()), 0.0
+        agent, parameters = module.agent, module.agent.policy_parameters()
+        adam, begun = optimizer(parameters), 0.0
         for index in range(self.blocks + 1):
             if index == 1:
                 watch.clear()
                 begun = self.setting.now()
-            spec = self._draw(data, index)
-            for trajectory in play_episodes(data.task, agent.network, agent.memory, spec, keys=agent.keys):
-                loss = agent.loss(trajectory, 0.05)
+            spec = data.task.draw_block(data.environments, block_seed(0, "train", 0, index))
+            spec = move_data_to_device(spec, self.setting.device)
+            for trajectory in rollout(data.task, agent, spec):
+                loss = module.loss(*agent.replay(trajectory), trajectory.actions, trajectory.rewards, 0.05)
                 adam.zero_grad()
                 loss.total.backward()
-                torch.nn.utils.clip_grad_norm_(agent.parameters(), 1.0)
+                torch.nn.utils.clip_grad_norm_(parameters, 1.0)
                 adam.step()
         return self.setting.now() - begun
-
-    def _draw(self, data: BarcodeBanditDataModule, index: int) -> BlockSpec:
-        spec = data.task.draw_block(data.environments, block_seed(0, "train", 0, index))
-        tensors: dict[str, Any] = {name: part for name, part in spec._asdict().items() if isinstance(part, Tensor)}
-        return spec._replace(**{name: part.to(self.setting.device) for name, part in tensors.items()})
 
 
 @dataclass

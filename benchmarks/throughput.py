@@ -2,9 +2,8 @@
 
     python benchmarks/throughput.py [--environments 64] [--blocks 5] [--threads 1] [--rounds 11]
 
-Prints one JSON object. The variants take turns, so that a machine that slows down or speeds up meanwhile does so
-for all of them;
-speeds are medians over the rounds, ratios medians of the ratios within a round.
+Prints one JSON object. The variants take turns, so that a change in the machine's speed affects all of them. Speeds are
+medians over the rounds, ratios medians of the ratios within a round.
 """
 
 import argparse
@@ -23,7 +22,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from datamodules.blocks import BlockDataModule
-from episodic.agents.rollout import play_episodes
+from episodic.agents.rollout import rollout
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.tasks.blocks import block_seed
 from launcher.main import quieten
@@ -31,12 +30,11 @@ from lightning_modules.episodic_agent import EpisodicAgent
 
 
 def build(environments: int, blocks: int, memory: bool) -> tuple[EpisodicAgent, BlockDataModule]:
-    """An agent and its data, from the paper's numbers."""
+    """Build an agent's module and its data, with the paper's numbers."""
     data = BlockDataModule(environments=environments, blocks_per_epoch=blocks)
     torch.manual_seed(0)
-    sizes: dict[str, Any] = dict(data.sizes)
-    agent = EpisodicAgent(**sizes, memory=EpisodicMemory if memory else None, optimizer=optimizer)
-    return agent, data
+    module = EpisodicAgent(memory=EpisodicMemory if memory else None, optimizer=optimizer, sizes=data.sizes)
+    return module, data
 
 
 def optimizer(parameters: Any) -> torch.optim.Optimizer:
@@ -52,9 +50,9 @@ class Through:
         self.lightning = lightning
 
     def __call__(self) -> float:
-        agent, data = build(self.environments, self.blocks, self.memory)
-        elapsed = through_lightning(agent, data) if self.lightning else bare_loop(agent, data)
-        return self.blocks * data.task.episodes * data.task.pulls * self.environments / elapsed
+        module, data = build(self.environments, self.blocks, self.memory)
+        elapsed = through_lightning(module, data) if self.lightning else bare_loop(module, data)
+        return self.blocks * data.task.episodes * data.task.steps * self.environments / elapsed
 
 
 class Clock(pl.Callback):
@@ -67,7 +65,7 @@ class Clock(pl.Callback):
         self.ended = time.perf_counter()
 
 
-def through_lightning(agent: EpisodicAgent, data: BlockDataModule) -> float:
+def through_lightning(module: EpisodicAgent, data: BlockDataModule) -> float:
     """Seconds that Lightning's loop takes for the data's blocks."""
     clock = Clock()
     trainer = pl.Trainer(
@@ -82,21 +80,21 @@ def through_lightning(agent: EpisodicAgent, data: BlockDataModule) -> float:
         use_distributed_sampler=False,
         callbacks=[clock],
     )
-    trainer.fit(agent, datamodule=data)
+    trainer.fit(module, datamodule=data)
     return (clock.ended - clock.begun) * data.blocks_per_epoch / (data.blocks_per_epoch - 1)
 
 
-def bare_loop(agent: EpisodicAgent, data: BlockDataModule) -> float:
+def bare_loop(module: EpisodicAgent, data: BlockDataModule) -> float:
     """Seconds that a plain loop over the same parts takes for the data's blocks."""
-    adam = optimizer(agent.network.parameters())
-    begun = 0.0
+    agent, parameters = module.agent, module.agent.policy_parameters()
+    adam, begun = optimizer(parameters), 0.0
     for index in range(data.blocks_per_epoch):
         spec = data.task.draw_block(data.environments, block_seed(0, "train", 0, index))
-        for trajectory in play_episodes(data.task, agent.network, agent.memory, spec):
-            loss = agent.loss(trajectory, 0.05)
+        for trajectory in rollout(data.task, agent, spec):
+            loss = module.loss(*agent.replay(trajectory), trajectory.actions, trajectory.rewards, 0.05)
             adam.zero_grad()
             loss.total.backward()
-            torch.nn.utils.clip_grad_norm_(agent.network.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             adam.step()
         begun = begun or time.perf_counter()
     return (time.perf_counter() - begun) * data.blocks_per_epoch / (data.blocks_per_epoch - 1)
@@ -109,16 +107,16 @@ def measure(environments: int, blocks: int, rounds: int) -> dict[str, list[float
         "bare_loop": Through(environments, blocks, memory=True, lightning=False),
         "lightning_without_memory": Through(environments, blocks, memory=False, lightning=True),
     }
-    found: dict[str, list[float]] = {name: [] for name in variants}
+    speeds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
         for name, variant in variants.items():
-            found[name].append(variant())
-    return found
+            speeds[name].append(variant())
+    return speeds
 
 
-def ratio(found: dict[str, list[float]], one: str, other: str) -> float:
+def ratio(speeds: dict[str, list[float]], one: str, other: str) -> float:
     """Median over the rounds of one variant's speed over another's in the same round."""
-    return round(statistics.median(a / b for a, b in zip(found[one], found[other], strict=True)), 3)
+    return round(statistics.median(a / b for a, b in zip(speeds[one], speeds[other], strict=True)), 3)
 
 
 def main() -> None:
@@ -130,16 +128,16 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     quieten()
-    found = measure(arguments.environments, arguments.blocks, arguments.rounds)
+    speeds = measure(arguments.environments, arguments.blocks, arguments.rounds)
     result = {
         "environments": arguments.environments,
         "threads": arguments.threads,
         "torch": torch.__version__,
         "processor": platform.processor() or platform.machine(),
-        "steps_per_second": {name: round(statistics.median(rates)) for name, rates in found.items()},
-        "fastest_steps_per_second": {name: round(max(rates)) for name, rates in found.items()},
-        "lightning_over_bare_loop": ratio(found, "lightning", "bare_loop"),
-        "with_over_without_memory": ratio(found, "lightning", "lightning_without_memory"),
+        "steps_per_second": {name: round(statistics.median(rates)) for name, rates in speeds.items()},
+        "fastest_steps_per_second": {name: round(max(rates)) for name, rates in speeds.items()},
+        "lightning_over_bare_loop": ratio(speeds, "lightning", "bare_loop"),
+        "with_over_without_memory": ratio(speeds, "lightning", "lightning_without_memory"),
     }
     print(json.dumps(result))
 

@@ -63,14 +63,8 @@ class BanditPlots(pl.Callback):
 def narrowed(spec: BlockSpec, environments: int) -> BlockSpec:
     """The first environments of a block."""
     few = slice(environments)
-    return BlockSpec(
-        spec.cues[:, few],
-        spec.labels[:, few],
-        spec.rules.contexts[:, few],
-        spec.exposures[:, few],
-        spec.rules.probabilities[few],
-        spec.seed,
-    )
+    rules = spec.rules._replace(contexts=spec.rules.contexts[:, few], probabilities=spec.rules.probabilities[few])
+    return BlockSpec(spec.cues[:, few], spec.labels[:, few], spec.exposures[:, few], spec.seed, rules)
 
 
 def chance(task: Bandit) -> float:
@@ -89,7 +83,7 @@ def _by_exposure(values: torch.Tensor, exposures: torch.Tensor, exposure: int) -
 
 
 def _agent_means(total: torch.Tensor, statistics: EpisodeStatistics) -> torch.Tensor:
-    return total / statistics.episodes.unsqueeze(1)
+    return total / statistics.count.unsqueeze(1)
 
 
 def regret_figure(statistics: EpisodeStatistics, plays: dict[str, Play], spec: BlockSpec) -> Figure:
@@ -99,7 +93,7 @@ def regret_figure(statistics: EpisodeStatistics, plays: dict[str, Play], spec: B
     regret = statistics.regret_by_pull()
     pulls = np.arange(1, regret.shape[1] + 1)
     for x in range(regret.shape[0]):
-        if statistics.episodes[x] > 0:
+        if statistics.count[x] > 0:
             axes.plot(pulls, regret[x], color=_shade(x, regret.shape[0]), label=f"agent, exposure {x + 1}")
     styles = iter(("-", "--", "-.", ":"))
     for name, label in CLASSICAL.items():

@@ -125,7 +125,9 @@ def _data(data: Mapping[str, Any]) -> str:
     protocol = str(settings.get("protocol")) if _short(data) == "OmniglotDataModule" else None
     number = settings.get("validation_alphabets", VALIDATION_ALPHABETS)
     # Data other than Omniglot are described by their settings alone.
-    description = TRAINED_ON[protocol].format(number=number) if protocol in TRAINED_ON else "the data of these settings."
+    description = (
+        TRAINED_ON[protocol].format(number=number) if protocol in TRAINED_ON else "the data of these settings."
+    )
     listed = ", ".join(f"`{name}: {value}`" for name, value in settings.items())
     return f"{description}\n\n`{_short(data)}` with {listed or 'its defaults'}."
 

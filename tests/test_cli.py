@@ -114,11 +114,18 @@ def test_the_autoencoder_passes_its_embedding_on(autoencoder_run: Path) -> None:
 def test_a_test_may_choose_another_memory_and_other_data(agent_run: Path, tmp_path: Path) -> None:
     best = ["--ckpt_path", str(agent_run / "checkpoints" / "best.ckpt"), "--run.root", str(tmp_path)]
     others = {
-        "stack": ["--model.memory.organisation", "stack", "--model.memory.key_update", "mean", "--model.capacity", "3"],
+        "stack": [
+            "--model.memory.organisation",
+            "stack",
+            "--model.memory.key_update",
+            "mean",
+            "--model.keys.capacity",
+            "3",
+        ],
         "fuzzy": [*FUZZY, "--model.memory.clusters", "3"],
-        "noise": ["--data.evaluation_noise", "0.4", "--model.memory.threshold", "-1"],
-        "longer": ["--data.exposures", "5", "--data.pulls", "7"],
-        "urn": ["--data.order", "urn", "--data.vocabulary", "5"],
+        "noise": ["--data.evaluation.noise", "0.4", "--model.memory.threshold", "-1"],
+        "longer": ["--data.task.exposures", "5", "--data.task.pulls", "7"],
+        "urn": ["--data.task.order", "urn", "--data.task.vocabulary", "5"],
     }
     found = {}
     for name, options in others.items():
@@ -307,9 +314,9 @@ FUZZY = ["--model.memory", "FuzzyMemory"]
         ),
         (["--model.nosuch", "3"], "'nosuch' is not accepted"),
         (["--nosuch", "3"], "unrecognized arguments: --nosuch"),
-        (["--model.hidden_size", "-5"], "hidden_size is -5"),
-        (["--model.hidden_size", "many"], "hidden_size"),
-        (["--model.discount", "1.5"], "discount is 1.5"),
+        (["--model.core.hidden_size", "-5"], "hidden_size is -5"),
+        (["--model.core.hidden_size", "many"], "hidden_size"),
+        (["--model.loss.discount", "1.5"], "discount is 1.5"),
         (["--model.memory.kernel", "dot"], "kernel is 'dot': it has to be one of cosine, l2, l1"),
         (["--model.memory.threshold", "3"], "threshold is 3.0"),
         (["--model.memory.update", "newest"], "update is 'newest': it has to be one of latest, average, mean"),
@@ -321,28 +328,28 @@ FUZZY = ["--model.memory", "FuzzyMemory"]
         (["--model.memory.learned_query", "true"], "learned_query is true with neighbours 1"),
         (["--model.memory.weighting", "even"], "weighting is 'even': it has to be one of softmax, inverse_distance"),
         (
-            ["--model.key_source", "cue"],
+            ["--model.keys.source", "cue"],
             "key_source is 'cue': it has to be one of context, input, hidden, encoder, label, none",
         ),
-        (["--model.stored_states", "all"], "stored_states is 'all': with key_source context"),
-        (["--model.capacity", "0"], "capacity is 0"),
+        (["--model.keys.stored", "all"], "stored_states is 'all': with key_source context"),
+        (["--model.keys.capacity", "0"], "capacity is 0"),
         ([*FUZZY, "--model.memory.clusters", "7"], "clusters is 7: it has to be at most the capacity, 6"),
         ([*FUZZY, "--model.memory.fuzziness", "0.5"], "fuzziness is 0.5"),
         ([*FUZZY, "--model.memory.kernel", "l1"], "kernel is 'l1': it has to be one of cosine, l2"),
-        (["--data.noise", "1.5"], "noise is 1.5: it has to lie between 0 and 1"),
-        (["--data.evaluation_noise", "-1"], "evaluation_noise is -1.0: it has to lie between 0 and 1"),
-        (["--data.noise_kind", "top"], "noise_kind is 'top': it has to be one of random, left, right, center"),
-        (["--data.clusters", "2", "--data.cluster_separation", "11"], "impossible Hamming separation"),
-        (["--data.clusters", "2", "--data.cluster_spread", "4"], "it has to exceed cluster_spread, 4"),
-        (["--data.vocabulary", "2"], "vocabulary is 2: it has to be at least the number of contexts, 3"),
-        (["--data.vocabulary", "2000"], "bits is 10: that gives 1023 barcodes"),
-        (["--data.order", "queue"], "order is 'queue': it has to be one of bag, urn"),
-        (["--data.concentration", "0"], "concentration is 0.0"),
+        (["--data.task.noise", "1.5"], "noise is 1.5: it has to lie between 0 and 1"),
+        (["--data.evaluation.noise", "-1"], "evaluation_noise is -1.0: it has to lie between 0 and 1"),
+        (["--data.task.noise_kind", "top"], "noise_kind is 'top': it has to be one of random, left, right, center"),
+        (["--data.task.clusters", "2", "--data.task.cluster_separation", "11"], "impossible Hamming separation"),
+        (["--data.task.clusters", "2", "--data.task.cluster_spread", "4"], "it has to exceed cluster_spread, 4"),
+        (["--data.task.vocabulary", "2"], "vocabulary is 2: it has to be at least the number of contexts, 3"),
+        (["--data.task.vocabulary", "2000"], "bits is 10: that gives 1023 barcodes"),
+        (["--data.task.order", "queue"], "order is 'queue': it has to be one of bag, urn"),
+        (["--data.task.concentration", "0"], "concentration is 0.0"),
         (["--model.actions", "7"], "model.actions is 7: the data's is 2"),
-        (["--data.arms", "9"], "every arm can only be best for a context where arms <= contexts"),
+        (["--data.task.arms", "9"], "every arm can only be best for a context where arms <= contexts"),
         (["--data.environments", "0"], "environments is 0"),
-        (["--data.bits", "1"], "bits is 1"),
-        (["--data.best", "1.2"], "best is 1.2"),
+        (["--data.task.bits", "1"], "bits is 1"),
+        (["--data.task.best", "1.2"], "best is 1.2"),
         (["--trainer.max_epochs", "-7"], "max_epochs"),
         (["--checkpoint.monitor", "val/nothing"], "val/nothing"),
         (["--run.version", "a/b"], "is no name for a folder"),
@@ -406,7 +413,7 @@ def test_bad_checkpoints_are_one_line(
         torch.save({"state_dict": {"weight": torch.zeros(2)}}, bad)
     else:
         bad = good if kind == "other width" else autoencoder_run / "checkpoints" / "last.ckpt"
-        arguments = ["--model.hidden_size", "20"]
+        arguments = ["--model.core.hidden_size", "20"]
     before = files(agent_run)
     for command in ("fit", "test"):
         assert main([command, *tiny_bandit(tmp_path / "runs"), *arguments, "--ckpt_path", str(bad)]) == 2

@@ -28,22 +28,22 @@ def is_omniglot_bandit(config: Path) -> bool:
 def tiny_omniglot_bandit(root: Path, drawings: Path, config: str = "omniglot_bandit", epochs: int = 2) -> list[str]:
     """Arguments of `fit` for the same bandit on generated drawings, with an encoder of random weights, if any."""
     text, model = _text(config), list[str]()
-    if "CueEncoder" in text:
-        model += ["--model.cue_encoder.checkpoint", "", "--model.cue_encoder.network", "OmniglotEmbedder"]
-        model += ["--model.cue_encoder.arguments", '{"embedding_size": 8, "channels": 4}']
-        model += ["--model.cue_encoder.cache_dir", str(root / "cache")]
-    if "CueLearning" in text:
-        model += ["--model.cue_learning.updates", "2", "--model.cue_learning.examples", "8"]
+    if "perception:" in text:
+        model += ["--model.perception.embedder.network", "OmniglotEmbedder"]
+        model += ["--model.perception.embedder.arguments", '{"embedding_size": 8, "channels": 4}']
+        model += ["--model.perception.embedder.cache_dir", str(root / "cache")]
+    if "StoredDrawings" in text:
+        model += ["--model.learner.trigger.updates", "2", "--model.learner.examples.count", "8"]
     return [*_common(root, config, epochs), *_blocks(), *_generated(root, drawings), *model, *_alone(config)]
 
 
 def _blocks() -> list[str]:
     """A few small blocks."""
     numbers = {
-        "arms": 2,
-        "contexts": 3,
-        "exposures": 2,
-        "pulls": 4,
+        "task.arms": 2,
+        "task.contexts": 3,
+        "task.exposures": 2,
+        "task.pulls": 4,
         "environments": 4,
         "blocks_per_epoch": 2,
         "val_environments": 4,
@@ -57,10 +57,7 @@ def _blocks() -> list[str]:
 
 def _alone(config: str) -> list[str]:
     """What lets an agent that builds upon earlier stages start without them."""
-    text = _text(config)
-    encoder = ["--model.encoder.checkpoint", ""] if "KeyEncoder" in text else []
-    initial = ["--model.initial", "null", "--model.freeze_network", "false"] if "initial:" in text else []
-    return [*encoder, *initial]
+    return ["--model.warm_start", "null"] if "warm_start:" in _text(config) else []
 
 
 def tiny_autoencoder(root: Path, drawings: Path, config: str = "autoencoder", epochs: int = 2) -> list[str]:

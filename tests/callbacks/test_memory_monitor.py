@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from episodic.networks.actor_critic import RecurrentActorCritic
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
@@ -15,7 +16,6 @@ from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.memory import Memory
 from episodic.memory.stack_memory import StackMemory
 from episodic.metrics.episode_statistics import BanditStatistics
-from episodic.networks.actor_critic import RecurrentActorCritic
 from episodic.plots import memory_contents
 from episodic.plots.memory_contents import UNKNOWN, best_arms, read_contents
 from episodic.plots.memory_recall import read_statistics

@@ -36,8 +36,8 @@ def test_references_become_paths() -> None:
     assert harvest.product == harvest.run.path / "harvest.npz"
     assert f"--data.harvest={harvest.product}" in encoder.arguments
     assert f"--data.harvest={elsewhere.product}" in JOBS["test encoder / other"].arguments
-    assert f"--model.initial={agent.run.best}" in keys.arguments
-    assert f"--model.encoder.checkpoint={encoder.run.best}" in keys.arguments
+    assert f"--model.warm_start.agent={agent.run.best}" in keys.arguments
+    assert f"--model.warm_start.keys={encoder.run.best}" in keys.arguments
     assert not any("@" in argument for job in JOBS.values() for argument in job.arguments)
 
 
@@ -46,7 +46,7 @@ def test_a_prediction_is_the_same_training_on_other_data() -> None:
     assert own.training == other.training == JOBS["train agent"]
     assert own.arguments[:3] == other.arguments[:3] == ("predict", "--ckpt_path", str(JOBS["train agent"].run.best))
     assert "--data.predict_blocks=1" in own.arguments
-    assert "--data.noise=0.2" in other.arguments
+    assert "--data.task.noise=0.2" in other.arguments
     assert "--data.predict_blocks=1" not in other.arguments
     assert len({job.run.path for job in JOBS.values()}) == len(JOBS)
 
@@ -54,7 +54,7 @@ def test_a_prediction_is_the_same_training_on_other_data() -> None:
 def test_another_file_of_a_training_is_waited_for_too() -> None:
     job = chain_jobs(plain={"model.initial": "@agent/checkpoints/last.ckpt"})["train plain"]
     assert job.needs == (JOBS["train agent"],)
-    assert f"--model.initial={JOBS['train agent'].run.last}" in job.arguments
+    assert f"--model.warm_start.agent={JOBS['train agent'].run.last}" in job.arguments
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from tests.harvests import generated_harvest
 from tests.tiny import PROJECT, tiny_bandit, tiny_hidden_state_encoder
 
 #: A fixed vocabulary, so that a label means the same context everywhere.
-WORDS = ["--data.vocabulary", "3"]
-SMALL = ["--model.encoder.embedding_size", "8", "--model.encoder.hidden_layer", "12"]
+WORDS = ["--data.task.vocabulary", "3"]
+SMALL = ["--model.keys.embedder.embedding_size", "8", "--model.keys.embedder.hidden_layer", "12"]
 
 
 def best(run: Path) -> str:
@@ -61,7 +61,7 @@ def states(harvest: Path) -> list[str]:
 
 def parts(root: Path) -> list[str]:
     """Arguments that name the earlier stages' checkpoints."""
-    return ["--model.initial", best(start(root)), "--model.encoder.checkpoint", best(encoder(root)), *SMALL]
+    return ["--model.warm_start.agent", best(start(root)), "--model.warm_start.keys", best(encoder(root)), *SMALL]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tuning = ["--run.version", "tuned", "--model.fine_tune", best(encoder(root))]
     assert main(["fit", *tiny_hidden_state_encoder(root, epochs=1), *data, *tuning]) == 0
     for kind, frozen in (("frozen", "true"), ("online", "false")):
-        options = [*WORDS, *parts(root), "--model.freeze_network", frozen]
+        options = [*WORDS, *parts(root), "--model.warm_start.freeze", frozen]
         assert main(["fit", *tiny_bandit(root, KINDS[kind], epochs=1), *options]) == 0
     return root
 
@@ -149,7 +149,7 @@ def test_an_agent_needs_none_of_the_earlier_files(kind: str, moved: Path, chain:
     for other in moved.iterdir():
         if other.name != KINDS[kind]:
             shutil.rmtree(other) if other.is_dir() else other.unlink()
-    gone = ["--model.initial", best(start(moved)), "--model.encoder.checkpoint", best(encoder(moved))]
+    gone = ["--model.warm_start.agent", best(start(moved)), "--model.warm_start.keys", best(encoder(moved))]
     kept = weights(run)
     assert_goes_on(run, gone)
     if kind == "frozen":
@@ -199,12 +199,12 @@ def test_an_encoder_of_other_states_is_one_line(
     chain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = [*tiny_bandit(tmp_path, KINDS["frozen"], epochs=1), *WORDS]
-    named = ["--model.encoder.checkpoint", best(encoder(chain)), *SMALL]
+    named = ["--model.warm_start.keys", best(encoder(chain)), *SMALL]
     for more, complaint in (
-        ([*named, "--model.hidden_size", "20"], "input_size 50: here input_size is 20"),
+        ([*named, "--model.core.hidden_size", "20"], "input_size 50: here input_size is 20"),
         ([*named[:-1], "13"], "hidden_layer 12: here hidden_layer is 13"),
-        (["--model.encoder.checkpoint", best(start(chain))], "holds no encoder"),
-        ([*parts(chain), "--model.hidden_size", "20"], "here it is"),
+        (["--model.warm_start.keys", best(start(chain))], "holds no encoder"),
+        ([*parts(chain), "--model.core.hidden_size", "20"], "here it is"),
     ):
         capsys.readouterr()
         assert main(["fit", *options, *more]) == 2

@@ -62,7 +62,7 @@ def test_a_condition_without_a_training_has_the_others_config(tmp_path: Path) ->
     found = grid(conditions=conditions, baseline=None).conditions
     assert [condition.config for condition in found.values()] == [other, other, Path(CONFIG)]
     assert found["a"].content == found["b"].content != found["c"].content
-    assert (found["b"].trained_as, found["b"].arguments) == ("a", ("--model.discount=0.1",))
+    assert (found["b"].trained_as, found["b"].arguments) == ("a", ("--model.loss.discount=0.1",))
 
 
 def test_a_comment_in_a_config_changes_nothing(tmp_path: Path) -> None:
@@ -161,14 +161,14 @@ def test_a_condition_may_have_evaluations_of_its_own() -> None:
         "d": [],
         "e": [],
     }
-    assert found.conditions["b"].evaluations["20 %"] == ("--data.best=0.7",)
-    assert found.conditions["b"].arguments == ("--model.discount=0.1",)
+    assert found.conditions["b"].evaluations["20 %"] == ("--data.task.best=0.7",)
+    assert found.conditions["b"].arguments == ("--model.loss.discount=0.1",)
     assert [condition.predicts for condition in found.conditions.values()] == [
         None,
         None,
         None,
         (),
-        ("--data.best=0.6",),
+        ("--data.task.best=0.6",),
     ]
     assert found.tested == ("a", "b")
     assert found.tests == ("0 %", "20 %", "more")
@@ -231,7 +231,7 @@ def test_parts_may_be_shared_by_anchors(tmp_path: Path) -> None:
     text = FILE.replace("plain:", "plain: &base {model.discount: 0.5}")
     text = text.replace("{model.memory", "{<<: *base, model.memory")
     found = read_grid(written(tmp_path, text))
-    assert found.conditions["nearest"].arguments == ("--model.discount=0.5", "--model.memory.threshold=-1")
+    assert found.conditions["nearest"].arguments == ("--model.loss.discount=0.5", "--model.memory.threshold=-1")
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:

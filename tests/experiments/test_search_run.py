@@ -66,7 +66,7 @@ def test_a_search_finds_the_optimum(place: Place, capsys: pytest.CaptureFixture[
     assert "20 of 20 trials in" in written.out
     (command,) = [line for line in written.out.splitlines() if "cli.py fit" in line]
     assert "--seed_everything 1 --trainer.max_epochs=2" in command
-    assert f"--model.discount={best['model.discount']} --model.memory.organisation=stack" in command
+    assert f"--model.loss.discount={best['model.discount']} --model.memory.organisation=stack" in command
     table = [line.split("|")[1].strip() for line in written.out.splitlines() if line.startswith("|")]
     ranked = sorted(place.rows, key=lambda row: -float(row[REWARD]))
     assert table[2:] == [row["trial"] for row in ranked[:5]]

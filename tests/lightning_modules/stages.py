@@ -51,12 +51,12 @@ def tiny_encoded(
     root: Path, agent: Path | None, encoder: Path | None, config: str = "barcode_bandit_encoder", epochs: int = 1
 ) -> list[str]:
     """Arguments of `fit` for the small twin of a stage-4 config, after the subcommand."""
-    sizes = ["--model.encoder.embedding_size", "8", "--model.encoder.hidden_layer", "12"]
+    sizes = ["--model.keys.embedder.embedding_size", "8", "--model.keys.embedder.hidden_layer", "12"]
     arguments = [*tiny_bandit(root, config, epochs), *sizes, "--run.version", "x"]
     if encoder is not None:
-        arguments += ["--model.encoder.checkpoint", str(encoder)]
+        arguments += ["--model.warm_start.keys", str(encoder)]
     if agent is not None:
-        arguments += ["--model.initial", str(agent), "--model.freeze_network", "true"]
+        arguments += ["--model.warm_start.agent", str(agent), "--model.warm_start.freeze", "true"]
     return arguments
 
 
@@ -76,5 +76,5 @@ def tiny_shown(
     ]
     if encoder is None:
         return arguments
-    open_ = ["--model.cue_encoder.network", "", "--model.cue_encoder.arguments", "{}"]
-    return [*arguments, "--model.cue_encoder.checkpoint", str(encoder), *open_]
+    built = ["--model.perception.embedder.network", "null", "--model.perception.embedder.arguments", "null"]
+    return [*arguments, "--model.warm_start.drawings", str(encoder), *built]

@@ -21,7 +21,7 @@ from tests.test_cli import BrokenOff, assert_equal_runs, files, one_error, rows,
 from tests.test_processes import finish, start
 
 LEARNING, CONTIGUITY, HARVEST = "omniglot_bandit_learning", "omniglot_bandit_contiguity", "omniglot_bandit_harvest"
-PROJECTED = ["--model.cue_input", "true", "--model.cue_projection", "3"]
+PROJECTED = ["--model.perception.cue_input", "true", "--model.perception.cue_projection", "3"]
 BLOCKS, EPISODES, UPDATES = 2, 6, 2  # of the small twins: in an epoch, in a block, after each block
 
 
@@ -100,9 +100,15 @@ def test_an_agent_may_build_upon_all_three_earlier_stages(
     agent, states = tmp_path / "agent.ckpt", save_encoder(tmp_path / "states.ckpt")
     shutil.move(last(tmp_path), agent)
     original = read_checkpoint(agent)["state_dict"]
-    keys = ["--model.encoder.embedding_size", "8", "--model.encoder.hidden_layer", "12", "--model.encoder.checkpoint"]
+    keys = [
+        "--model.keys.embedder.embedding_size",
+        "8",
+        "--model.keys.embedder.hidden_layer",
+        "12",
+        "--model.warm_start.keys",
+    ]
     arguments = tiny_shown(tmp_path, generated_omniglot, drawings, "omniglot_bandit_encoder")
-    start_from = ["--model.initial", str(agent), "--model.freeze_network", "true", "--run.version", "built"]
+    start_from = ["--model.warm_start.agent", str(agent), "--model.warm_start.freeze", "true", "--run.version", "built"]
     assert main(["fit", *arguments, *keys, str(states), *start_from]) == 0
     encoder = dict(load_embedder(states).state_dict())
     for earlier in (drawings, agent, states):
@@ -115,20 +121,20 @@ def test_an_agent_may_build_upon_all_three_earlier_stages(
     assert same(dict(load_embedder(saved).state_dict()), encoder), "it is the keys' encoder that is passed on"
 
 
-BARCODES = ["--data.cue", "barcode", "--data.bits", "12", "--data.distance", "2", "--data.noise", "0.25"]
+BARCODES = ["--data.cue", "barcode", "--data.task.bits", "12", "--data.distance", "2", "--data.task.noise", "0.25"]
 
 
 @pytest.mark.parametrize(
     ("options", "size"),
     [
-        (["--model.cue_encoder", "null"], 28 * 28),
-        (["--model.cue_encoder", "null", *BARCODES], 12),
-        (["--model.cue_encoder.code", "class_sign", "--model.cue_encoder.noise", "0.25"], 8),
+        (["--model.perception.embedder", "null"], 28 * 28),
+        (["--model.perception.embedder", "null", *BARCODES], 12),
+        (["--model.perception.embedder.code", "class_sign", "--model.perception.embedder.noise", "0.25"], 8),
     ],
     ids=["pixels", "barcodes", "class signs"],
 )
 def test_other_cues_train_too(options: list[str], size: int, tmp_path: Path, generated_omniglot: Path) -> None:
-    arguments = [*tiny_shown(tmp_path, generated_omniglot, None), *options, "--model.cue_input", "true"]
+    arguments = [*tiny_shown(tmp_path, generated_omniglot, None), *options, "--model.perception.cue_input", "true"]
     assert main(["fit", *arguments]) == 0
     assert part(last(tmp_path), "network.")["cell.weight"].shape[1] == 2 + 1 + size + 50  # arms, reward, cue, state
 
@@ -163,10 +169,10 @@ def test_the_encoders_learning_rate_follows_its_schedule_to_the_end(tmp_path: Pa
 
 def test_the_agents_gradient_is_its_own(tmp_path: Path, generated_omniglot: Path) -> None:
     # With a learning rate of 0 the encoder's loss can be anything: were the agent to feel it, its weights would differ.
-    common = [*tiny_shown(tmp_path, generated_omniglot, None, LEARNING), "--model.cue_learning.optimizer.lr", "0"]
-    common += ["--model.cue_learning.objectives", '{"softmax": 1.0}', *PROJECTED]
+    common = [*tiny_shown(tmp_path, generated_omniglot, None, LEARNING), "--model.learner.optimizer.lr", "0"]
+    common += ["--model.learner.objectives", '{"softmax": 1.0}', *PROJECTED]
     for version, scale in (("one", "1"), ("two", "30")):
-        more = ["--model.cue_learning.softmax.scale", scale, "--run.version", version]
+        more = ["--model.learner.softmax.scale", scale, "--run.version", version]
         assert main(["fit", *common, *more]) == 0
     one, two = (rows(last(tmp_path, version).parents[1]) for version in ("one", "two"))
     assert one[-1]["train/encoder_loss"] != two[-1]["train/encoder_loss"]
@@ -187,7 +193,7 @@ def test_validation_goes_by_what_the_encoder_has_become(
 
     monkeypatch.setattr(EpisodicAgent, "log_dict", noting)
     arguments = tiny_shown(tmp_path, generated_omniglot, None, CONTIGUITY, epochs=2)
-    assert main(["fit", *arguments, "--model.cue_input", "true", "--model.cue_learning.optimizer.lr", "0.1"]) == 0
+    assert main(["fit", *arguments, "--model.perception.cue_input", "true", "--model.learner.optimizer.lr", "0.1"]) == 0
     assert main(["validate", "--ckpt_path", str(last(tmp_path))]) == 0
     assert len(found) == 3
     for name, value in found[2].items():
@@ -198,7 +204,7 @@ def test_validation_goes_by_what_the_encoder_has_become(
     ("config", "more"),
     [
         (HARVEST, []),
-        (LEARNING, ["--model.cue_learning.objectives", '{"softmax": 1.0, "kaiser": 0.5}', *PROJECTED]),
+        (LEARNING, ["--model.learner.objectives", '{"softmax": 1.0, "kaiser": 0.5}', *PROJECTED]),
     ],
 )
 def test_a_resumed_training_equals_one_left_alone(
@@ -240,11 +246,19 @@ def test_a_resumed_training_equals_one_left_alone(
             ["--model.memory.organisation", "stack"],
             "memory.organisation is 'stack': cue_learning needs 'append'",
         ),
-        (LEARNING, ["--model.cue_encoder", "null"], "cue_learning is given without cue_encoder"),
-        (LEARNING, ["--model.cue_learning.labels", "episode"], "cue_learning.objectives are kaiser: labels 'episode'"),
-        ("omniglot_bandit", ["--model.cue_projection", "3"], "cue_projection is 3: without cue_input"),
-        ("omniglot_bandit", ["--model.cue_encoder.arguments", '{"depth": 3}'], "arguments do not fit OmniglotEmbedder"),
-        ("omniglot_bandit", ["--data.contexts", "9"], "contexts is 9: there are 8 characters for them"),
+        (LEARNING, ["--model.perception.embedder", "null"], "cue_learning is given without cue_encoder"),
+        (
+            LEARNING,
+            ["--model.learner.examples.labels", "episode"],
+            "cue_learning.objectives are kaiser: labels 'episode'",
+        ),
+        ("omniglot_bandit", ["--model.perception.cue_projection", "3"], "cue_projection is 3: without cue_input"),
+        (
+            "omniglot_bandit",
+            ["--model.perception.embedder.arguments", '{"depth": 3}'],
+            "arguments do not fit OmniglotEmbedder",
+        ),
+        ("omniglot_bandit", ["--data.task.contexts", "9"], "contexts is 9: there are 8 characters for them"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -265,8 +279,8 @@ def test_bad_checkpoints_are_one_line(
     encoder_checkpoint: Path, tmp_path: Path, generated_omniglot: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch.save({"state_dict": {"network.cell.weight": torch.zeros(2)}}, tmp_path / "agent.ckpt")
-    network = ["--model.cue_encoder.network"]
-    wider = ["--model.cue_encoder.arguments", '{"embedding_size": 9, "channels": 4}']
+    network = ["--model.perception.embedder.network"]
+    wider = ["--model.perception.embedder.arguments", '{"embedding_size": 9, "channels": 4}']
     cases: list[tuple[Path, list[str], str]] = [
         (tmp_path / "none.ckpt", [], "none.ckpt does not exist, nor a shipped encoder of this name"),
         (tmp_path / "none.ckpt", [*network, "OmniglotEmbedder", *wider], "none.ckpt does not exist"),
@@ -305,7 +319,7 @@ def test_a_cache_that_cannot_be_written_to_is_one_line(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     arguments = tiny_shown(tmp_path, generated_omniglot, encoder_checkpoint)
-    assert main(["fit", *arguments, "--model.cue_encoder.cache_dir", str(tmp_path / "file")]) == 2
+    assert main(["fit", *arguments, "--model.perception.embedder.cache_dir", str(tmp_path / "file")]) == 2
     assert "cache_dir of cue_encoder names another folder" in one_error(capsys)
     assert not (tmp_path / "omniglot_bandit").exists()
 

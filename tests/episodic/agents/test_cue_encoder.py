@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
+from episodic.agents.cue_encoder import CueEncoder
 from jsonargparse import Namespace
 
-from episodic.agents.cue_encoder import CueEncoder
 from episodic.checkpoints import load_embedder
 from episodic.errors import InputError
 from episodic.networks.autoencoder import ConvolutionalAutoencoder

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
-
 from episodic.agents.cue_encoder import CueEncoder
 from episodic.agents.cue_learning import CueLearner, CueLearning
 from episodic.agents.key_encoder import KeyEncoder
 from episodic.agents.online_learning import OnlineLearning
+from torch import Tensor, nn
+
 from episodic.drawings.augmentation import augment
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from episodic.agents.key_encoder import KeyEncoder
+from episodic.agents.online_learning import OnlineLearning
 from torch import Tensor
 
 from cli import main
-from episodic.agents.key_encoder import KeyEncoder
-from episodic.agents.online_learning import OnlineLearning
 from episodic.agents.rollout import rollout
 from episodic.checkpoints import classifier_weight, load_embedder, read_checkpoint, with_prefix
 from episodic.errors import InputError

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-
-from cli import main
 from episodic.agents.encoder_learner import no_gradient
 from episodic.agents.key_encoder import KeyEncoder
 from episodic.agents.online_learning import OnlineLearner, OnlineLearning
+from torch import Tensor
+
+from cli import main
 from episodic.checkpoints import load_embedder, read_checkpoint, with_prefix
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory

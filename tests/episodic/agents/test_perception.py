@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from episodic.agents.cue_encoder import CueEncoder
+from episodic.agents.cue_learning import CueLearning
 from torch import Tensor
 
 from episodic.agents.class_code import class_signs
-from episodic.agents.cue_encoder import CueEncoder
-from episodic.agents.cue_learning import CueLearning
 from episodic.agents.perception import DrawingTable, Perception
 from episodic.drawings.embedding_cache import embed_table
 from episodic.errors import InputError

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from episodic.networks.actor_critic import RecurrentActorCritic
 from torch import Tensor
 
 from episodic.agents.keys import KeySource
@@ -13,7 +14,6 @@ from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.memory import Memory
 from episodic.memory.stack_memory import StackMemory
-from episodic.networks.actor_critic import RecurrentActorCritic
 from episodic.networks.episodic_lstm import LSTMState
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from episodic.tasks.barcode_bandit import BarcodeBandit

@@ -4,13 +4,13 @@ from collections import defaultdict
 
 import pytest
 import torch
+from episodic.networks.actor_critic import RecurrentActorCritic
 from torch import Tensor
 
 from episodic.agents.rollout import Trajectory, play_episodes
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.recall import Recall
 from episodic.metrics.episode_statistics import BanditStatistics
-from episodic.networks.actor_critic import RecurrentActorCritic
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec
 

@@ -49,7 +49,7 @@ def test_each_of_the_four_pipelines_is_a_grid_of_its_own(shipped: bool, generate
     assert (ENCODER in grid.conditions) is not shipped
     assert [name for name in grid.tested if name in AGENTS] == AGENTS
     arguments = [argument for job in jobs_of(grid) if job.training is None for argument in job.arguments]
-    assert ("--model.cue_encoder.checkpoint=omniglot_encoder" in arguments) is shipped
+    assert ("--model.warm_start.drawings=omniglot_encoder" in arguments) is shipped
     for condition in grid.conditions.values():
         assert condition.config in [path.relative_to(PROJECT) for path in CONFIGS]
         on_generated = {"--data.generated=true", "--data=GeneratedOmniglotDataModule"} & set(condition.arguments)
