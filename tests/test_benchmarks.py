@@ -209,8 +209,8 @@ def test_an_encoders_batches_begin_again_after_an_epoch(
 @pytest.mark.parametrize(
     ("given", "telling"),
     [
-        (["--device", "tpu"], "argument --device: tpu is not here"),
-        (["--steps", "0"], "argument --steps: 0 has to be a whole number from 1 up"),
+        (["--device", "tpu"], "argument --device: tpu is not available"),
+        (["--steps", "0"], "argument --steps: 0 must be a whole number from 1 up"),
         (["--channels", "1", "--characters", "1"], "channels is 1: it must be 2 or more"),
     ],
 )
