@@ -36,6 +36,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.arguments import device, positive
 from benchmarks.encoder_variants import (
     PRECISIONS,
     BareLoop,
@@ -46,9 +47,9 @@ from benchmarks.encoder_variants import (
     ThroughLightning,
     build,
 )
-from benchmarks.memory import device, positive, take_turns
 from benchmarks.omniglot_input import find_drawings
 from benchmarks.throughput import ratio
+from benchmarks.timing import take_turns
 from launcher.main import run
 
 #: Config and its changes, by the name of the stage.
