@@ -1,7 +1,7 @@
 """Export the encoder of a run to a small file: `python -m launcher.export RUN_FOLDER TARGET.ckpt`.
 
-`episodic.checkpoints.load_embedder` reads the file, by its path or, in `episodic/checkpoints/shipped/`, by its name. Its
-model card is TARGET.md; TARGET.yaml is the configuration that trains it again.
+`episodic.checkpoints.load_embedder` reads the file by its path or, in `episodic/checkpoints/shipped/`, by its name.
+Its model card is TARGET.md; TARGET.yaml is the configuration that trains it again.
 """
 
 import io

@@ -54,7 +54,8 @@ To train it again, {needs}:
 ```
 .venv/bin/python cli.py fit --config episodic/checkpoints/shipped/{name}.yaml --run.version again
 .venv/bin/python cli.py test --ckpt_path runs/{name}/again/checkpoints/best.ckpt
-.venv/bin/python -m launcher.export runs/{name}/again episodic/checkpoints/shipped/{name}.ckpt --precision {precision} --overwrite
+.venv/bin/python -m launcher.export runs/{name}/again episodic/checkpoints/shipped/{name}.ckpt \\
+    --precision {precision} --overwrite
 ```
 
 The full configuration, without paths:

@@ -168,7 +168,7 @@ def test_the_time_of_the_training_is_told(small: Path, tested_run: Path) -> None
     assert seconds is not None
     assert 0 < seconds < 3600
     assert read_checkpoint(small)["provenance"]["training_seconds"] == seconds
-    assert f", {seconds / 60:.1f} minutes with validation." in small.with_suffix(".md").read_text()
+    assert f", {seconds / 60:.1f} minutes including validation." in small.with_suffix(".md").read_text()
 
 
 def test_the_command_of_the_card_trains_the_same_again(

@@ -75,7 +75,7 @@ def run(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    return tmp_path / "pretrained" / "small.ckpt"
+    return tmp_path / "shipped" / "small.ckpt"
 
 
 def stored(path: Path) -> dict[str, Any]:
@@ -146,14 +146,14 @@ def test_an_encoder_of_hidden_states_has_a_card_of_its_own(tmp_path: Path, targe
     cosines = (loaded.embed(states) * network.eval().embed(states)).sum(dim=1)
     assert cosines.min() > 0.999
     card = target.with_suffix(".md").read_text()
-    for told in (
+    for phrase in (
         "embedder.embed(states)  # hidden states [B, 5], or those of episodes [B, T, 5], -> [B, 6]",
         "`HiddenStateEmbedder` (input_size 5, embedding_size 6, hidden_layer 7, layers 1, recurrent True)",
         "| test/accuracy | 0.25 |\n\n## Training",
         "`HiddenStateDataModule` with `state: hidden`",
-        "with an agent's harvest where `--data.harvest` says",
+        "with an agent's harvest at `--data.harvest`",
     ):
-        assert told in card, told
+        assert phrase in card, phrase
     assert "OMNIGLOT" not in card
     assert "_rotated" not in card
     assert str(tmp_path) not in card
@@ -184,23 +184,23 @@ def test_the_same_run_gives_the_same_bytes(run: Path, target: Path, tmp_path: Pa
 def test_the_card_tells_what_it_is(run: Path, target: Path) -> None:
     export(run, target)
     card = target.with_suffix(".md").read_text()
-    for told in (
+    for phrase in (
         "# small\n",
         'load_embedder("small")',
-        "`OmniglotEmbedder` (embedding_size 6, backbone convolutional, image_size 28, channels 2)",
+        "`OmniglotEmbedder` (embedding_size 6, backbone convolutional, image_size 28, channels 2, views False)",
         "of an `OmniglotEncoder`",
         "-> [B, 6]",
         "| test/20way_1shot | 0.8765 |",
         "`_rotated`",
-        "background alphabets, but for 5 that were held out",
+        "background alphabets, except for 5 that were held out",
         "`validation_alphabets: 5`",
-        "Seed 7, epoch 4, 1,234 steps of the optimiser.",
+        "Seed 7, epoch 4, 1,234 optimiser steps.",
         f"torch {torch.__version__}",
-        "cli.py fit --config pretrained/small.yaml",
+        "cli.py fit --config episodic/checkpoints/shipped/small.yaml",
         f"{target.stat().st_size:,} bytes",
         target.with_suffix(".yaml").read_text(),
     ):
-        assert told in card, told
+        assert phrase in card, phrase
     assert "\n/" not in card
     assert str(run.parents[2]) not in card
 
@@ -324,7 +324,7 @@ def test_the_largest_number_of_half_precision_is_kept() -> None:
     [
         (["{run}/none", "{target}"], "there is no run folder"),
         (["{run}/checkpoints/best.ckpt", "{target}"], "there is no run folder"),
-        (["{run}", "{target}.pt"], "has to end in .ckpt"),
+        (["{run}", "{target}.pt"], "must end in .ckpt"),
         (["{run}", "{target}", "--precision", "8"], "precision"),
         (["{run}"], "target"),
         (["{run}", "{target}", "--nonsense"], "nonsense"),
@@ -362,7 +362,7 @@ def test_nothing_is_overwritten_unasked(
     there = target.with_suffix(suffix)
     there.parent.mkdir()
     there.write_text("precious")
-    assert f"{there} is there already: --overwrite" in one_error([str(run), str(target)], capsys)
+    assert f"{there} exists already: --overwrite" in one_error([str(run), str(target)], capsys)
     assert [path.read_text() for path in target.parent.iterdir()] == ["precious"]
     assert main([str(run), str(target), "--overwrite"]) == 0
     assert sorted(path.suffix for path in target.parent.iterdir()) == [".ckpt", ".md", ".yaml"]
@@ -383,4 +383,4 @@ def test_without_a_card(run: Path, target: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out.startswith(f"{target}: {target.stat().st_size:,} bytes")
     export(run, target, overwrite=True)
     complaint = one_error([str(run), str(target), "--no-card", "--overwrite"], capsys)
-    assert "small.md would not be true any more" in complaint
+    assert "small.md would become outdated" in complaint
