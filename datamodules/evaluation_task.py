@@ -3,7 +3,7 @@
 import inspect
 from argparse import ArgumentError
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from jsonargparse import ArgumentParser
 
@@ -17,7 +17,10 @@ Setting = None | bool | int | float | str
 FIXED = ("exposures", "schedule", "fixed_labels", "shows_drawings")
 
 
-def evaluation_task(task: Task, changes: Mapping[str, Setting]) -> Task:
+AnyTask = TypeVar("AnyTask", bound=Task)
+
+
+def evaluation_task(task: AnyTask, changes: Mapping[str, Setting]) -> AnyTask:
     """Build a task like `task` with other values for some of its arguments.
 
     Works for every task that keeps its arguments as attributes, such as a dataclass.

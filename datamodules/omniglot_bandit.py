@@ -9,7 +9,6 @@ from datamodules.omniglot import OmniglotDataModule
 from episodic.drawings.omniglot_files import OmniglotPart
 from episodic.errors import require, require_choice
 from episodic.tasks.drawing_bandit import DrawingBandit
-from episodic.tasks.task import Task
 
 SPLITS = ("train", "val", "test")
 #: Arguments of the task that follow from the drawings.
@@ -39,6 +38,8 @@ class OmniglotBanditDataModule(BlockDataModule):
         InputError: See `BlockDataModule` and `DrawingBandit`; also if there is no data set, or it is damaged or
             incomplete.
     """
+
+    task: DrawingBandit
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class OmniglotBanditDataModule(BlockDataModule):
                 f"{task.drawings}, and every character must have that many",
             )
 
-    def task_of(self, split: str) -> Task:
+    def task_of(self, split: str) -> DrawingBandit:
         """Return the task whose blocks `train`, `val`, `test` or `predict` consists of."""
         return self.task if split == "train" else self.tasks[self.characters_of(split)]
 

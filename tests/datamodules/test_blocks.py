@@ -163,5 +163,6 @@ def training_seed() -> int:
     "name", ["environments", "blocks_per_epoch", "val_environments", "test_blocks", "predict_environments"]
 )
 def test_numbers_below_one_are_refused(name: str) -> None:
+    numbers: dict[str, Any] = {name: 0}
     with pytest.raises(InputError, match=f"^{name} is 0"):
-        build(**{name: 0})
+        build(**numbers)

@@ -16,7 +16,7 @@ from episodic.tasks.drawing_bandit import DrawingBandit
 
 COUNTS = {"train": 16, "val": 8, "test": 12}
 SPLITS = tuple(COUNTS)
-RULES = {"arms": 2, "contexts": 3, "exposures": 4, "pulls": 2}
+RULES: dict[str, Any] = {"arms": 2, "contexts": 3, "exposures": 4, "pulls": 2}
 
 
 @pytest.fixture

@@ -212,13 +212,13 @@ def test_the_table_may_follow_later() -> None:
     other = rules.on(characters=5, pixels=16, labels=8, barcode_seed=3)
     assert (other.table_size, other.pixels, other.label_count, other.barcode_seed) == (5, 16, 8, 3)
     assert torch.equal(other.codes(), character_barcodes(5, 10, 4, 3))
-    with pytest.raises(InputError, match="^contexts is 3: .* 2 characters"):
+    with pytest.raises(InputError, match=r"^contexts is 3: .* 2 characters"):
         rules.on(characters=2, pixels=9)
 
 
 @pytest.mark.parametrize("use", [lambda task: task.sizes, lambda task: task.draw_block(2, 0)])
 def test_a_block_needs_a_table(use: Callable[[DrawingBandit], object]) -> None:
-    with pytest.raises(InputError, match="^characters is None: "):
+    with pytest.raises(InputError, match=r"^characters is None: "):
         use(build(characters=None))
 
 
