@@ -22,14 +22,15 @@ def build(reinstatement: bool = True, closed: bool = False) -> EpisodicLSTM:
 
 def as_torch_lstm(core: EpisodicLSTM) -> nn.LSTM:
     """torch's network with the same weights: its rows are i, f, g, o, where this one's are o, i, f, (r,) g."""
-    lstm = nn.LSTM(INPUT, HIDDEN).double()
+    lstm = nn.LSTM(INPUT, HIDDEN)
     order = [1, 2, core.gates - 1, 0]
+    state = dict(lstm.double().state_dict())
     with torch.no_grad():
         weight = torch.cat([core.weight.chunk(core.gates)[gate] for gate in order])
-        lstm.weight_ih_l0.copy_(weight[:, :INPUT])
-        lstm.weight_hh_l0.copy_(weight[:, INPUT:])
-        lstm.bias_ih_l0.copy_(torch.cat([core.bias.chunk(core.gates)[gate] for gate in order]))
-        lstm.bias_hh_l0.zero_()
+        state["weight_ih_l0"].copy_(weight[:, :INPUT])
+        state["weight_hh_l0"].copy_(weight[:, INPUT:])
+        state["bias_ih_l0"].copy_(torch.cat([core.bias.chunk(core.gates)[gate] for gate in order]))
+        state["bias_hh_l0"].zero_()
     return lstm
 
 
@@ -44,7 +45,7 @@ def test_without_reinstatement_it_is_a_plain_lstm(reinstatement: bool) -> None:
     torch.testing.assert_close(tape.cells[-1], last_cell[0].detach())
     d_weight, d_bias = gradients(core.replay(tape, recalled), [core.weight, core.bias])
     rows = [d_weight.chunk(core.gates)[gate] for gate in (1, 2, core.gates - 1, 0)]
-    d_ih, d_hh, d_b = gradients(expected, [lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0])
+    d_ih, d_hh, d_b = gradients(expected, list(lstm.parameters())[:3])
     torch.testing.assert_close(torch.cat(rows), torch.cat([d_ih, d_hh], dim=1))
     torch.testing.assert_close(torch.cat([d_bias.chunk(core.gates)[gate] for gate in (1, 2, core.gates - 1, 0)]), d_b)
 
