@@ -1,5 +1,6 @@
 """What the tests of recurrent cores share: numbers, playing an episode, and an LSTM by autograd."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -37,7 +38,7 @@ def play(core: Core, inputs: Tensor, recalled: Tensor | None) -> tuple[Tape, lis
     return tape, candidates
 
 
-def gradients(hidden: Tensor, wanted: list[Tensor]) -> list[Tensor]:
+def gradients(hidden: Tensor, wanted: Sequence[Tensor]) -> list[Tensor]:
     """Gradients of a loss that weighs every step, row and unit in its own way."""
     loss = (hidden * draw(*hidden.shape, seed=9)).sum() + hidden.square().sum()
     return list(torch.autograd.grad(loss, wanted))
