@@ -1,15 +1,24 @@
-"""Agents: a recurrent core with actor-critic heads, a keyed memory, and what an agent perceives and learns.
+"""Agents that remember: their parts, how they play blocks of a task, and embedders that learn while they play.
 
-`build_agent` builds one from its settings, `rollout` has it play a block. `Keys`, `Perception`, `Learner` and `WarmStart`
-are the settings of its parts.
+`build_agent` builds an `Agent` from settings that each have a class:
+
+- `Keys` decide what the memory is keyed by, `StateEmbedderConfig` how an embedder of keys is built;
+- `Perception` decides what the core sees of a context, `DrawingEmbedderConfig` how drawings become cues;
+- `Learner` decides how one of these embedders learns, from `StoredStates` or `StoredDrawings`, after episodes
+  (`AfterEpisode`) or blocks (`AfterBlock`);
+- `WarmStart` names the checkpoints that weights come from.
+
+`rollout` plays a block and yields a `Trajectory` for each episode; `Agent.replay` gives the gradient of one, and
+`harvest_block` keeps the states of a block.
 """
 
 from episodic.agents.agent import Agent, CueProjection
+from episodic.agents.class_code import class_signs
 from episodic.agents.drawing_cues import DrawingCues, DrawingTable
 from episodic.agents.drawing_embedder_config import DrawingEmbedderConfig
 from episodic.agents.examples import Examples, StoredDrawings, StoredStates
 from episodic.agents.harvest import harvest_block
-from episodic.agents.keyed_memory import KeyedMemory, MemoryFactory
+from episodic.agents.keyed_memory import KeyedMemory, Labeller, MemoryFactory
 from episodic.agents.keys import Keys
 from episodic.agents.learner import EmbedderLearner, Learner, Lesson
 from episodic.agents.parts import AgentParts, build_agent
@@ -33,6 +42,7 @@ __all__ = [
     "Examples",
     "KeyedMemory",
     "Keys",
+    "Labeller",
     "Learner",
     "Lesson",
     "MemoryFactory",
@@ -45,6 +55,7 @@ __all__ = [
     "Trigger",
     "WarmStart",
     "build_agent",
+    "class_signs",
     "harvest_block",
     "rollout",
 ]

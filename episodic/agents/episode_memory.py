@@ -61,7 +61,7 @@ class EpisodeMemory:
     def _plan(self) -> list[Read]:
         """What each step does."""
         fixed = not self.keys.changing and len(self.context) == 1 and not self.schedule.writes_inside
-        once = fixed or (self.keys.changing and self.keys.read_at == "first")
+        once = fixed or self.keys.read_at == "first"
         plan, searched = [], False
         for read in self.schedule.reads:
             plan.append(Read.NOTHING if not read else Read.KEEP if once and searched else Read.SEARCH)

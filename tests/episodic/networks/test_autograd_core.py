@@ -1,0 +1,31 @@
+"""A core by plain autograd: with the LSTM's step it is the episodic LSTM, tape and gradient included."""
+
+import pytest
+import torch
+
+from episodic.networks.episodic_lstm import EpisodicLSTM
+from tests.episodic.networks.cores import BATCH, HIDDEN, INPUT, STEPS, SteppedLSTM, draw, gradients, play, shaken
+
+
+@pytest.mark.parametrize("with_recall", [True, False])
+@pytest.mark.parametrize("reinstatement", [True, False])
+@pytest.mark.parametrize("steps", [1, STEPS])
+def test_an_lstm_by_its_steps_equals_the_one_with_a_backward_pass_of_its_own(
+    steps: int, reinstatement: bool, with_recall: bool
+) -> None:
+    lstm = shaken(EpisodicLSTM(INPUT, reinstatement, hidden_size=HIDDEN))
+    inputs = draw(steps, BATCH, INPUT).requires_grad_()
+    recalled = draw(steps, BATCH, HIDDEN, seed=5).requires_grad_() if with_recall else None
+    wanted = [lstm.weight, lstm.bias, inputs]
+    if recalled is not None and reinstatement:
+        wanted.append(recalled)
+    results = []
+    for core in (lstm, SteppedLSTM(lstm)):
+        tape, _ = play(core, inputs, recalled)
+        hidden = core.replay(tape, recalled, inputs)
+        gate = core.gate(tape)
+        assert (gate is not None) == reinstatement
+        played = [tape.inputs, tape.cells, tape.hidden, *core.candidates(tape), *([] if gate is None else [gate])]
+        results.append([*played, hidden, *gradients(hidden, wanted)])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
