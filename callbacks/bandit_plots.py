@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -109,7 +110,7 @@ class BanditPlots(pl.Callback):
 
 def narrowed(spec: BlockSpec, environments: int) -> BlockSpec:
     """Return the first environments of a bandit's block."""
-    parts = {}
+    parts: dict[str, Any] = {}
     for name, axis in ENVIRONMENT_AXIS.items():
         tensor: Tensor | None = getattr(spec, name)
         if tensor is not None:

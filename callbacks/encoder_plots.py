@@ -87,9 +87,7 @@ class EncoderPlots(pl.Callback):
         nearest, similarity = nearest_neighbours(embeddings, min(self.neighbours, len(embeddings) - 1))
         figure = plot_neighbours(part.images, part.labels, nearest, similarity, self.queries, "test")
         log_picture(trainer, figure, "encoder_neighbours")
-        figure = plot_drawing_confusions(
-            part.images, part.labels, part.class_names, nearest[:, 0], self.pairs, "test"
-        )
+        figure = plot_drawing_confusions(part.images, part.labels, part.class_names, nearest[:, 0], self.pairs, "test")
         log_picture(trainer, figure, "encoder_confusions")
 
     def _streams(self, embeddings: Tensor, part: OmniglotPart, generator: torch.Generator) -> dict[int, Tensor]:
