@@ -1,5 +1,49 @@
+"""Callbacks and loggers: what watches a run, writes its files and hands plots to its loggers.
+
+They choose when something is plotted or written; `episodic.plots` draws.
+
+- `BanditPlots`, `MemoryMonitor`, `EncoderPlots`, `HiddenStatePlots`, `Reconstructions`: plots, for the config's
+  `trainer.callbacks`.
+- `MetricsCSV`, `MetricsJSON`, `RegretCSV`, `PredictionWriter`, `HarvestWriter`: files of metrics and predictions.
+- `RunCheckpoint`, `LastCheckpoint`, `RandomState`: checkpoints.
+- `TrainingProgress`, `HyperparameterTab`: progress, and the loggers' table of settings.
+- `log_picture`, `log_embedding`, `log_settings`: the run's folder and all of its loggers behind one interface.
+"""
+
 from callbacks.bandit_plots import BanditPlots
 from callbacks.encoder_plots import EncoderPlots
+from callbacks.harvest_writer import HarvestWriter
 from callbacks.hidden_state_plots import HiddenStatePlots
+from callbacks.hyperparameters import HyperparameterTab
 from callbacks.memory_monitor import MemoryMonitor
+from callbacks.metrics_csv import MetricsCSV
+from callbacks.pictures import Embedding, keeps_files, log_embedding, log_picture, log_settings
+from callbacks.prediction_writer import PredictionWriter
+from callbacks.progress import TrainingProgress
 from callbacks.reconstructions import Reconstructions
+from callbacks.result_files import MetricsJSON, RegretCSV
+from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint, logged_before
+
+__all__ = [
+    "BanditPlots",
+    "Embedding",
+    "EncoderPlots",
+    "HarvestWriter",
+    "HiddenStatePlots",
+    "HyperparameterTab",
+    "LastCheckpoint",
+    "MemoryMonitor",
+    "MetricsCSV",
+    "MetricsJSON",
+    "PredictionWriter",
+    "RandomState",
+    "Reconstructions",
+    "RegretCSV",
+    "RunCheckpoint",
+    "TrainingProgress",
+    "keeps_files",
+    "log_embedding",
+    "log_picture",
+    "log_settings",
+    "logged_before",
+]

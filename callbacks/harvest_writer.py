@@ -1,4 +1,4 @@
-"""`harvest.npz`: the states that an agent's LSTM went through, with the contexts they belong to."""
+"""The file of a harvest, `harvest.npz`: the states of an agent's LSTM, labelled with their contexts."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,14 @@ from callbacks.npz import Array, joined_shape
 from callbacks.prediction_writer import PredictionWriter
 from datamodules.harvest_files import FORMAT, INTEGERS
 
-#: Rewards that fit into a byte.
+#: Rewards that are stored as bytes.
 BITS = (0.0, 1.0)
 
 
 class HarvestWriter(PredictionWriter):
-    """After `predict` writes the agent's episodes into the run's `harvest.npz`, see `datamodules.harvest_files`.
+    """Write an agent's episodes to the run's `harvest.npz` after `predict`; see `datamodules.harvest_files`.
 
-    Each environment of a batch is a block of its own. Where several processes predict, their blocks have different
-    numbers.
+    Each environment of a batch counts as a block. Blocks of different processes have different numbers.
 
     Args:
         checkpoint: SHA-256 of the agent's checkpoint file.
@@ -29,7 +28,7 @@ class HarvestWriter(PredictionWriter):
     """
 
     file_name = "harvest"
-    compressed = False  # saves a tenth, for most of the time that the writing takes
+    compressed = False  # compression would save a tenth of the size and take most of the time
 
     def __init__(self, checkpoint: str, config: str) -> None:
         super().__init__()
@@ -45,8 +44,8 @@ class HarvestWriter(PredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        place = trainer.global_rank + trainer.world_size * batch_idx
-        episodes = as_episodes(prediction, place)
+        index = trainer.global_rank + trainer.world_size * batch_idx
+        episodes = as_episodes(prediction, index)
         super().write_on_batch_end(trainer, pl_module, episodes, batch_indices, batch, batch_idx, dataloader_idx)
 
     def arrays(self, pl_module: pl.LightningModule) -> Mapping[str, Sequence[Array]]:
@@ -66,28 +65,34 @@ class HarvestWriter(PredictionWriter):
             "label_count": task.label_count,
             "fixed_labels": task.fixed_labels,
             "hidden_size": joined_shape(self._pieces["cell"])[-1],
-            "pulls": task.pulls,
-            "arms": task.arms,
+            "pulls": task.steps,
+            "arms": task.actions,
         }
 
 
 def _as_integers(pieces: Sequence[Array], kind: type[np.integer[Any]]) -> list[Array]:
-    """Pieces of this type, or of a longer one where that is too short for them."""
+    """Convert pieces to an integer type, or to a longer one if their numbers need it."""
     largest = max(int(piece.max()) for piece in pieces)
-    wanted = np.promote_types(kind, np.min_scalar_type(largest))
-    return [piece.astype(wanted) for piece in pieces]
+    sufficient = np.promote_types(kind, np.min_scalar_type(largest))
+    return [piece.astype(sufficient) for piece in pieces]
 
 
-def as_episodes(block: Mapping[str, Tensor], place: int) -> dict[str, Tensor]:
-    """Episodes one after another, environment by environment: `[B, E, ...]` -> `[B * E, ...]`, and where each is from.
+def as_episodes(batch: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:
+    """Flatten a batch to episodes, environment by environment, and number their blocks and episodes.
 
     Args:
-        block: what `predict_step` gave.
-        place: number of the batch; all batches have as many environments.
+        batch: tensors `[B, E, ...]` that `predict_step` returned.
+        index: number of the batch; all batches have the same number of environments.
+
+    Returns:
+        Tensors `[B * E, ...]`, and `block` and `episode` `[B * E]` long.
+
+    >>> as_episodes({"label": torch.tensor([[4, 5], [6, 7]])}, index=1)["block"]
+    tensor([2, 2, 3, 3])
     """
-    environments, episodes = block["label"].shape
-    flat = {name: part.flatten(0, 1) for name, part in block.items()}
-    first = place * environments
+    environments, episodes = batch["label"].shape
+    flat = {name: part.flatten(0, 1) for name, part in batch.items()}
+    first = index * environments
     flat["block"] = torch.arange(first, first + environments).repeat_interleave(episodes)
     flat["episode"] = torch.arange(episodes).repeat(environments)
     return flat

@@ -1,4 +1,4 @@
-"""Pictures of an encoder of hidden states: a map, confusions, contexts by pull and exposure, similarities."""
+"""Plots of an encoder of hidden states: a map, confusions, contexts by pull and exposure, similarities."""
 
 from collections.abc import Iterable
 
@@ -7,33 +7,36 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from callbacks.figures import keeps_files, save_figure
+from callbacks.pictures import keeps_files, log_picture
 from episodic.errors import require, require_positive
-from episodic.metrics.context_metrics import PAIRS, STATES, EmbeddedStates, find_contexts, some_episodes
+from episodic.metrics.context_metrics import PAIRS, STATES, EmbeddedStates, find_contexts, shares, some_episodes
 from episodic.metrics.similarity_pairs import similarity_pairs
-from episodic.plots.context_pictures import confusions_figure, course_figure, map_figure, some_contexts
-from episodic.plots.encoder_curves import histogram_figure
+from episodic.plots.choice import some_contexts
+from episodic.plots.context_plots import plot_context_confusions, plot_recognition, plot_state_map
+from episodic.plots.embedding_curves import plot_similarities
 from lightning_modules.encoder import Batch
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder, embedded_states
 
-KINDS = {"same context": "tab:green", "another context": "tab:red"}
+KINDS = ("same context", "another context")
 
 
 class HiddenStatePlots(pl.Callback):
-    """Shows what the encoder makes of states: of validation when training ends, and of test after `test`.
+    """Plot the embeddings of states: of validation after training, and of test after `test`.
 
-    Into `figures/` and TensorBoard go `states_map` (t-SNE of the states as they are beside their embeddings),
-    `states_confusions` (which contexts are taken for which: by the classifier where it knows these contexts, else by
-    the nearest state of another episode), `states_course` (contexts recognised by pull and by exposure, by the
-    embeddings, by the states as they are and by the classifier) and `states_similarities` (of states of the same
-    and of different contexts), each with the name of the split.
+    The plots' names end in the split.
+
+    - `states_map`: t-SNE of the states beside t-SNE of their embeddings;
+    - `states_confusions`: which contexts are taken for which, by the classifier if it knows these contexts, otherwise
+      by the nearest state of another episode;
+    - `states_course`: recognised contexts by pull and by exposure, by embeddings, states and the classifier;
+    - `states_similarities`: similarities of states of the same context and of different ones.
 
     Args:
-        mapped: states on the map.
-        contexts: contexts on the map.
+        mapped: number of states on the map.
+        contexts: number of contexts on the map.
 
     Raises:
-        InputError: a number that is not positive.
+        InputError: a number is not positive; the module is not a `HiddenStateEncoder`.
     """
 
     def __init__(self, mapped: int = 1000, contexts: int = 20) -> None:
@@ -42,17 +45,17 @@ class HiddenStatePlots(pl.Callback):
         self.mapped, self.contexts = mapped, contexts
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Only an encoder of hidden states can be shown."""
+        """Check the kind of module before anything is trained."""
         kind = type(pl_module).__name__
-        require(isinstance(pl_module, HiddenStateEncoder), f"HiddenStatePlots shows HiddenStateEncoder, not {kind}")
+        require(isinstance(pl_module, HiddenStateEncoder), f"HiddenStatePlots needs HiddenStateEncoder, not {kind}")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._draw(trainer, pl_module, "val")
+        self._plot(trainer, pl_module, "val")
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._draw(trainer, pl_module, "test")
+        self._plot(trainer, pl_module, "test")
 
-    def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
+    def _plot(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
         if not keeps_files(trainer):
             return
         assert isinstance(pl_module, HiddenStateEncoder)
@@ -60,39 +63,53 @@ class HiddenStatePlots(pl.Callback):
         raw, states = embed_states(pl_module, batches)
         rows = some_contexts(states.labels, self.contexts, self.mapped)
         kind = "cue" if trainer.datamodule.state == "cue" else "state"  # type: ignore[attr-defined]
-        pictures = {"map": map_figure(raw[rows], states.embeddings[rows], states.labels[rows], split, f"{kind}s")}
         recognised = {
             "nearest embedding": by_nearest(states),
             f"nearest {kind}": by_nearest(states._replace(embeddings=raw)),
         }
-        shown, by = recognised["nearest embedding"], "the nearest embedding"
+        predicted, by = recognised["nearest embedding"], "the nearest embedding"
         if pl_module.classifies:
-            shown, by = states, "the classifier"
+            predicted, by = states, "the classifier"
             recognised["classifier"] = states
-        pictures["confusions"] = confusions_figure(shown.labels, shown.predicted, split, by)
-        pictures["course"] = course_figure(recognised, split)
-        pictures["similarities"] = similarities_figure(states, split)
-        for name, figure in pictures.items():
-            save_figure(trainer, figure, f"states_{name}_{split}")
+        plots = {
+            "map": plot_state_map(raw[rows], states.embeddings[rows], states.labels[rows], split, f"{kind}s"),
+            "confusions": plot_context_confusions(predicted.labels, predicted.predicted, split, by),
+            "course": plot_recognition(recognition(recognised), split),
+            "similarities": similarities(states, split),
+        }
+        for name, figure in plots.items():
+            log_picture(trainer, figure, f"states_{name}_{split}")
 
 
 def by_nearest(states: EmbeddedStates) -> EmbeddedStates:
-    """Those states whose context was met in another episode, with the context of the nearest as the prediction."""
+    """Return the states whose context has another episode, with the context of the nearest state as prediction."""
     some = some_episodes(states, STATES)
-    found = find_contexts(some)
-    return some.take(found.rows)._replace(predicted=found.labels)
+    nearest = find_contexts(some)
+    return some.take(nearest.rows)._replace(predicted=nearest.labels)
 
 
-def similarities_figure(states: EmbeddedStates, split: str) -> Figure:
-    """Similarities of embeddings of different episodes, of the same context and of different ones."""
+def recognition(recognised: dict[str, EmbeddedStates]) -> dict[str, dict[str, dict[int, float]]]:
+    """Return the share of recognised contexts by number, by name and mean, by pull and by exposure."""
+    lines: dict[str, dict[str, dict[int, float]]] = {"pull": {}, "exposure": {}}
+    for name, states in recognised.items():
+        if len(states.labels):
+            right = states.predicted == states.labels
+            for kind, numbers in (("pull", states.pulls), ("exposure", states.exposures)):
+                by_number = {number: float(share) for number, share in shares(right, numbers).items()}
+                lines[kind][f"{name}: {right.double().mean():.3f}"] = by_number
+    return lines
+
+
+def similarities(states: EmbeddedStates, split: str) -> Figure:
+    """Plot similarities of embeddings of different episodes, of the same context and of different ones."""
     some, generator = some_episodes(states, STATES), torch.Generator().manual_seed(0)
     pairs = similarity_pairs(some.embeddings, some.labels, some.episodes, generator, PAIRS)
-    return histogram_figure(dict(zip(KINDS, pairs, strict=True)), split, "embeddings", KINDS)
+    return plot_similarities(dict(zip(KINDS, pairs, strict=True)), split, "embeddings")
 
 
 @torch.no_grad()
 def embed_states(module: HiddenStateEncoder, batches: Iterable[Batch]) -> tuple[Tensor, EmbeddedStates]:
-    """States `[N, H]` as they are, and embedded as outside training, on the CPU."""
+    """Return states `[N, H]` as they are, and embedded in evaluation mode, on the CPU."""
     was_training = module.training
     module.eval()
     raw, embedded = [], []

@@ -1,28 +1,31 @@
-"""TensorBoard's hyperparameters tab: every run's settings beside what it reached."""
+"""The settings of a run beside its result, for loggers that compare runs."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import TensorBoardLogger
+
+from callbacks.pictures import log_settings
 
 
 class HyperparameterTab(pl.Callback):
-    """When training ends, logs the model's and the data's settings with the last figure of the checkpoint's monitor."""
+    """Log the settings of model and data when training ends, with the last value of the checkpoint's monitor."""
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         monitor = getattr(trainer.checkpoint_callback, "monitor", None)
-        reached = trainer.callback_metrics.get(monitor) if monitor else None
-        if reached is None or not trainer.is_global_zero:
+        result = trainer.callback_metrics.get(monitor) if monitor else None
+        if result is None:
             return
-        settings = flat({**dict(getattr(trainer.datamodule, "hparams", {})), **dict(pl_module.hparams)})  # type: ignore[attr-defined]
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.log_hyperparams(settings, {f"hparams/{monitor}": float(reached)})
+        settings = {**dict(getattr(trainer.datamodule, "hparams", {})), **dict(pl_module.hparams)}  # type: ignore[attr-defined]
+        log_settings(trainer, flat(settings), {str(monitor): float(result)})
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as `a/b/c`; the class of an injected part stands under its own name."""
+    """Name nested settings as `a/b/c`; the class of an injected part is named `part/class`.
+
+    >>> flat({"memory": {"class_path": "EpisodicMemory", "init_args": {"threshold": 0.9}}, "_hidden": 1})
+    {'memory/class': 'EpisodicMemory', 'memory/threshold': 0.9}
+    """
     result: dict[str, Any] = {}
     for name, value in settings.items():
         if name.startswith("_"):

@@ -1,4 +1,4 @@
-"""`metrics.csv`: every metric that a training logs, a row a step."""
+"""The file of all logged metrics, `metrics.csv`, one row a step."""
 
 import csv
 import os
@@ -11,13 +11,13 @@ from pytorch_lightning.loggers.logger import Logger
 
 
 class MetricsCSV(Logger):
-    """Appends to `<folder>/metrics.csv`; a resumed run goes on behind the rows that its checkpoint knew.
+    """Append metrics to `<folder>/metrics.csv`; a resumed run continues after the rows that its checkpoint knows.
 
     Lightning's own CSVLogger deletes the file of the run that it resumes.
 
     Args:
         folder: the run's folder.
-        keep_rows: how many rows of a file that is there to keep; None keeps all.
+        keep_rows: number of rows of an existing file to keep; None keeps all.
     """
 
     def __init__(self, folder: str | Path, keep_rows: int | None = None) -> None:
@@ -49,11 +49,11 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Hyperparameters are in the run's `config.yaml`."""
+        """Write nothing: the run's `config.yaml` holds the hyperparameters."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Add a row; metrics logged at the same step as the last row join it."""
+        """Add a row, or join the last row if it has the same step and none of these metrics."""
         step = int(step) if step is not None else self.last_step
         new = {name: repr(float(value)) for name, value in metrics.items()}
         same_row = bool(self.rows) and step == self.last_step and not set(new) & set(self.rows[-1]) - {"epoch"}
@@ -70,7 +70,7 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write what is new; the whole file where a column is new."""
+        """Append new rows to the file, or rewrite it if there is a new column."""
         if not self._rewrite and self._written == len(self.rows):
             return
         self.folder.mkdir(parents=True, exist_ok=True)

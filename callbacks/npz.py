@@ -1,4 +1,4 @@
-"""Arrays that come in pieces, in one `.npz` file, without a copy of the whole in memory."""
+"""Writing arrays that come in pieces to one `.npz` file, without a copy of the whole in memory."""
 
 import os
 import zipfile
@@ -13,14 +13,22 @@ Array = np.ndarray[Any, Any]
 
 
 def joined_shape(pieces: Sequence[Array]) -> tuple[int, ...]:
-    """The shape of pieces joined along their first axis."""
+    """Return the shape of pieces joined along their first axis.
+
+    >>> joined_shape([np.zeros((2, 3)), np.zeros((4, 3))])
+    (6, 3)
+    """
     return (sum(len(piece) for piece in pieces), *pieces[0].shape[1:])
 
 
 def write_npz(path: Path, arrays: Mapping[str, Sequence[Array]], *, compressed: bool) -> None:
-    """Write arrays, each given in pieces along its first axis (or as one whole), for `np.load` to read.
+    """Write arrays for `np.load`; a reader finds the whole file or none.
 
-    A reader meets the file whole or not at all. Pieces of an array have one type and agree in all other axes.
+    Args:
+        path: of the file.
+        arrays: pieces of each array along its first axis, or a single array without axes. The pieces of an array have
+            the same type and the same other axes.
+        compressed: whether to compress the file.
     """
     temporary = path.with_name(f"{path.name}.tmp")
     kind = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED

@@ -1,4 +1,4 @@
-"""`predictions.npz`: what `predict` gave, in one file."""
+"""The file of predictions, `predictions.npz`."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,10 @@ from callbacks.npz import Array, joined_shape, write_npz
 
 
 class PredictionWriter(BasePredictionWriter):
-    """After `predict` joins the dictionaries of tensors that the steps gave, along their first axis, into
-    the run's `predictions.npz` (one array a name; `np.load` reads it without pickles).
+    """Write all predictions to the run's `predictions.npz` after `predict`.
+
+    The dictionaries of tensors that `predict_step` returns are joined along the first axis, one array a name. `np.load`
+    reads the file without pickles. With several processes each one writes a file, `predictions_rank_0.npz` and so on.
     """
 
     file_name = "predictions"
@@ -42,7 +44,7 @@ class PredictionWriter(BasePredictionWriter):
                 self._pieces[name].append(value.cpu().numpy())
 
     def arrays(self, pl_module: pl.LightningModule) -> Mapping[str, Sequence[Array]]:
-        """What is written: by name, the pieces of each array."""
+        """Return the pieces of each array to write, by name."""
         return self._pieces
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""The progress of a training: rate, the figure that matters, and the time left."""
+"""The progress of a training: rate, main metric and remaining time."""
 
 import sys
 import time
@@ -15,18 +15,21 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-#: Figures beside the bar, where a stage has them.
+from datamodules.hidden_states import StateBatch
+from episodic.tasks.blocks import BlockSpec
+
+#: Metrics to show, if the stage logs them.
 SHOWN = ("train/reward", "val/reward", "train/reconstruction_mse", "val/reconstruction_mse")
 
 
 class TrainingProgress(ProgressBar):
-    """One bar over the whole training on a terminal; a line every few seconds where there is none.
+    """Show one bar for the whole training on a terminal; print a line every few seconds elsewhere.
 
-    Shows batches done, items a second (episodes of a bandit, hidden states, drawings), the newest training
-    and validation figures, time gone and time left.
+    It shows finished batches, items a second (episodes, hidden states or drawings), the newest training and validation
+    metrics, and the elapsed and remaining time.
 
     Args:
-        seconds_between_lines: pause between two lines where the output is no terminal.
+        seconds_between_lines: pause between two lines.
     """
 
     def __init__(self, seconds_between_lines: float = 10.0) -> None:
@@ -46,7 +49,7 @@ class TrainingProgress(ProgressBar):
         self._total = int(trainer.num_training_batches * (trainer.max_epochs or 1))
         if trainer.max_epochs == -1:
             self._total = 0
-        self._begun = self._last_line = time.monotonic()
+        self._started = self._last_line = time.monotonic()
         self._before = trainer.fit_loop.epoch_loop.total_batch_idx + 1
         self._items = 0
         if self._enabled and self.console.is_terminal:
@@ -54,25 +57,25 @@ class TrainingProgress(ProgressBar):
                 BarColumn(bar_width=12),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-                TextColumn("{task.fields[figures]}"),
+                TextColumn("{task.fields[metrics]}"),
                 console=self.console,
                 refresh_per_second=4,
             )
             self._bar.start()
-            self._task = self._bar.add_task("training", total=self._total or None, figures="")
+            self._task = self._bar.add_task("training", total=self._total or None, metrics="")
             self._bar.update(self._task, completed=max(self._before, 0))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._items += _items(batch) * trainer.world_size
+        self._items += count_items(batch)[0] * trainer.world_size
         now = time.monotonic()
         if self._bar is not None:
             done = trainer.fit_loop.epoch_loop.total_batch_idx + 1
-            figures = self._figures(trainer, batch) if now - self._last_line > 0.25 else None
-            if figures is not None:
+            shown = self._metrics(trainer, batch) if now - self._last_line > 0.25 else None
+            if shown is not None:
                 self._last_line = now
-                self._bar.update(self._task, completed=done, figures=figures)
+                self._bar.update(self._task, completed=done, metrics=shown)
         elif self._enabled and now - self._last_line > self.seconds_between_lines:
             self._last_line = now
             self._line(trainer, batch)
@@ -97,33 +100,26 @@ class TrainingProgress(ProgressBar):
             self._bar.stop()
             self._bar = None
 
-    def _figures(self, trainer: pl.Trainer, batch: Any) -> str:
-        rate = self._items / max(time.monotonic() - self._begun, 1e-9)
-        shown = [f"{rate:,.0f} {_name(batch)}/s"]
+    def _metrics(self, trainer: pl.Trainer, batch: Any) -> str:
+        rate = self._items / max(time.monotonic() - self._started, 1e-9)
+        shown = [f"{rate:,.0f} {count_items(batch)[1]}/s"]
         metrics = trainer.callback_metrics
         shown += [f"{key} {float(metrics[key]):.4g}" for key in SHOWN if key in metrics]
         return "  ".join(shown)
 
     def _line(self, trainer: pl.Trainer, batch: Any) -> None:
         done = trainer.fit_loop.epoch_loop.total_batch_idx + 1
-        gone = time.monotonic() - self._begun
-        left = gone / max(done - max(self._before, 0), 1) * max(self._total - done, 0)
+        elapsed = time.monotonic() - self._started
+        left = elapsed / max(done - max(self._before, 0), 1) * max(self._total - done, 0)
         self.print(
-            f"{done}/{self._total or '?'}  {self._figures(trainer, batch)}  {gone:.0f} s gone, {left:.0f} s left"
+            f"{done}/{self._total or '?'}  {self._metrics(trainer, batch)}  {elapsed:.0f} s elapsed, {left:.0f} s left"
         )
 
 
-def _name(batch: Any) -> str:
-    """What a batch holds."""
-    if hasattr(batch, "episodes"):
-        return "episodes"
-    return "states" if hasattr(batch, "pulls") else "drawings"
-
-
-def _items(batch: Any) -> int:
-    """Episodes in a block specification, else states or drawings in a batch."""
-    if hasattr(batch, "episodes"):
-        return int(batch.episodes * batch.batch_size)
-    if hasattr(batch, "pulls"):
-        return int(batch.inputs[..., 0].numel())
-    return len(batch[0])
+def count_items(batch: Any) -> tuple[int, str]:
+    """Count the episodes, states or drawings in a batch, and name them."""
+    if isinstance(batch, BlockSpec):
+        return batch.episodes * batch.batch_size, "episodes"
+    if isinstance(batch, StateBatch):
+        return int(batch.inputs[..., 0].numel()), "states"
+    return len(batch[0]), "drawings"

@@ -1,22 +1,22 @@
-"""`checkpoints/best.ckpt` and `last.ckpt`, written at the end of an epoch.
+"""A run's checkpoints, `checkpoints/best.ckpt` and `last.ckpt`, written at the end of an epoch.
 
-Nothing is then under way that a resume could not take up again.
+Between two epochs nothing is in progress, so a resumed run continues exactly.
 """
 
 import os
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from callbacks.metrics_csv import MetricsCSV
 
 
 def moved(state: dict[str, Any], folder: str) -> dict[str, Any]:
-    """A checkpoint callback's state as if its checkpoints had always lain in `folder`.
+    """Return a checkpoint callback's state with all its checkpoints in `folder`.
 
-    A run may be moved, or named by a relative path one day and an absolute one the next; ModelCheckpoint
-    would then forget which figure was the best.
+    Without this, ModelCheckpoint forgets the best score of a run that was moved, or that is named by another path.
     """
 
     def here(path: str) -> str:
@@ -32,12 +32,12 @@ def moved(state: dict[str, Any], folder: str) -> dict[str, Any]:
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """Keeps the best checkpoint by a validation figure, as `best.ckpt`.
+    """Keep the best checkpoint as `best.ckpt`.
 
     Args:
-        monitor: name of the figure that makes a checkpoint the best; None keeps the newest as the best.
-        mode: whether a larger (`max`) or a smaller (`min`) figure is better.
-        every_n_epochs: epochs between two checkpoints, of `best.ckpt` and of `last.ckpt`.
+        monitor: name of the validation metric that decides; None keeps the newest checkpoint.
+        mode: whether a larger (`max`) or a smaller (`min`) metric is better.
+        every_n_epochs: epochs between two checkpoints, for `best.ckpt` and `last.ckpt`.
     """
 
     def __init__(self, monitor: str | None = None, mode: str = "max", every_n_epochs: int = 1) -> None:
@@ -57,13 +57,13 @@ class RunCheckpoint(ModelCheckpoint):
 
 
 class LastCheckpoint(ModelCheckpoint):
-    """Keeps the newest checkpoint, to resume from, as `last.ckpt`.
+    """Keep the newest checkpoint, to resume from, as `last.ckpt`.
 
-    With it goes how much had been logged, so that a resumed run's logs go on from there. (`save_last` of
-    ModelCheckpoint writes only when the best checkpoint changes.)
+    The checkpoint records how many rows of metrics were logged, so that a resumed run's logs continue from there.
+    (`save_last` of ModelCheckpoint writes only when the best checkpoint changes.)
 
     Args:
-        folder: the run's folder of checkpoints.
+        folder: of the run's checkpoints.
         every_n_epochs: epochs between two checkpoints.
     """
 
@@ -92,11 +92,38 @@ class LastCheckpoint(ModelCheckpoint):
 
 
 def logged_before(checkpoint: dict[str, Any]) -> tuple[int | None, int]:
-    """Rows of `metrics.csv` and the last step that had been logged when a checkpoint was written.
+    """Return the rows of `metrics.csv` and the last step logged when a checkpoint was written.
 
-    (None, 0) for a checkpoint that does not say.
+    (None, 0) for a checkpoint without that record.
+
+    >>> logged_before({"callbacks": {"LastCheckpoint": {"logged": {"rows": 3, "step": 900}}}})
+    (3, 900)
     """
     for state in checkpoint.get("callbacks", {}).values():
         if isinstance(state, dict) and isinstance(state.get("logged"), dict):
             return int(state["logged"]["rows"]), int(state["logged"]["step"])
     return None, 0
+
+
+class RandomState(pl.Callback):
+    """Save the state of torch's random generators (CPU and CUDA) in checkpoints, and restore it on a resume."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._saved: dict[str, Any] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._saved = state_dict
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Not when the checkpoint is loaded: the rest of the start-up draws random numbers, too.
+        saved, self._saved = self._saved, None
+        if saved is None:
+            return
+        torch.set_rng_state(saved["cpu"])
+        if torch.cuda.is_available() and len(saved["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(saved["cuda"])

@@ -16,16 +16,14 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from callbacks.figures import keeps_files
 from callbacks.harvest_writer import HarvestWriter
 from callbacks.hyperparameters import HyperparameterTab
 from callbacks.metrics_csv import MetricsCSV
-from callbacks.metrics_json import MetricsJSON
+from callbacks.pictures import keeps_files
 from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
-from callbacks.random_state import RandomState
-from callbacks.regret_csv import RegretCSV
-from callbacks.run_checkpoint import LastCheckpoint, RunCheckpoint, logged_before
+from callbacks.result_files import MetricsJSON, RegretCSV
+from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint, logged_before
 from episodic.checkpoints import describe_checkpoint, read_checkpoint
 from episodic.errors import InputError, require, require_positive
 from launcher.arguments import FORMAT, option

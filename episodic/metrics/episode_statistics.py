@@ -27,10 +27,11 @@ class EpisodeStatistics(torchmetrics.Metric):
 
     >>> statistics = EpisodeStatistics(exposures=2, steps=3, episodes=4)
     >>> rewards = torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 1.0]])  # 3 steps, 2 environments
-    >>> statistics.update(0, torch.tensor([1, 2]), rewards, {"regret": 0.5 * (1 - rewards)}, labels=torch.tensor([7, 8]))
-    >>> {name: value.item() for name, value in statistics.compute().items() if name.startswith("re")}
-    {'reward': 2.0, 'regret': 0.5, 'reward_exposure_01': 3.0, 'regret_exposure_01': 0.0, 'reward_exposure_02': 1.0, \
-'regret_exposure_02': 1.0}
+    >>> exposures, labels = torch.tensor([1, 2]), torch.tensor([7, 8])
+    >>> statistics.update(0, exposures, rewards, {"regret": 1 - rewards}, labels=labels)
+    >>> metrics = statistics.compute()
+    >>> metrics["reward"], metrics["reward_exposure_02"], metrics["regret_exposure_02"]
+    (tensor(2.), tensor(1.), tensor(2.))
     """
 
     full_state_update = False

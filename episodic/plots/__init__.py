@@ -1,0 +1,58 @@
+"""Plots: matplotlib figures made from tensors and plain data.
+
+Every `plot_*` function returns a `matplotlib.figure.Figure`, which needs no screen; save it by its `savefig`.
+
+- `plot_regret`, `plot_reward`, `plot_training`, `plot_gate`: an agent's episodes.
+- `plot_memory_map`, `plot_memory_similarity`: the contents of a memory (`MemoryContents`).
+- `plot_recall`: the results of a memory's reads (`ReadCounts`).
+- `plot_neighbours`, `plot_drawing_confusions`, `plot_streams`, `plot_similarities`: an embedding of drawings.
+- `plot_state_map`, `plot_context_confusions`, `plot_recognition`: an embedding of hidden states.
+- `plot_reconstructions`: an autoencoder.
+
+`style` holds what they share: `new_figure` and colours that colour-blind readers can tell apart.
+"""
+
+from episodic.plots.choice import some_contexts, spread_evenly, whole_classes
+from episodic.plots.context_plots import plot_context_confusions, plot_recognition, plot_state_map
+from episodic.plots.drawing_confusions import ConfusedPair, confused_pairs, plot_drawing_confusions
+from episodic.plots.drawing_neighbours import plot_neighbours
+from episodic.plots.embedding_curves import plot_similarities, plot_streams
+from episodic.plots.episode_plots import plot_gate, plot_regret, plot_reward, plot_training
+from episodic.plots.memory_contents import UNKNOWN, MemoryContents
+from episodic.plots.memory_map import plot_memory_map
+from episodic.plots.memory_recall import OUTCOMES, ReadCounts, plot_recall
+from episodic.plots.memory_similarity import plot_memory_similarity
+from episodic.plots.montage import framed, montage
+from episodic.plots.reconstructions import plot_reconstructions
+from episodic.plots.style import CYCLE, new_figure
+
+__all__ = [
+    "CYCLE",
+    "OUTCOMES",
+    "UNKNOWN",
+    "ConfusedPair",
+    "MemoryContents",
+    "ReadCounts",
+    "confused_pairs",
+    "framed",
+    "montage",
+    "new_figure",
+    "plot_context_confusions",
+    "plot_drawing_confusions",
+    "plot_gate",
+    "plot_memory_map",
+    "plot_memory_similarity",
+    "plot_neighbours",
+    "plot_recall",
+    "plot_recognition",
+    "plot_reconstructions",
+    "plot_regret",
+    "plot_reward",
+    "plot_similarities",
+    "plot_state_map",
+    "plot_streams",
+    "plot_training",
+    "some_contexts",
+    "spread_evenly",
+    "whole_classes",
+]

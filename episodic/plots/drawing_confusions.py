@@ -1,4 +1,4 @@
-"""Picture of the pairs of classes whose drawings an embedding confuses most."""
+"""Plot of the pairs of classes that an embedding of drawings confuses most."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,15 +7,14 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from episodic.plots.axes import say
-from episodic.plots.montage import PLAIN, WRONG, framed, show_montage
-from episodic.plots.style import new_figure
+from episodic.plots.montage import framed, show_montage
+from episodic.plots.style import PLAIN, WRONG, new_figure, note
 
 TILE = 0.5  # inches
 
 
 class ConfusedPair(NamedTuple):
-    """Two classes, and how many drawings of either have their nearest other in the other one."""
+    """Two classes, and how many drawings of either have their nearest other in the other class."""
 
     first: int
     second: int
@@ -23,12 +22,15 @@ class ConfusedPair(NamedTuple):
 
 
 def confused_pairs(labels: Tensor, nearest: Tensor, count: int) -> list[ConfusedPair]:
-    """The `count` pairs of classes that are confused most, those of lower numbers first among equals.
+    """Return the `count` pairs of classes that are confused most; among equals those of lower numbers come first.
 
     Args:
         labels: `[N]` long, 0 or more.
-        nearest: `[N]` long, the row of each one's nearest other.
-        count: how many; fewer where fewer are confused at all.
+        nearest: `[N]` long, the row of each drawing's nearest other.
+        count: number of pairs; fewer are returned if fewer are confused.
+
+    >>> confused_pairs(torch.tensor([0, 0, 1, 1]), nearest=torch.tensor([1, 2, 3, 0]), count=5)
+    [ConfusedPair(first=0, second=1, confused=2)]
     """
     other = labels[nearest]
     mixed = torch.stack([torch.minimum(labels, other), torch.maximum(labels, other)], dim=1)[other != labels]
@@ -38,26 +40,29 @@ def confused_pairs(labels: Tensor, nearest: Tensor, count: int) -> list[Confused
     return [ConfusedPair(first, second, confused) for first, second, confused in rows]
 
 
-def confusions_figure(
+def plot_drawing_confusions(
     images: Tensor, labels: Tensor, names: Sequence[str], nearest: Tensor, pairs: int, split: str, shown: int = 8
 ) -> Figure:
-    """Drawings of the classes that are confused most, a pair in a row, the confused drawings first and in red.
+    """Plot drawings of the classes that are confused most, one pair a row, with the confused drawings first.
 
     Args:
         images: `[N, S, S]` uint8, ink = 255.
         labels: `[N]` long.
         names: of the classes.
-        nearest: `[N]` long, the row of each one's nearest other.
-        pairs: rows.
-        split: named in the heading.
+        nearest: `[N]` long, the row of each drawing's nearest other.
+        pairs: number of pairs.
+        split: named in the title.
         shown: drawings of each class.
     """
     worst = confused_pairs(labels, nearest, pairs)
     figure = new_figure(2 * TILE * shown + 1.2, (TILE + 0.25) * max(len(worst), 2) + 0.8, max(len(worst), 1), 2)
-    figure.suptitle(f"{split}: the classes confused most\nred: the nearest other is of the other class", fontsize=10)
+    figure.suptitle(
+        f"{split}: the classes confused most\norange: the nearest other is of the other class; right: how many of all",
+        fontsize=10,
+    )
     if not worst:
-        for axes, note in zip(figure.axes, ("no drawing's nearest other", "is of another class"), strict=True):
-            say(axes, note)
+        for axes, text in zip(figure.axes, ("no drawing's nearest other", "is of another class"), strict=True):
+            note(axes, text)
         return figure
     for row, pair in enumerate(worst):
         for axes, one, other in zip(figure.axes[2 * row :], pair[:2], pair[1::-1], strict=False):
@@ -66,16 +71,13 @@ def confusions_figure(
             blank = torch.ones(shown - len(chosen), *framed(images[:1], [PLAIN]).shape[1:])
             show_montage(axes, torch.cat([framed(images[chosen], colours), blank]), shown)
             axes.set_title(names[one], fontsize=7, loc="left", pad=2)
-        axes.set_title(f"{pair.confused} of {int(_belongs(labels, pair).sum())}", fontsize=7, loc="right", pad=2)
+        total = int(((labels == pair.first) | (labels == pair.second)).sum())
+        axes.set_title(f"{pair.confused} of {total}", fontsize=7, loc="right", pad=2)
     return figure
 
 
-def _belongs(labels: Tensor, pair: ConfusedPair) -> Tensor:
-    return (labels == pair.first) | (labels == pair.second)
-
-
 def _examples(labels: Tensor, nearest: Tensor, one: int, other: int, count: int) -> tuple[Tensor, Tensor]:
-    """Rows `[<= count]` of class `one`, those confused with `other` first, and whether each is."""
+    """Return rows `[<= count]` of class `one`, those confused with `other` first, and whether each is confused."""
     rows = (labels == one).nonzero().squeeze(1)
     confused = labels[nearest[rows]] == other
     order = confused.long().argsort(descending=True, stable=True)[:count]

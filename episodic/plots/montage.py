@@ -9,13 +9,22 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from torch import Tensor
 
-RIGHT, WRONG, PLAIN = "tab:green", "tab:red", "0.8"
-
 
 def framed(images: Tensor, colours: Sequence[str], below: int = 0) -> Tensor:
-    """Drawings `[N, S, S]` uint8, ink = 255, black on white in a frame each -> `[N, H, W, 3]` in [0, 1].
+    """Draw a coloured frame round each drawing.
 
-    The frame is a tenth of the drawing wide; white surrounds it, and `below` more pixels of it lie underneath.
+    A frame is a tenth of the drawing wide and has a white margin.
+
+    Args:
+        images: `[N, S, S]` uint8, ink = 255; drawn black on white.
+        colours: N colours.
+        below: extra pixels of the lower margin.
+
+    Returns:
+        Tiles `[N, H, W, 3]` in [0, 1].
+
+    >>> framed(torch.zeros(2, 20, 20, dtype=torch.uint8), ["red", "blue"]).shape
+    torch.Size([2, 26, 26, 3])
     """
     width = max(2, images.shape[-1] // 10)
     paper = 1 - images.float() / 255
@@ -28,7 +37,7 @@ def framed(images: Tensor, colours: Sequence[str], below: int = 0) -> Tensor:
 
 
 def montage(tiles: Tensor, columns: int) -> NDArray[np.float32]:
-    """Tiles `[N, H, W, 3]` in rows of `columns` -> a picture `[rows * H, columns * W, 3]`; the rest is white."""
+    """Lay tiles `[N, H, W, 3]` out in rows of `columns`: `[rows * H, columns * W, 3]`; the rest is white."""
     height, width = tiles.shape[1:3]
     whole = torch.cat([tiles, tiles.new_ones(-len(tiles) % columns, height, width, 3)])
     picture = whole.view(-1, columns, height, width, 3).transpose(1, 2).reshape(-1, columns * width, 3)
@@ -36,7 +45,7 @@ def montage(tiles: Tensor, columns: int) -> NDArray[np.float32]:
 
 
 def show_montage(axes: Axes, tiles: Tensor, columns: int) -> None:
-    """Draw tiles `[N, H, W, 3]` in rows of `columns`; the axes' units are tiles, the first one's corner at (0, 0)."""
+    """Draw tiles `[N, H, W, 3]` in rows of `columns`; one unit of the axes is one tile, (0, 0) the top left corner."""
     rows = -(-len(tiles) // columns)
     shape = tiles.shape[1] / tiles.shape[2]
     axes.imshow(montage(tiles, columns), extent=(0, columns, rows, 0), aspect=shape, interpolation="antialiased")
