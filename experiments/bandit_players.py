@@ -13,6 +13,7 @@ import torch
 
 from datamodules.blocks import BlockDataModule
 from episodic.tasks.bandit import Bandit
+from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.players import PLAYERS, Player, play_block
 from experiments.command import OneLineParser, in_one_line
@@ -35,8 +36,9 @@ def _parser() -> OneLineParser:
 
 def _run(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)  # small matrices: a second thread only gets in the way
-    data = BlockDataModule()
-    rows = player_regrets(data.task, list(data.evaluation_blocks("test")))
+    task = BarcodeBandit()
+    data = BlockDataModule(task)
+    rows = player_regrets(task, list(data.evaluation_blocks("test")))
     path = player_path(options.results)
     write_records(path, PlayerRegret, rows)
     episodes = sum(row.episodes for row in rows if (row.player, row.pull) == (NAMES[0], 1))
