@@ -1,9 +1,10 @@
-"""What `predict` of an agent leaves behind: the states that a memory is searched with, and where they come from."""
+"""The harvest that `predict` of an agent writes: states, labels and provenance."""
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -16,35 +17,37 @@ from callbacks.npz import write_npz
 from cli import main
 from datamodules.blocks import BlockDataModule
 from datamodules.harvest_files import Harvest, read_harvest
-from episodic.agents.rollout import Trajectory, rollout
+from episodic.agents.keys import Keys
+from episodic.agents.perception import Perception
+from episodic.agents.rollout import rollout
 from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.networks.episodic_lstm import EpisodicLSTM
+from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec
 from lightning_modules.episodic_agent import EpisodicAgent
 from tests.episodic.memory.memory_oracle import DEVICES
 from tests.tiny import tiny_bandit
 
-NUMBERS: dict[str, Any] = {"arms": 2, "contexts": 3, "exposures": 2, "pulls": 4, "bits": 5, "predict_environments": 3}
-SMALL = {"environments": 2, "val_environments": 2, "test_environments": 2}
+NUMBERS: dict[str, Any] = {"arms": 2, "contexts": 3, "exposures": 2, "pulls": 4, "bits": 5}
+SMALL = {"environments": 2, "val_environments": 2, "test_environments": 2, "predict_environments": 3}
 
 
-def small_data(**changes: Any) -> BlockDataModule:
-    return BlockDataModule(**{**NUMBERS, **SMALL, **changes})
+def small_data(predict_blocks: int = 2, **changes: Any) -> BlockDataModule:
+    return BlockDataModule(BarcodeBandit(**{**NUMBERS, **changes}), predict_blocks=predict_blocks, **SMALL)
 
 
-def small_agent(data: BlockDataModule, memory: bool, key_state: str = "cell") -> EpisodicAgent:
-    """An agent that searches with the states that a harvest holds, its memory's shadow visible in them."""
+def small_agent(data: BlockDataModule, memory: bool, state: str = "cell") -> EpisodicAgent:
+    """An agent that searches by the states of a harvest; recalled values change its states visibly."""
     torch.manual_seed(0)
     agent = EpisodicAgent(
-        **data.sizes,  # type: ignore[arg-type]
-        hidden_size=6,
+        core=partial(EpisodicLSTM, hidden_size=6, reinstatement_bias=2.0),
         memory=EpisodicMemory if memory else None,
-        key_source="hidden",
-        key_state=key_state,
-        cue_input=True,
-        reinstatement_bias=2.0,
+        keys=Keys("hidden", state=state, stored="first") if memory else None,
+        perception=Perception(cue_input=True),
+        sizes=data.sizes,
     )
     with torch.no_grad():
-        agent.network.cell.weight.mul_(4)
+        agent.agent.core.weight.mul_(4)  # type: ignore[operator]
     agent.task = data.task
     return agent
 
@@ -54,24 +57,37 @@ def moved(spec: BlockSpec, device: str) -> BlockSpec:
     return spec._replace(**parts)  # type: ignore[arg-type]
 
 
-def played(agent: EpisodicAgent, spec: BlockSpec) -> Trajectory:
+class Played(NamedTuple):
+    """A block's episodes."""
+
+    cells: Tensor  # [E, T + 1, B, H]
+    hidden: Tensor  # [E, T, B, H]
+    actions: Tensor  # [E, T, B]
+    rewards: Tensor  # [E, T, B]
+    queries: Tensor | None  # [E, T, B, K]
+
+
+def played(agent: EpisodicAgent, spec: BlockSpec) -> Played:
     with torch.no_grad():
-        return rollout(agent.task, agent.network, agent.memory, spec, keys=agent.keys)
+        episodes = list(rollout(agent.task, agent.agent, spec))
+    parts = ([getattr(episode, name) for episode in episodes] for name in Played._fields[:4])
+    queries = [episode.reads.queries for episode in episodes if episode.reads is not None]
+    return Played(*map(torch.stack, parts), torch.stack(queries) if queries else None)
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("key_state", ["cell", "hidden"])
-def test_the_states_are_those_that_the_memory_is_searched_with(key_state: str, device: str) -> None:
+@pytest.mark.parametrize("state", ["cell", "hidden"])
+def test_the_states_are_those_that_the_memory_is_searched_by(state: str, device: str) -> None:
     data = small_data()
-    agent, spec = small_agent(data, True, key_state).to(device), next(data.evaluation_blocks("predict"))
+    agent, spec = small_agent(data, True, state).to(device), next(data.evaluation_blocks("predict"))
     spec = moved(spec, device)
     trajectory = played(agent, spec)
     assert trajectory.queries is not None
     with torch.no_grad():
         harvest = agent.predict_step(spec, 0)
     expected = trajectory.queries.permute(2, 0, 1, 3)  # [E, T, B, H] -> [B, E, T, H]
-    assert torch.equal(harvest[key_state], expected.half())
-    after = trajectory.cells[:, 1:] if key_state == "cell" else trajectory.hidden
+    assert torch.equal(harvest[state], expected.half())
+    after = trajectory.cells[:, 1:] if state == "cell" else trajectory.hidden
     assert not torch.allclose(after.permute(2, 0, 1, 3), expected, atol=0.1), "nothing was reinstated"
 
 
@@ -96,7 +112,7 @@ def test_without_a_recall_they_are_the_states_themselves(memory: bool) -> None:
 
 def test_episodes_follow_one_another_by_environment() -> None:
     block = {"label": torch.arange(6).view(2, 3), "cell": torch.arange(24.0).view(2, 3, 4, 1)}
-    flat = as_episodes(block, place=5)
+    flat = as_episodes(block, index=5)
     assert flat["label"].tolist() == [0, 1, 2, 3, 4, 5]
     assert flat["cell"].flatten().tolist() == list(range(24))
     assert flat["block"].tolist() == [10, 10, 10, 11, 11, 11]
@@ -112,7 +128,7 @@ class Process:
 
 
 def written(folder: Path, data: BlockDataModule, rank: int = 0, world: int = 1) -> Harvest:
-    """The harvest of one process, which plays every so-manieth block."""
+    """The harvest of one process, which plays every `world`-th block."""
     agent, trainer, writer = small_agent(data, True), Process(folder, rank, world), HarvestWriter("hash", "model: {}\n")
     blocks = list(data.evaluation_blocks("predict"))[rank::world]
     writer.on_predict_start(trainer, agent)  # type: ignore[arg-type]
@@ -224,8 +240,8 @@ def test_predict_writes_a_harvest_with_its_provenance(tmp_path: Path) -> None:
     assert (provenance["label_count"], provenance["fixed_labels"], provenance["pulls"]) == (50, True, 4)
     assert str(tmp_path) not in provenance["config"]
     config = yaml.safe_load(provenance["config"])
-    assert config["model"]["init_args"]["cue_input"] is True
-    assert config["data"]["init_args"]["vocabulary"] == 50
+    assert config["model"]["init_args"]["perception"]["init_args"]["cue_input"] is True
+    assert config["data"]["init_args"]["task"]["init_args"]["vocabulary"] == 50
     assert not (run / "predictions.npz").exists()
     more = ["--data.predict_blocks", "1", "--data.predict_environments", "2"]
     assert main(["predict", "--ckpt_path", str(best), *more]) == 0

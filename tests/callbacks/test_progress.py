@@ -1,9 +1,9 @@
-"""What the progress line counts."""
+"""The items that the progress line counts."""
 
 import pytest
 import torch
 
-from callbacks.progress import _items, _name
+from callbacks.progress import count_items
 from datamodules.hidden_states import StateBatch
 from datamodules.omniglot import DrawingBatch
 from episodic.tasks.blocks import BlockSpec
@@ -17,7 +17,7 @@ def zeros(*shape: int) -> torch.Tensor:
     ("batch", "name", "items"),
     [
         (
-            BlockSpec(torch.zeros(6, 4, 3), zeros(6, 4), zeros(6, 4), zeros(6, 4), torch.zeros(4, 2, 2), 0),
+            BlockSpec(torch.zeros(6, 4, 3), zeros(6, 4), zeros(6, 4), seed=0),
             "episodes",
             24,
         ),
@@ -28,4 +28,4 @@ def zeros(*shape: int) -> torch.Tensor:
     ids=["block", "drawings", "states", "whole episodes"],
 )
 def test_items_are_counted_and_named(batch: object, name: str, items: int) -> None:
-    assert (_name(batch), _items(batch)) == (name, items)
+    assert count_items(batch) == (items, name)

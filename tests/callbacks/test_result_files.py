@@ -1,4 +1,4 @@
-"""What the test of a bandit agent leaves by exposure and pull, and that no other stage leaves it."""
+"""The table of regret that the test of an agent leaves, and that no other stage leaves."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ def table_of(run: Path) -> Path:
     return run / "regret_by_pull.csv"
 
 
-def test_the_last_pulls_are_the_test_s_regrets(tmp_path: Path) -> None:
+def test_the_last_pulls_are_the_regrets_of_the_test(tmp_path: Path) -> None:
     assert main(["fit", *tiny_bandit(tmp_path, epochs=1), *QUIET]) == 0
     run = tmp_path / "barcode_bandit" / "version_0"
     assert not (run / "regret_by_pull.csv").exists(), "only a test leaves it"
@@ -36,6 +36,6 @@ def test_the_last_pulls_are_the_test_s_regrets(tmp_path: Path) -> None:
     assert table_of(run).read_bytes() == before
 
 
-def test_other_stages_leave_no_such_table(tmp_path: Path) -> None:
+def test_other_stages_leave_no_table(tmp_path: Path) -> None:
     assert main(["fit", *tiny_hidden_state_encoder(tmp_path, epochs=1), *QUIET]) == 0
     assert not table_of(tmp_path / "hidden_state_encoder" / "version_0").exists()
