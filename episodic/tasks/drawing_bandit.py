@@ -142,7 +142,7 @@ class DrawingBandit(Bandit):
         return spec._replace(cues=flip_bits(spec.cues, self.noise, "random", seeded(seed, 3)))
 
     def _draw_drawings(self, spec: BlockSpec) -> Tensor:
-        """Draw each episode's row in the table, `[E, B]` long; a context cycles through its drawings in random order."""
+        """Draw each episode's row in the table, `[E, B]` long: a random cycle through the context's drawings."""
         shape = (spec.batch_size, self.contexts, self.drawings)
         orders = torch.rand(shape, generator=seeded(spec.seed, 6)).argsort(dim=2)
         environments = torch.arange(spec.batch_size)

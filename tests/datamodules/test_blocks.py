@@ -1,19 +1,20 @@
 """The blocks that a data module yields for any task."""
 
 import os
+from argparse import ArgumentError
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from jsonargparse import ArgumentParser
 
 from datamodules import blocks, sampling
 from datamodules.blocks import BlockDataModule
 from episodic.errors import InputError
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec, block_seed
-from episodic.tasks.task import Episode, Task
-from tests.blocks import tensors
+from episodic.tasks.task import Task
+from tests.blocks import Walk, tensors
 
 
 def build(task: Task | None = None, **arguments: Any) -> BlockDataModule:
@@ -21,22 +22,6 @@ def build(task: Task | None = None, **arguments: Any) -> BlockDataModule:
     environments = {"environments": 2, "val_environments": 2, "test_environments": 2, "predict_environments": 2}
     small = {**environments, "blocks_per_epoch": 3, "test_blocks": 2}
     return BlockDataModule(BarcodeBandit() if task is None else task, **{**small, **arguments})
-
-
-class Walk(Task):
-    """A task that is no bandit and no dataclass."""
-
-    actions, steps, episodes, cue_size, label_count = 2, 3, 4, 5, 6
-
-    def __init__(self, level: float = 0.0) -> None:
-        self.level = level
-
-    def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
-        zeros = torch.zeros(self.episodes, batch_size, dtype=torch.long)
-        return BlockSpec(torch.full((self.episodes, batch_size, self.cue_size), self.level), zeros, zeros + 1, seed)
-
-    def begin(self, spec: BlockSpec, episode: int, luck: Tensor, observation: Tensor) -> Episode:
-        raise NotImplementedError
 
 
 def training(
@@ -149,6 +134,38 @@ def test_blocks_are_drawn_with_the_seeds_of_their_split() -> None:
         for index, block in enumerate(data.evaluation_blocks(split)):
             assert same(block, other.draw_block(2, block_seed(0, split, 0, index)))
     assert same(next(iter(data.train_dataloader())), task.draw_block(2, block_seed(training_seed(), "train", 0, 0)))
+
+
+def parsed(*arguments: str) -> BlockDataModule:
+    """The data module that a command line names."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(BlockDataModule, "data")
+    data: BlockDataModule = parser.instantiate_classes(parser.parse_args(["--data=BlockDataModule", *arguments])).data
+    return data
+
+
+def test_a_command_line_changes_any_task() -> None:
+    assert parsed().task == BarcodeBandit()
+    data = parsed("--data.task.bits=20", "--data.environments=3", "--data.evaluation.noise=0.2")
+    assert (data.task, data.task_of("val")) == (BarcodeBandit(bits=20), BarcodeBandit(bits=20, noise=0.2))
+    assert data.environments == 3
+    other = parsed("--data.task=tests.blocks.Walk", "--data.task.level=2", "--data.evaluation={level: 3}")
+    assert [task.level for task in (other.task, other.task_of("test")) if isinstance(task, Walk)] == [2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data.task=episodic.tasks.Bandit"], "Bandit is abstract"),
+        (["--data.task=episodic.tasks.Maze"], "Maze"),
+        (["--data.task=torch.nn.Linear"], "not correspond to a subclass of Task"),
+        (["--data.task.bots=3"], "'bots' is not accepted"),
+    ],
+    ids=str,
+)
+def test_a_command_line_names_what_is_no_task(arguments: list[str], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        parsed(*arguments)
 
 
 def test_hyperparameters_are_plain() -> None:

@@ -9,7 +9,7 @@ from episodic.errors import InputError
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.drawing_bandit import DrawingBandit
 from episodic.tasks.task import Task
-from tests.datamodules.test_blocks import Walk
+from tests.blocks import Walk
 
 
 class Forgetful(Walk):
@@ -67,7 +67,7 @@ def test_values_take_the_declared_type() -> None:
         (DrawingBandit(characters=20, pixels=32), {"cue": "barcode"}, "^evaluation changes shows_drawings from True"),
         (Forgetful(), {"level": 1.0}, "^evaluation needs .*Forgetful lacks hidden$"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__ if isinstance(value, Task) else str(value),
 )
 def test_other_changes_are_one_line(task: Task, changes: dict[str, Setting], message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
