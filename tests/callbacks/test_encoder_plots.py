@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from episodic.plots.encoder_curves import KINDS, histogram_figure, sequential_figure, similarity_samples
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
@@ -15,12 +16,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from callbacks.encoder_plots import EncoderFigures, whole_classes
-from datamodules.omniglot import DrawingBatch, OmniglotDataModule
+from datamodules.drawings import DrawingBatch
+from datamodules.omniglot import OmniglotDataModule
+from episodic.drawings.omniglot.protocols import LakeProtocol
+from episodic.drawings.omniglot.sources import OmniglotDrawings
 from episodic.errors import InputError
 from episodic.metrics.retrieval import Neighbours, nearest_neighbours
 from episodic.plots.drawing_confusions import confused_pairs, confusions_figure
 from episodic.plots.drawing_neighbours import neighbours_figure, spread_evenly
-from episodic.plots.encoder_curves import KINDS, histogram_figure, sequential_figure, similarity_samples
 from episodic.plots.montage import framed, montage
 
 PICTURES = {f"encoder_{name}.png" for name in ("neighbours", "confusions", "sequence", "similarities")}
@@ -230,7 +233,7 @@ class PixelEncoder(pl.LightningModule):
 
 def evaluate(root: Path, drawings_root: Path, **options: Any) -> tuple[Path, PixelEncoder]:
     data = OmniglotDataModule(
-        str(drawings_root), validation_alphabets=2, cache_dir=str(root / "cache"), check_counts=False
+        str(drawings_root), OmniglotDrawings(check_counts=False), LakeProtocol(2), cache_dir=str(root / "cache")
     )
     logger = TensorBoardLogger(str(root), name="", version="")
     module = PixelEncoder()
