@@ -16,7 +16,8 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import cli  # noqa: F401  # so that the configs' short names are known
-from datamodules.omniglot import DrawingBatch, OmniglotDataModule
+from datamodules.drawings import DrawingBatch
+from datamodules.omniglot import OmniglotDataModule
 from launcher.stage_cli import TRAINER_DEFAULTS, StageCLI
 from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.omniglot_encoder import OmniglotEncoder

@@ -63,7 +63,7 @@ STAGES = {
 def build_stages(arguments: argparse.Namespace, scratch: Path) -> tuple[dict[str, Stage], bool]:
     """Build all stages by name; return them and whether their drawings are Omniglot's."""
     root, official = find_drawings(scratch, arguments.characters)
-    data = ["--data.root", str(root), "--data.check_counts", str(official).lower()]
+    data = ["--data.root", str(root), "--data.drawings.check_counts", str(official).lower()]
     if not official:  # Omniglot is decoded for training anyway
         data += ["--data.cache_dir", str(scratch / "cache")]
     common = [*data, "--data.batch_size", str(arguments.batch_size), "--run.root", str(scratch)]

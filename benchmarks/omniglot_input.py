@@ -1,15 +1,15 @@
-"""Input speed: Omniglot's drawings out of the data module, beside torchvision's data set in a DataLoader.
+"""Input speed of Omniglot's drawings: the data module against torchvision's data set in a DataLoader.
 
     python benchmarks/omniglot_input.py [--batch-size 256] [--threads 1] [--rounds 5] [--workers 0 2] [--characters 10]
 
-Prints one JSON object: images a second over a shuffled epoch of batches at 28 x 28.
+Prints one JSON object: images per second over a shuffled epoch of batches at 28 x 28.
 
-- `shuffled`, `rotations`, `by_class`: the data module's batches; `augmented`, `rotations_augmented`: deformed as well.
-- `torchvision_workers_N`: `torchvision.datasets.Omniglot` decodes and resizes each drawing when it is asked for.
+- `shuffled`, `rotations`, `by_class`: the data module's batches; `augmented`, `rotations_augmented`: also deformed.
+- `torchvision_workers_N`: `torchvision.datasets.Omniglot` decodes and resizes each requested drawing.
 
-The variants take turns, so that a machine that slows down or speeds up meanwhile does so for all of them; speeds are
-medians over the rounds, ratios medians of the ratios within a round. Drawings are Omniglot's where OMNIGLOT_ROOT names
-a folder that holds it, else generated ones.
+The variants take turns, so that a change in the machine's speed affects all of them. Speeds are medians over the
+rounds, ratios are medians of the ratios within a round. The drawings are Omniglot's if OMNIGLOT_ROOT names a folder
+that holds it, else generated ones.
 """
 
 import argparse
@@ -38,15 +38,17 @@ from benchmarks.throughput import ratio
 from benchmarks.timing import take_turns
 from datamodules.omniglot import OmniglotDataModule
 from episodic.drawings.augmentation import augment
-from episodic.drawings.generated import generate_omniglot
-from episodic.drawings.omniglot_files import FOLDER, SMALLEST, VARIABLE, holds_omniglot
+from episodic.drawings.handwriting.archives import generate_omniglot
+from episodic.drawings.images import SMALLEST
+from episodic.drawings.omniglot.root import FOLDER, VARIABLE, holds_omniglot
+from episodic.drawings.omniglot.sources import OmniglotDrawings
 
 ALPHABETS = 10  # generated ones
 STRENGTHS = {"degrees": 15.0, "scale": 0.2, "shear": 10.0, "translate": 0.08, "stroke": 0.3, "elastic": 0.02}
 
 
 class LocalOmniglot(Omniglot):  # type: ignore[misc]
-    """Torchvision's data set of background drawings, without its insistence on the official archive."""
+    """Torchvision's data set of background drawings, without its check of the official archive."""
 
     def __init__(self, root: Path) -> None:
         steps = [transforms.Resize((SMALLEST, SMALLEST)), transforms.ToTensor()]
@@ -57,7 +59,7 @@ class LocalOmniglot(Omniglot):  # type: ignore[misc]
 
 
 class Epoch:
-    """One variant; calling it goes through an epoch and returns images a second."""
+    """One variant; a call iterates over an epoch and returns images per second."""
 
     def __init__(self, loader: DataLoader[Any], change: Callable[[Tensor], Tensor] | None = None) -> None:
         self.loader, self.change = loader, change
@@ -70,7 +72,7 @@ class Epoch:
 
 
 def find_drawings(scratch: Path, characters: int) -> tuple[Path, bool]:
-    """A root of drawings, and whether they are Omniglot's."""
+    """Return a root of drawings, and whether they are Omniglot's."""
     root = Path(os.environ.get(VARIABLE, "")).expanduser()
     if os.environ.get(VARIABLE) and holds_omniglot(root):
         return root, True
@@ -80,7 +82,7 @@ def find_drawings(scratch: Path, characters: int) -> tuple[Path, bool]:
 
 
 def unpacked(root: Path, scratch: Path) -> Path:
-    """A root whose background drawings lie in folders, which torchvision needs."""
+    """Return a root whose background drawings lie in folders, as torchvision requires."""
     folder = root / FOLDER / "images_background"
     if folder.is_dir():
         return root
@@ -90,9 +92,13 @@ def unpacked(root: Path, scratch: Path) -> Path:
 
 
 def data_module(root: Path, scratch: Path, batch_size: int, official: bool, **settings: Any) -> OmniglotDataModule:
-    """The project's drawings, ready for training."""
+    """Return the project's data module, ready for training."""
     data = OmniglotDataModule(
-        str(root), SMALLEST, batch_size, cache_dir=str(scratch / "cache"), check_counts=official, **settings
+        str(root),
+        OmniglotDrawings(check_counts=official),
+        batch_size=batch_size,
+        cache_dir=str(scratch / "cache"),
+        **settings,
     )
     data.prepare_data()
     data.setup("fit")
@@ -100,31 +106,31 @@ def data_module(root: Path, scratch: Path, batch_size: int, official: bool, **se
 
 
 def deform(images: Tensor) -> Tensor:
-    """The augmentation that is measured."""
+    """Deform drawings as the measured variants do."""
     return augment(images, None, **STRENGTHS)
 
 
 def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
-    """The benchmark's figures."""
+    """Measure all variants."""
     root, official = find_drawings(scratch, arguments.characters)
     plain, decoding = timed(lambda: data_module(root, scratch, arguments.batch_size, official))
     variants = epochs(arguments, root, scratch, official, plain)
-    take_turns(variants, 1)  # warms up: worker processes start, files come into the system's cache
-    found = take_turns(variants, arguments.rounds)
-    slow = [name for name in found if name.startswith("torchvision")]
+    take_turns(variants, 1)  # warm-up: worker processes start, and the system caches files
+    speeds = take_turns(variants, arguments.rounds)
+    slow = [name for name in speeds if name.startswith("torchvision")]
     return {
         "drawings": "omniglot" if official else "generated",
         "training_drawings": len(plain.train.labels),
-        "images_per_second": {name: round(statistics.median(rates)) for name, rates in found.items()},
+        "images_per_second": {name: round(statistics.median(rates)) for name, rates in speeds.items()},
         "decoding_once_seconds": round(decoding, 3),
-        **{f"over_{other}": {one: ratio(found, one, other) for one in found if one not in slow} for other in slow},
+        **{f"over_{other}": {one: ratio(speeds, one, other) for one in speeds if one not in slow} for other in slow},
     }
 
 
 def epochs(
     arguments: argparse.Namespace, root: Path, scratch: Path, official: bool, plain: OmniglotDataModule
 ) -> dict[str, Callable[[], float]]:
-    """All variants by name."""
+    """Build all variants by name."""
     size = arguments.batch_size
     rotated = data_module(root, scratch, size, official, rotations=True).train_dataloader()
     by_class = data_module(root, scratch, size, official, per_class=4).train_dataloader()
@@ -145,16 +151,16 @@ def epochs(
 
 
 def timed(action: Callable[[], OmniglotDataModule]) -> tuple[OmniglotDataModule, float]:
-    """What an action gives, and its seconds."""
+    """Run an action and return its result and its seconds."""
     begun = time.perf_counter()
     result = action()
     return result, time.perf_counter() - begun
 
 
 def workers(text: str) -> int:
-    """A number from 0 up."""
+    """Parse a whole number from 0 up."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} has to be a whole number from 0 up")
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 up")
     return int(text)
 
 
@@ -169,14 +175,14 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as scratch:
-        figures = measure(arguments, Path(scratch))
+        measured = measure(arguments, Path(scratch))
     result = {
         "batch_size": arguments.batch_size,
         "image_size": SMALLEST,
         "threads": arguments.threads,
         "torch": torch.__version__,
         "processor": platform.processor() or platform.machine(),
-        **figures,
+        **measured,
     }
     print(json.dumps(result))
 

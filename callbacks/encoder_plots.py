@@ -8,9 +8,9 @@ from torch import Tensor
 
 from callbacks.pictures import Embedding, keeps_files, log_embedding, log_picture
 from episodic.drawings.embedding import embed_drawings
-from episodic.drawings.omniglot_files import OmniglotPart
+from episodic.drawings.omniglot.part import OmniglotPart
 from episodic.errors import require, require_positive
-from episodic.memory.kaiser_memory import KaiserMemory
+from episodic.memory.parallel_kaiser import ParallelKaiserMemories
 from episodic.metrics.alphabet_pairs import alphabet_pairs
 from episodic.metrics.retrieval import nearest_neighbours
 from episodic.metrics.sequential import sequential_accuracy
@@ -95,7 +95,7 @@ class EncoderPlots(pl.Callback):
         available = int((part.labels.bincount() >= self.presentations).sum())
         return {
             ways: sequential_accuracy(
-                KaiserMemory(ways * self.presentations, embeddings.shape[1]),
+                ParallelKaiserMemories,
                 embeddings,
                 part.labels,
                 ways=ways,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from callbacks.pictures import keeps_files, log_picture
 from episodic.errors import require, require_positive
-from episodic.metrics.context_metrics import PAIRS, STATES, EmbeddedStates, find_contexts, shares, some_episodes
+from episodic.metrics.contexts import PAIRS, STATES, EmbeddedStates, find_contexts, shares, some_episodes
 from episodic.metrics.similarity_pairs import similarity_pairs
 from episodic.plots.choice import some_contexts
 from episodic.plots.context_plots import plot_context_confusions, plot_recognition, plot_state_map

@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from datamodules.hidden_states import StateBatch
+from datamodules.state_batches import StateBatch
 from episodic.tasks.blocks import BlockSpec
 
 #: Metrics to show, if the stage logs them.

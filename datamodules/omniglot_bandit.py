@@ -4,9 +4,10 @@ from typing import Any
 
 from datamodules.blocks import BlockDataModule
 from datamodules.evaluation_task import evaluation_task
-from datamodules.generated_omniglot import GeneratedOmniglotDataModule
-from datamodules.omniglot import OmniglotDataModule
-from episodic.drawings.omniglot_files import OmniglotPart
+from episodic.drawings.omniglot.part import OmniglotPart
+from episodic.drawings.omniglot.protocols import LakeProtocol
+from episodic.drawings.omniglot.sources import GeneratedDrawings, OmniglotDrawings
+from episodic.drawings.omniglot.splits import DrawingSplits, OmniglotSplits
 from episodic.errors import require, require_choice
 from episodic.tasks.drawing_bandit import DrawingBandit
 
@@ -25,7 +26,7 @@ class OmniglotBanditDataModule(BlockDataModule):
     Args:
         task: Rules of the bandit. Its `characters`, `pixels`, `labels` and `barcode_seed` follow from the drawings.
         root: Folder that holds `omniglot-py/`; None searches OMNIGLOT_ROOT, then `data`, then downloads.
-        generated: Whether generated characters replace Omniglot's, see `GeneratedOmniglotDataModule`.
+        generated: Whether generated characters replace Omniglot's, see `GeneratedDrawings`.
         image_size: Side of the drawings in pixels, 28 to 105.
         validation_alphabets: Number of background alphabets held out for validation blocks; None: 5.
         split_seed: Seed of the choice of these alphabets.
@@ -59,8 +60,13 @@ class OmniglotBanditDataModule(BlockDataModule):
             value, default = getattr(task, name), getattr(DrawingBandit, name)
             require(value == default, f"task.{name} is {value}: it must be left out, it follows from the drawings")
         self.predict_split = predict_split
-        self.characters = _drawings_module(
-            generated, root, image_size, validation_alphabets, split_seed, check_counts, task.drawings, cache_dir
+        alphabets = LakeProtocol.validation_alphabets if validation_alphabets is None else validation_alphabets
+        self.characters = OmniglotSplits(
+            root=None if generated else root,
+            drawings=GeneratedDrawings(drawers=task.drawings) if generated else OmniglotDrawings(check_counts),
+            protocol=LakeProtocol(alphabets, split_seed),
+            image_size=image_size,
+            cache_dir=cache_dir,
         )
         counts = self.characters.class_counts()
         placed = {
@@ -76,13 +82,13 @@ class OmniglotBanditDataModule(BlockDataModule):
     def prepare_data(self) -> None:
         """Find, download or generate the drawings and decode them into the cache."""
         if self.task.shows_drawings:
-            self.characters.prepare_data()
+            self.characters.prepare()
 
     def setup(self, stage: str | None = None) -> None:
         """Load the drawings; a second call changes nothing."""
-        if not self.task.shows_drawings or hasattr(self.characters, "test"):
+        if not self.task.shows_drawings or hasattr(self, "loaded"):
             return
-        self.characters.setup(stage)
+        self.loaded: DrawingSplits = self.characters.load()
         for split, task in self.tasks.items():
             part = self.part(split)
             counts = part.labels.bincount(minlength=len(part.class_names))
@@ -99,37 +105,9 @@ class OmniglotBanditDataModule(BlockDataModule):
 
     def part(self, split: str) -> OmniglotPart:
         """Return the drawings that blocks of `train`, `val`, `test` or `predict` show, after `setup`."""
-        part: OmniglotPart = getattr(self.characters, self.characters_of(split))
+        part: OmniglotPart = getattr(self.loaded, self.characters_of(split))
         return part
 
     def characters_of(self, split: str) -> str:
         """Return the split whose characters blocks of `train`, `val`, `test` or `predict` show."""
         return self.predict_split if split == "predict" else split
-
-
-def _drawings_module(
-    generated: bool,
-    root: str | None,
-    image_size: int,
-    validation_alphabets: int | None,
-    split_seed: int,
-    check_counts: bool,
-    drawings: int,
-    cache_dir: str | None,
-) -> OmniglotDataModule:
-    if generated:
-        return GeneratedOmniglotDataModule(
-            drawings=drawings,
-            image_size=image_size,
-            validation_alphabets=validation_alphabets,
-            split_seed=split_seed,
-            cache_dir=cache_dir,
-        )
-    return OmniglotDataModule(
-        root=root,
-        image_size=image_size,
-        validation_alphabets=validation_alphabets,
-        split_seed=split_seed,
-        cache_dir=cache_dir,
-        check_counts=check_counts,
-    )

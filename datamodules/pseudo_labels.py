@@ -1,43 +1,78 @@
-"""Labels for those who know none: clusters of points."""
+"""Labels without supervision: clusters of points."""
+
+from dataclasses import dataclass
 
 import torch
 from sklearn.cluster import KMeans, kmeans_plusplus
 from torch import Tensor
 
-from episodic.errors import require, require_choice
+from episodic.errors import require, require_choice, require_positive
 from episodic.memory.fuzzy_c_means import fuzzy_c_means
-from episodic.memory.memberships import memberships
+from episodic.memory.memberships import check_fuzziness, memberships
 
-CLUSTERINGS = ("k_means", "fuzzy_c_means")
-#: Clusters are looked for among at most so many points; the others then join them.
+METHODS = ("k_means", "fuzzy_c_means")
+#: Largest number of points that are clustered; any others then join the clusters.
 POINTS = 20_000
 
 
-def cluster_labels(points: Tensor, clusters: int, clustering: str, seed: int, fuzziness: float = 1.2) -> Tensor:
-    """The cluster that each point belongs to most, `[N, D]` -> `[N]` long from 0 to `clusters - 1`.
+@dataclass(frozen=True)
+class Clustering:
+    """Settings of a clustering.
 
     Args:
-        points: N of them, on the CPU.
-        clusters: number of clusters.
-        clustering: `k_means` (scikit-learn) or `fuzzy_c_means` (`episodic.memory.fuzzy_c_means`).
-        seed: of the start, which is k-means++ either way, and of the points looked at.
-        fuzziness: of `fuzzy_c_means`; many clusters want little, since a larger one draws all centres together.
+        method: `k_means` (scikit-learn) or `fuzzy_c_means` (`episodic.memory.fuzzy_c_means`).
+        clusters: Number of clusters; None is one for each context.
+        fuzziness: Fuzziness of `fuzzy_c_means`. Many clusters need a small one, since a larger one draws all centres
+            together.
+        seed: Seed of the k-means++ start, which both methods use, and of the clustered points.
 
     Raises:
-        InputError: an unknown clustering; fewer different points than clusters; a fuzziness of less than 1.
+        InputError: The method is unknown, or a number is out of range.
+
+    >>> Clustering(clusters=3).method
+    'k_means'
     """
-    require_choice("clustering", clustering, CLUSTERINGS)
+
+    method: str = "k_means"
+    clusters: int | None = None
+    fuzziness: float = 1.2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_choice("clustering.method", self.method, METHODS)
+        if self.clusters is not None:
+            require_positive(clusters=self.clusters)
+        require(self.seed >= 0, f"clustering.seed is {self.seed}: it must be 0 or more")
+        check_fuzziness(self.fuzziness)
+
+
+def cluster_labels(points: Tensor, clusters: int, clustering: Clustering | None = None) -> Tensor:
+    """Assign each point to its cluster, `[N, D]` -> `[N]` long from 0 to `clusters - 1`.
+
+    Args:
+        points: N points, on the CPU.
+        clusters: Number of clusters.
+        clustering: Method, fuzziness and seed; None is k-means.
+
+    Raises:
+        InputError: There are fewer different points than clusters.
+
+    >>> labels = cluster_labels(torch.tensor([[0.0], [0.1], [5.0]]), 2)
+    >>> bool(labels[0] == labels[1] != labels[2])
+    True
+    """
+    settings = clustering or Clustering()
     points = points.float()
     if len(points) > POINTS:
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(settings.seed)
         sample = points[torch.randperm(len(points), generator=generator)[:POINTS]]
     else:
         sample = points
     different = len(sample.unique(dim=0))
-    require(clusters <= different, f"clusters is {clusters}: there are {different} different points to be clustered")
-    if clustering == "k_means":
-        found = KMeans(clusters, n_init=1, random_state=seed).fit(sample.numpy())
-        return torch.from_numpy(found.predict(points.numpy())).long()
-    start = torch.from_numpy(kmeans_plusplus(sample.numpy(), clusters, random_state=seed)[0])
-    centres = fuzzy_c_means(sample.unsqueeze(0), clusters, fuzziness, centres=start.unsqueeze(0)).centres
-    return memberships(points.unsqueeze(0), centres, fuzziness).squeeze(0).argmax(dim=1)
+    require(clusters <= different, f"clusters is {clusters}: there are {different} different points to cluster")
+    if settings.method == "k_means":
+        model = KMeans(clusters, n_init=1, random_state=settings.seed).fit(sample.numpy())
+        return torch.from_numpy(model.predict(points.numpy())).long()
+    start = torch.from_numpy(kmeans_plusplus(sample.numpy(), clusters, random_state=settings.seed)[0])
+    centres = fuzzy_c_means(sample.unsqueeze(0), clusters, settings.fuzziness, centres=start.unsqueeze(0)).centres
+    return memberships(points.unsqueeze(0), centres, settings.fuzziness).squeeze(0).argmax(dim=1)

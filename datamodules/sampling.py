@@ -1,30 +1,59 @@
-"""The order in which data is met: a pure function of (seed, epoch, rank), so a resume needs the epoch alone.
+"""The order of data: a pure function of (seed, epoch, rank), so that a resume needs the epoch alone.
 
-Lightning calls `set_epoch` on a loader's sampler at the start of each epoch, but makes the first iterator
-before that call. So every `__iter__` here is a generator: it looks at the epoch when its first item is asked
-for, and a resumed run starts with its own epoch's order and not with that of epoch 0.
+Lightning calls `set_epoch` on a loader's sampler at the start of each epoch, but creates the first iterator before
+that call. Every `__iter__` here is therefore a generator: it reads the epoch when its first item is requested, so a
+resumed run starts with its own epoch's order and not with that of epoch 0.
 """
 
+import os
 from collections.abc import Iterator
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from episodic.errors import require, require_positive
 
+Batch = TypeVar("Batch")
+
+
+def run_seed() -> int:
+    """Return the run's seed, which `seed_everything` stores in the environment; 0 without one.
+
+    >>> isinstance(run_seed(), int)
+    True
+    """
+    return int(os.environ.get("PL_GLOBAL_SEED", "0"))
+
+
+def batch_loader(dataset: Dataset[Batch], order: Sampler[Tensor] | Sampler[list[int]]) -> DataLoader[Batch]:
+    """Build a loader whose sampler yields the indices of whole batches.
+
+    There are no workers: cutting a batch from memory is faster than receiving it from another process.
+    """
+    return DataLoader(dataset, batch_size=None, sampler=order)
+
 
 def rank_and_world() -> tuple[int, int]:
-    """This process's rank and the number of processes; (0, 1) where nothing is distributed."""
+    """Return this process's rank and the number of processes; (0, 1) in a single process.
+
+    >>> rank_and_world()
+    (0, 1)
+    """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
 
 
 def epoch_permutation(n: int, seed: int, epoch: int) -> Tensor:
-    """The order of `n` items in an epoch, `[n]` long: the same on every rank."""
+    """Return the order of `n` items in an epoch, `[n]` long, the same on every rank.
+
+    >>> epoch_permutation(5, seed=0, epoch=0).tolist()
+    [2, 1, 0, 3, 4]
+    """
     # SeedSequence keeps (1, 0) and (0, 1) apart, and neighbouring seeds unrelated.
     state = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
     generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
@@ -32,28 +61,31 @@ def epoch_permutation(n: int, seed: int, epoch: int) -> Tensor:
 
 
 class EpochShuffle(Sampler[Tensor]):
-    """Batches of shuffled indices, `[batch_size]` long each: a new order every epoch, no index twice in one.
+    """Batches of shuffled indices, `[batch_size]` long each: a new order every epoch, no index twice in an epoch.
 
-    Every rank yields the same number of batches. All are full (a remainder waits for another epoch's order,
-    since a batch of one would break batch normalisation), unless there are too few indices for one.
+    Every rank yields the same number of batches. All batches are full, because a batch of one would break batch
+    normalisation; a remainder is left out until another epoch's order. A single batch may be smaller.
 
     Args:
-        n: number of items.
-        batch_size: indices in a batch of one rank.
-        seed: of the run.
+        n: Number of items.
+        batch_size: Indices in a batch of one rank.
+        seed: Seed of the run.
 
     Raises:
-        InputError: a number that is not positive; fewer items than ranks.
+        InputError: A number is not positive, or there are fewer items than ranks.
+
+    >>> [batch.tolist() for batch in EpochShuffle(5, 2)]
+    [[2, 1], [0, 3]]
     """
 
     def __init__(self, n: int, batch_size: int, seed: int = 0) -> None:
         require_positive(n=n, batch_size=batch_size)
         world = rank_and_world()[1]
-        require(n >= world, f"{n} items for {world} processes: at least one for each is needed")
+        require(n >= world, f"there are {n} items for {world} processes: each process needs one")
         self.n, self.batch_size, self.seed, self.epoch = n, batch_size, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next iteration belongs to."""
+        """Set the epoch of the next iteration."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -62,21 +94,24 @@ class EpochShuffle(Sampler[Tensor]):
     def __iter__(self) -> Iterator[Tensor]:
         rank, world = rank_and_world()
         order = epoch_permutation(self.n, self.seed, self.epoch)
-        # Without the cut the first ranks could hold an index more, and one batch more, than the others.
+        # Cut to a multiple of the ranks, so that no rank has an index more than the others, and so a batch more.
         mine = order[: self.n // world * world][rank::world]
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             yield mine[start : start + self.batch_size]
 
 
 class FirstBatches(Sampler[Tensor]):
-    """The first batches of each epoch of another order: an epoch ends early, and the next one has a new order.
+    """The first batches of each epoch of another order: epochs end early, and each has a new order.
 
     Args:
-        order: an `EpochShuffle` or the like, which has `set_epoch`.
-        batches: at most so many of each epoch; the same on every rank.
+        order: A sampler with `set_epoch`, such as `EpochShuffle`.
+        batches: Largest number of batches in an epoch, the same on every rank.
 
     Raises:
         InputError: `batches` is not positive.
+
+    >>> [batch.tolist() for batch in FirstBatches(EpochShuffle(5, 2), 1)]
+    [[2, 1]]
     """
 
     def __init__(self, order: Sampler[Tensor], batches: int) -> None:
@@ -84,7 +119,7 @@ class FirstBatches(Sampler[Tensor]):
         self.order, self.batches = order, batches
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next iteration belongs to."""
+        """Set the epoch of the next iteration."""
         self.order.set_epoch(epoch)  # type: ignore[attr-defined]
 
     def __len__(self) -> int:
@@ -95,13 +130,18 @@ class FirstBatches(Sampler[Tensor]):
 
 
 class EpochBlocks(Sampler[int]):
-    """Indices `epoch * blocks` to `epoch * blocks + blocks - 1`: blocks that no other epoch has.
+    """Indices `epoch * blocks` to `epoch * blocks + blocks - 1`: every epoch has its own blocks.
 
     Args:
-        blocks: indices in an epoch; the same on every rank.
+        blocks: Indices in an epoch, the same on every rank.
 
     Raises:
         InputError: `blocks` is not positive.
+
+    >>> order = EpochBlocks(2)
+    >>> order.set_epoch(3)
+    >>> list(order)
+    [6, 7]
     """
 
     def __init__(self, blocks: int) -> None:
@@ -109,7 +149,7 @@ class EpochBlocks(Sampler[int]):
         self.blocks, self.epoch = blocks, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next iteration belongs to."""
+        """Set the epoch of the next iteration."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -121,10 +161,13 @@ class EpochBlocks(Sampler[int]):
 
 
 class ShardedIndices(Sampler[int]):
-    """Indices `rank, rank + world, ...` below `n`, in order: each on exactly one rank, for evaluation.
+    """Indices `rank, rank + world, ...` below `n` in order, for evaluation: each index is on exactly one rank.
 
     Args:
-        n: number of items; ranks may differ by one in how many they get.
+        n: Number of items; the ranks' shares may differ by one.
+
+    >>> list(ShardedIndices(3))
+    [0, 1, 2]
     """
 
     def __init__(self, n: int) -> None:

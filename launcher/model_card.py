@@ -9,15 +9,15 @@ from typing import Any
 import torch
 import yaml
 
-from episodic.drawings.omniglot_protocols import VALIDATION_ALPHABETS
+from episodic.drawings.omniglot.protocols import LakeProtocol
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 
 #: Training data of Omniglot's protocols.
 TRAINED_ON = {
-    "lake": "Omniglot's background alphabets, except for {number} that were held out for validation, chosen by "
-    "`split_seed`. The evaluation alphabets were used for the test alone.",
-    "vinyals": "characters from all of Omniglot's alphabets; others, chosen by `split_seed`, were held out for "
-    "validation and for the test.",
+    "LakeProtocol": "Omniglot's background alphabets, except for {number} that were held out for validation, chosen by "
+    "the protocol's `seed`. The evaluation alphabets were used for the test alone.",
+    "VinyalsProtocol": "characters from all of Omniglot's alphabets; others, chosen by the protocol's `seed`, were held "
+    "out for validation and for the test.",
 }
 
 CARD = """\
@@ -123,14 +123,22 @@ def _what(description: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 def _data(data: Mapping[str, Any]) -> str:
     """Describe the training data, then list the settings of the data module."""
     settings = {name: value for name, value in (data.get("init_args") or {}).items() if value is not None}
-    protocol = str(settings.get("protocol")) if _short(data) == "OmniglotDataModule" else None
-    number = settings.get("validation_alphabets", VALIDATION_ALPHABETS)
+    protocol, drawings = settings.get("protocol") or {}, settings.get("drawings") or {}
+    omniglot = _short(data) == "OmniglotDataModule" and _short(drawings) != "GeneratedDrawings"
     # Data other than Omniglot are described by their settings alone.
-    description = (
-        TRAINED_ON[protocol].format(number=number) if protocol in TRAINED_ON else "the data of these settings."
-    )
-    listed = ", ".join(f"`{name}: {value}`" for name, value in settings.items())
+    description = TRAINED_ON.get(_short(protocol), "") if omniglot else ""
+    number = (protocol.get("init_args") or {}).get("validation_alphabets", LakeProtocol.validation_alphabets)
+    listed = ", ".join(f"`{name}: {_value(value)}`" for name, value in settings.items())
+    description = description.format(number=number) or "the data of these settings."
     return f"{description}\n\n`{_short(data)}` with {listed or 'its defaults'}."
+
+
+def _value(value: Any) -> str:
+    """Format a setting; a part as its class with its settings."""
+    if not isinstance(value, Mapping) or "class_path" not in value:
+        return str(value)
+    arguments = {name: number for name, number in (value.get("init_args") or {}).items() if number is not None}
+    return f"{_short(value)}({', '.join(f'{name}={number}' for name, number in arguments.items())})"
 
 
 def _short(part: Mapping[str, Any]) -> str:

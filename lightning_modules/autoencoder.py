@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torchmetrics import MeanSquaredError
 
-from datamodules.omniglot import DrawingBatch
+from datamodules.drawings import DrawingBatch
 from episodic.checkpoints import EMBEDDER_KEY, describe_embedder
 from episodic.drawings.augmentation import Augmentation, augment, require_strengths
 from episodic.drawings.images import SMALLEST, to_size
@@ -18,9 +18,9 @@ from episodic.drawings.masking_noise import erase_pixels
 from episodic.drawings.symmetries import spread_symmetries
 from episodic.errors import require, require_choice, require_positive
 from episodic.metrics.class_rows import class_rows, classes_with
-from episodic.metrics.few_shot_table import FEW_SHOT, few_shot_figures
-from episodic.metrics.pca import PrincipalComponents
-from episodic.metrics.retrieval import retrieval
+from episodic.metrics.few_shot import FEW_SHOT, few_shot_metrics
+from episodic.metrics.principal_components import pca_mse
+from episodic.metrics.retrieval import retrieval_metrics
 from episodic.networks.autoencoder import Autoencoder, ConvolutionalAutoencoder
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
@@ -85,9 +85,8 @@ class OmniglotAutoencoder(pl.LightningModule):
         self.loss, self.symmetries, self.denoising, self.dropped = loss, symmetries, denoising, dropped
         self.few_shot_episodes = few_shot_episodes
         self.optimisation = ConfiguredOptimizer(optimizer, learning_rate_schedule)
-        self.errors = torch.nn.ModuleDict({split: MeanSquaredError() for split in ("fit", "val", "test", "pca")})
+        self.errors = torch.nn.ModuleDict({split: MeanSquaredError() for split in ("fit", "val", "test")})
         self.collected = torch.nn.ModuleDict({split: EmbeddedClasses() for split in ("val", "test")})
-        self.components: PrincipalComponents | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return reconstructions `[B, 1, S, S]` of drawings `[B, 1, H, H]` in [0, 1], ink = 1."""
@@ -149,9 +148,6 @@ class OmniglotAutoencoder(pl.LightningModule):
 
     def test_step(self, batch: DrawingBatch, batch_idx: int) -> None:
         self._evaluate(batch, "test")
-        if self.components is not None:
-            points = batch.images.flatten(1)
-            self.errors["pca"].update(self.components.reconstruct(points), points)  # type: ignore[operator]
 
     def predict_step(self, batch: DrawingBatch, batch_idx: int) -> dict[str, Tensor]:
         """Return embeddings `[B, D]` and labels `[B]`."""
@@ -174,19 +170,15 @@ class OmniglotAutoencoder(pl.LightningModule):
         self.log_dict(metrics)
 
     def on_test_epoch_start(self) -> None:
-        """Fit the principal components on the training drawings."""
-        for split in ("test", "pca"):
-            self.errors[split].reset()  # type: ignore[operator]
+        self.errors["test"].reset()  # type: ignore[operator]
         self.collected["test"].reset()  # type: ignore[operator]
-        drawings = self.trainer.datamodule.train.images  # type: ignore[attr-defined]
-        points = (drawings.float() / 255).flatten(1)
-        components = min(self.network.latent_size, points.shape[1])
-        self.components = PrincipalComponents(points.to(self.device), components)
 
     def on_test_epoch_end(self) -> None:
-        errors = {"test/reconstruction_mse": self._error("test"), "test/pca_mse": self._error("pca")}
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        train, test = ((part.images.float() / 255).flatten(1) for part in (data.train, data.test))
+        components = min(self.network.latent_size, *train.shape)
+        errors = {"test/reconstruction_mse": self._error("test"), "test/pca_mse": pca_mse(train, test, components)}
         self.log_dict(errors | self._split_metrics("test"))
-        self.components = None
 
     def _error(self, split: str) -> Tensor:
         error: Tensor = self.errors[split].compute()  # type: ignore[operator]
@@ -196,9 +188,9 @@ class OmniglotAutoencoder(pl.LightningModule):
         """Compute the metrics of a split's collected embeddings, named `split/metric`; reset the collection."""
         embeddings, labels = self.collected[split].compute()  # type: ignore[operator]
         self.collected[split].reset()  # type: ignore[operator]
-        metrics = few_shot_figures(embeddings, labels, FEW_SHOT[split], self.few_shot_episodes)
+        metrics = few_shot_metrics(embeddings, labels, FEW_SHOT[split], self.few_shot_episodes)
         if len(classes_with(class_rows(labels), 2).labels) > 0:
-            metrics |= retrieval(embeddings, labels)
+            metrics |= retrieval_metrics(embeddings, labels)
         return {f"{split}/{name}": value for name, value in metrics.items()}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from torchmetrics import MeanMetric
 from episodic.checkpoints import EMBEDDER_KEY, describe_embedder
 from episodic.errors import InputError, require
 from episodic.memory.kaiser_memory import KaiserMemory
-from episodic.metrics.retrieval import retrieval
+from episodic.metrics.retrieval import retrieval_metrics
 from episodic.networks.embedder import Embedder
 from episodic.objectives.objectives import Objectives
 from episodic.objectives.optimisation import ConfiguredOptimizer
@@ -129,7 +129,7 @@ class Encoder(pl.LightningModule, ABC):
             labels: `[N]` long.
             collection: the collection of `evaluated` that they come from.
         """
-        return retrieval(embeddings, labels)
+        return retrieval_metrics(embeddings, labels)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         inputs, labels = batch[:2]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from episodic.checkpoints.copying import copy_embedder
 from episodic.errors import InputError, require, require_choice
-from episodic.metrics.context_metrics import EmbeddedStates, context_figures
+from episodic.metrics.contexts import EmbeddedStates, context_metrics
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from episodic.objectives.objectives import Objectives
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
@@ -22,7 +22,7 @@ class HiddenStateEncoder(Encoder):
 
     The softmax objective has one output for each context. `embed` returns the layer below the outputs, in training and
     from a checkpoint; `forward` returns the logits. Validation and test log the metrics of
-    `episodic.metrics.context_metrics`, and the classifier's accuracy if it knows the contexts of the data.
+    `episodic.metrics.contexts`, and the classifier's accuracy if it knows the contexts of the data.
 
     Args:
         network: builds the embedder from the length of a state. A recurrent one needs whole episodes
@@ -167,7 +167,7 @@ class HiddenStateEncoder(Encoder):
 
     def metrics(self, embeddings: Tensor, labels: Tensor, collection: str) -> dict[str, Tensor]:
         """Return the metrics that the class lists, from the results of `evaluate`."""
-        return context_figures(embedded_states(embeddings, labels), self.classifies)
+        return context_metrics(embedded_states(embeddings, labels), self.classifies)
 
     @property
     def classifies(self) -> bool:

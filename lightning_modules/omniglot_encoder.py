@@ -9,8 +9,9 @@ from episodic.drawings.augmentation import Augmentation, augment, require_streng
 from episodic.drawings.embedding import with_rotations
 from episodic.drawings.images import SMALLEST
 from episodic.errors import require, require_positive
+from episodic.memory.parallel_kaiser import ParallelKaiserMemories
 from episodic.metrics.alphabets import alphabet_metrics
-from episodic.metrics.few_shot_table import FEW_SHOT, few_shot_figures
+from episodic.metrics.few_shot import FEW_SHOT, few_shot_metrics
 from episodic.metrics.streams import stream_metrics
 from episodic.networks.omniglot_embedder import OmniglotEmbedder
 from episodic.objectives.objectives import Objectives
@@ -98,10 +99,10 @@ class OmniglotEncoder(Encoder):
         """Return the metrics that the class lists; those within alphabets only for drawings that are not turned."""
         split = "test" if self.trainer.testing else "val"
         metrics = super().metrics(embeddings, labels, collection)
-        metrics |= few_shot_figures(embeddings, labels, FEW_SHOT[split], self.few_shot_episodes)
+        metrics |= few_shot_metrics(embeddings, labels, FEW_SHOT[split], self.few_shot_episodes)
         if collection == split:
             part = getattr(self.trainer.datamodule, split)  # type: ignore[attr-defined]
             metrics |= alphabet_metrics(embeddings, labels, part.alphabets, RUNS[split])
         if split == "test":
-            metrics |= stream_metrics(embeddings, labels, self.few_shot_episodes)
+            metrics |= stream_metrics(ParallelKaiserMemories, embeddings, labels, self.few_shot_episodes)
         return metrics

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from episodic.drawings.generated import generate_omniglot
+from episodic.drawings.handwriting.archives import generate_omniglot
 
 BACKGROUND = {"Anglic": 4, "Borean": 4, "Cimric": 4, "Doric": 4, "Elamic": 4, "Faroic": 4}
 EVALUATION = {"Gaulic": 4, "Hunnic": 4, "Istrian": 4}

@@ -150,7 +150,8 @@ def test_encoders_says_on_what_it_measured(encoder_figures: Any) -> None:
 def small_stage(config: str, drawings: Path, scratch: Path) -> Stage:
     """A shipped config's model with few channels, and generated drawings of 24 characters."""
     quieten()
-    data = ["--data.root", str(drawings), "--data.check_counts", "false", "--data.cache_dir", str(scratch / "cache")]
+    data = ["--data.root", str(drawings), "--data.drawings.check_counts", "false"]
+    data += ["--data.cache_dir", str(scratch / "cache")]
     small = ["--data.batch_size", "16", "--model.network.channels", "2", "--run.root", str(scratch)]
     return build(config, [*data, *small])
 

@@ -34,7 +34,7 @@ def tiny_omniglot_bandit(root: Path, drawings: Path, config: str = "omniglot_ban
         model += ["--model.perception.embedder.cache_dir", str(root / "cache")]
     if "StoredDrawings" in text:
         model += ["--model.learner.trigger.updates", "2", "--model.learner.examples.count", "8"]
-    return [*_common(root, config, epochs), *_blocks(), *_generated(root, drawings), *model, *_alone(config)]
+    return [*_common(root, config, epochs), *_blocks(), *_bandit_drawings(root, drawings), *model, *_alone(config)]
 
 
 def _blocks() -> list[str]:
@@ -76,7 +76,7 @@ def is_encoder(config: Path) -> bool:
 
 def tiny_encoder(root: Path, drawings: Path, config: str = "omniglot_encoder", epochs: int = 2) -> list[str]:
     """Arguments of `fit` for the encoder on a few generated drawings, after the subcommand."""
-    data = ["--data.classes", "4", "--data.batch_size", "40"]
+    data = ["--data.protocol.classes", "4", "--data.batch_size", "40"]
     model = ["--model.network.embedding_size", "8", "--model.network.channels", "4", "--model.few_shot_episodes", "10"]
     return [*_common(root, config, epochs), *_generated(root, drawings), *data, *model, *_composites(config)]
 
@@ -111,9 +111,14 @@ def tiny(config: Path, root: Path, drawings: Path, epochs: int = 2) -> list[str]
     return tiny_autoencoder(root, drawings, config.stem, epochs)
 
 
-def _generated(root: Path, drawings: Path) -> list[str]:
+def _bandit_drawings(root: Path, drawings: Path) -> list[str]:
     data = ["--data.root", str(drawings), "--data.check_counts", "false", "--data.validation_alphabets", "2"]
     return [*data, "--data.cache_dir", str(root / "cache")]
+
+
+def _generated(root: Path, drawings: Path) -> list[str]:
+    data = ["--data.root", str(drawings), "--data.drawings.check_counts", "false"]
+    return [*data, "--data.protocol.validation_alphabets", "2", "--data.cache_dir", str(root / "cache")]
 
 
 def _composites(config: str) -> list[str]:

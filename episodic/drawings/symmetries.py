@@ -1,14 +1,18 @@
-"""The eight ways of turning and mirroring a square drawing, spread over a batch."""
+"""The eight symmetries of a square drawing, spread over a batch."""
 
 import torch
 from torch import Tensor
 
 
 def spread_symmetries(images: Tensor) -> Tensor:
-    """Turn or mirror each eighth of a batch in its own way: `[B, 1, S, S]` -> the same shape.
+    """Turn or mirror each eighth of a batch `[B, 1, S, S]` in one of the eight ways.
 
-    Where batches are shuffled this shows every drawing in all its eight orientations sooner or later; it draws
-    no random numbers and loses nothing to interpolation.
+    In shuffled batches every drawing eventually appears in all eight orientations. No random numbers are drawn and
+    nothing is interpolated.
+
+    >>> images = torch.arange(4.0).view(1, 1, 2, 2).expand(8, 1, 2, 2)
+    >>> spread_symmetries(images)[:2, 0].tolist()
+    [[[0.0, 1.0], [2.0, 3.0]], [[1.0, 3.0], [0.0, 2.0]]]
     """
     parts = torch.tensor_split(images, 8)
     turned = [torch.rot90(part, way % 4, dims=(2, 3)) for way, part in enumerate(parts)]

@@ -1,12 +1,13 @@
-"""Accuracy in a stream: examples of new classes one after the other, each learned once it has been answered."""
+"""Accuracy in a stream: a learner answers each example of new classes first and then learns it."""
+
+from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from episodic.errors import require, require_positive
-from episodic.memory.kaiser_memory import EMPTY, SMALLEST_NORM, KaiserMemory
-from episodic.memory.neighbours import newest_nearest
+from episodic.errors import require_positive
 from episodic.metrics.class_rows import (
     ClassRows,
     choose_classes,
@@ -22,9 +23,16 @@ from episodic.metrics.few_shot import require_ways
 EPISODES = 128  # at once
 
 
+class StreamLearners(Protocol):
+    """E learners side by side, such as `episodic.memory.parallel_kaiser.ParallelKaiserMemories`."""
+
+    def step(self, unit: Tensor, label: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Answer one unit query each `[E, D]` with a label `[E]` long, then learn the true labels `[E]` long."""
+
+
 @torch.no_grad()
 def sequential_accuracy(
-    memory: KaiserMemory,
+    new_learners: Callable[[Tensor], StreamLearners],
     embeddings: Tensor,
     labels: Tensor,
     *,
@@ -34,44 +42,43 @@ def sequential_accuracy(
     generator: torch.Generator | None = None,
     shuffled: bool = False,
 ) -> Tensor:
-    """Accuracy `[episodes, presentations]` the first, second, ... time that a class is met.
+    """Compute the accuracy `[episodes, presentations]` at the first, second, ... presentation of a class.
 
-    An episode is a stream of `ways` classes with `presentations` different examples of each. It begins with an
-    empty memory; each example is answered first and then learned. The first time a class is met its label cannot
-    be known: the accuracy is 0; that at time k + 1 is what is called k-shot. Kaiser, Nachum, Roy and Bengio 2017,
-    "Learning to Remember Rare Events", arXiv 1703.03129, section 4. As in the authors' code every class is met once,
-    in random order, before any is met again, so that the k-th time is against all the others.
-
-    Every episode has a memory of its own, so that none answers with another's keys or takes its slots, and learns
-    one example at a time, which is the paper's rule. One `KaiserMemory` for all would do neither.
+    An episode is a stream of `ways` classes with `presentations` different examples of each. It starts with an empty
+    learner, which answers each example and then learns it. At its first presentation the label of a class cannot be
+    known, so the accuracy is 0; that at presentation k + 1 is called k-shot. Kaiser, Nachum, Roy and Bengio 2017,
+    "Learning to Remember Rare Events", arXiv 1703.03129, section 4. As in the authors' code, every class is presented
+    once, in random order, before any is presented again.
 
     Args:
-        memory: gives the number of slots and the noise on the ages; what it holds is neither used nor changed.
-        embeddings: `[N, D]`, with the memory's key size.
+        new_learners: Builds E empty learners from E x T free slots, zeros `[E, T, D]`: one slot for each example.
+        embeddings: `[N, D]`.
         labels: `[N]` long; classes with fewer than `presentations` embeddings are left out.
-        ways: classes in an episode.
-        presentations: examples of each of them.
-        episodes: how many are drawn.
-        generator: draws them, whatever device it is on; None takes torch's global one.
-        shuffled: whether the whole stream is in random order instead, as in Santoro et al. 2016, arXiv 1605.06065:
-            easier, since early on few classes have been met.
+        ways: Classes in an episode.
+        presentations: Examples of each class.
+        episodes: Number of episodes.
+        generator: Random generator on any device; None is torch's global one.
+        shuffled: Whether the whole stream is in random order, as in Santoro et al. 2016, arXiv 1605.06065. This is
+            easier, since few classes have been presented early on.
 
     Raises:
-        InputError: a number out of range, too few classes with enough embeddings, another size of key.
+        InputError: A number is out of range, or too few classes have enough embeddings.
+
+    >>> from episodic.memory.parallel_kaiser import ParallelKaiserMemories
+    >>> points, labels = torch.eye(3).repeat(2, 1), torch.arange(3).repeat(2)
+    >>> sequential_accuracy(ParallelKaiserMemories, points, labels, ways=2, presentations=2, episodes=1)
+    tensor([[0., 1.]])
     """
     require_positive(presentations=presentations, episodes=episodes)
     points, labels = usable_embeddings(embeddings, labels)
-    require(
-        points.shape[1] == memory.key_size,
-        f"embeddings have {points.shape[1]} numbers each: the memory's key_size is {memory.key_size}",
-    )
     table = classes_with(class_rows(labels), presentations)
     require_ways(ways, len(table.labels), f"classes have {presentations} embeddings or more")
     points = normalize(points, dim=1)
     accuracies = []
     for size in chunk_sizes(episodes, EPISODES):
         rows, turns = draw_streams(table, ways, presentations, size, generator, shuffled)
-        right = _play(memory, points, rows, turns // presentations, generator)
+        learners = new_learners(points.new_zeros(*rows.shape, points.shape[1]))
+        right = _play(learners, points, rows, turns // presentations, generator)
         in_turn = torch.empty_like(right).scatter_(1, turns, right)
         accuracies.append(in_turn.view(size, ways, presentations).to(points.dtype).mean(dim=1))
     return torch.cat(accuracies)
@@ -85,14 +92,18 @@ def draw_streams(
     generator: torch.Generator | None,
     shuffled: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Random streams of T = ways * presentations examples: their rows `[E, T]`, and their turns `[E, T]`.
+    """Draw random streams of T = ways * presentations examples: their rows `[E, T]` and turns `[E, T]`.
 
-    The turn w * presentations + k, k from 0, is that of the (k + 1)-th example of an episode's class w.
+    Turn w * presentations + k, with k from 0, is the (k + 1)-th presentation of an episode's class w.
+
+    >>> table = class_rows(torch.tensor([0, 0, 1, 1]))
+    >>> draw_streams(table, 2, 2, 1, torch.Generator().manual_seed(0))[1]
+    tensor([[2, 0, 3, 1]])
     """
     allowed = table.counts.new_ones(1, dtype=torch.bool).expand(episodes, len(table.counts))
     chosen = choose_rows(table, choose_classes(allowed, ways, generator), presentations, generator)
     when = uniform(chosen, generator)  # [E, W, K]
-    # Its examples are drawn at random: which of a class's comes first, second ... is free to say.
+    # The examples of a class are drawn in random order already, so their times may be sorted.
     rounds = torch.arange(presentations, device=when.device)
     when = when.sort(dim=2).values if shuffled else when + rounds
     turns = when.flatten(1).argsort(dim=1, stable=True)
@@ -100,60 +111,8 @@ def draw_streams(
 
 
 def _play(
-    memory: KaiserMemory, points: Tensor, rows: Tensor, labels: Tensor, generator: torch.Generator | None
+    learners: StreamLearners, points: Tensor, rows: Tensor, labels: Tensor, generator: torch.Generator | None
 ) -> Tensor:
-    """Whether each example of the streams `[E, T]` is answered right -> `[E, T]` bool."""
-    # A step takes one slot at most, the lowest that is free: more slots than steps are never reached.
-    slots = min(memory.memory_size, rows.shape[1])
-    memories = ParallelMemories(points.new_zeros(len(rows), slots, points.shape[1]), memory.age_noise)
-    right = [memories.step(points[row], label, generator) == label for row, label in zip(rows.T, labels.T, strict=True)]
+    """Whether each example of the streams `[E, T]` is answered right: `[E, T]` bool."""
+    right = [learners.step(points[row], label, generator) == label for row, label in zip(rows.T, labels.T, strict=True)]
     return torch.stack(right, dim=1)
-
-
-class ParallelMemories:
-    """E of Kaiser's memories, each of which answers and learns one query at a time.
-
-    Each does exactly what `KaiserMemory` does with a batch of one.
-
-    Args:
-        keys: `[E, N, K]`, zeros, of the type and on the device of the queries to come.
-        age_noise: as in `KaiserMemory`.
-    """
-
-    def __init__(self, keys: Tensor, age_noise: float = 0.0) -> None:
-        self.keys, self.age_noise = keys, age_noise
-        self.values = torch.full(keys.shape[:2], EMPTY, device=keys.device)
-        self.ages = torch.zeros_like(self.values)
-        self._every = torch.arange(len(keys), device=keys.device)
-        self._lowest_first = torch.arange(keys.shape[1], 0, -1, device=keys.device)
-
-    def step(self, unit: Tensor, label: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Answer unit queries `[E, K]` -> `[E]` long, EMPTY where nothing is stored; then learn their labels >= 0."""
-        similarity = (self.keys @ unit.unsqueeze(2)).squeeze(2)
-        occupied = self.values != EMPTY
-        slot = newest_nearest(similarity.masked_fill(~occupied, float("-inf")), occupied * self._lowest_first, 1)[0]
-        slot = slot.squeeze(1)
-        answer = self.values[self._every, slot]
-        right = answer == label
-        slot = torch.where(right, slot, self._oldest(generator))
-        self._write(slot, torch.where(right.unsqueeze(1), self._averaged(slot, unit), unit), label)
-        return answer
-
-    def _averaged(self, slot: Tensor, unit: Tensor) -> Tensor:
-        key = self.keys[self._every, slot]
-        total = key + unit
-        length = torch.linalg.vector_norm(total, dim=1, keepdim=True)
-        return torch.where(length > SMALLEST_NORM, total / length, key)
-
-    def _oldest(self, generator: torch.Generator | None) -> Tensor:
-        """The slot `[E]` to be written over: the lowest that is free, else the oldest."""
-        age = self.ages.double()
-        if self.age_noise > 0:
-            age = age + 2 * self.age_noise * uniform(self.ages, generator)
-        return age.masked_fill(self.values == EMPTY, float("inf")).argmax(dim=1)  # the first among equals
-
-    def _write(self, slot: Tensor, key: Tensor, label: Tensor) -> None:
-        self.ages += 1
-        self.keys[self._every, slot] = key
-        self.values[self._every, slot] = label
-        self.ages[self._every, slot] = 0

@@ -1,4 +1,4 @@
-"""One-shot classification within an alphabet, the task on which people are compared with machines."""
+"""One-shot classification within an alphabet, the task that compares people with machines."""
 
 from typing import NamedTuple
 
@@ -13,9 +13,9 @@ RUNS = 128  # at once
 
 
 class AlphabetErrors(NamedTuple):
-    """Errors of R runs in each of A alphabets."""
+    """Error rates of R runs in each of A alphabets."""
 
-    alphabets: Tensor  # [A] long, those with enough characters, ascending
+    alphabets: Tensor  # [A] long, ascending, those with enough characters
     errors: Tensor  # [A, R], share of wrong answers
 
 
@@ -29,28 +29,31 @@ def within_alphabet_error(
     runs: int = 20,
     generator: torch.Generator | None = None,
 ) -> AlphabetErrors:
-    """Error at telling the characters of one alphabet apart by a single drawing of each.
+    """Classify characters of one alphabet by a single drawing of each, and return the error rates.
 
-    A run draws `ways` characters of an alphabet and two drawers: the first one's drawings are the examples, the
-    second one's the queries, and a query gets the character of the most similar example (cosine). Lake,
-    Salakhutdinov and Tenenbaum 2015, "Human-level concept learning through probabilistic program induction",
-    Science 350, 1332-1338; arXiv 1902.03477, section 3.1.
+    A run draws `ways` characters of an alphabet and two drawers. The first drawer's drawings are the examples, the
+    second drawer's the queries. A query is assigned to the most similar example (cosine). Lake, Salakhutdinov and
+    Tenenbaum 2015, "Human-level concept learning through probabilistic program induction", Science 350, 1332-1338;
+    arXiv 1902.03477, section 3.1.
 
-    Differs from the paper: runs are drawn at random, as many as asked for and over all alphabets that have
-    enough characters; the paper's are a fixed list of 20, two of each of ten alphabets, that does not come with
-    the drawings.
+    Differs from the paper: runs are random and cover all alphabets with enough characters; the paper uses a fixed
+    list of 20 runs, two of each of ten alphabets, which is not part of the data set.
 
     Args:
-        embeddings: `[N, D]`, those of a character in the order of their drawers: its k-th is by drawer k.
+        embeddings: `[N, D]`; the k-th embedding of a character is that of drawer k's drawing.
         labels: `[N]` long, the characters.
         alphabets: `[C]` long, the alphabet of each label from 0 to C - 1.
-        ways: characters in a run; alphabets with fewer are left out.
-        runs: how many each alphabet gets.
-        generator: draws them, whatever device it is on; None takes torch's global one.
+        ways: Characters in a run; alphabets with fewer are left out.
+        runs: Runs of each alphabet.
+        generator: Random generator on any device; None is torch's global one.
 
     Raises:
-        InputError: a number out of range, a label without an alphabet, characters that were not drawn by the same
-            number of drawers, no alphabet with enough characters.
+        InputError: A number is out of range, a label has no alphabet, the characters have different numbers of
+            drawings, or no alphabet has enough characters.
+
+    >>> points, labels = torch.eye(3).repeat_interleave(2, dim=0), torch.arange(3).repeat_interleave(2)
+    >>> within_alphabet_error(points, labels, torch.zeros(3).long(), ways=2, runs=4).errors
+    tensor([[0., 0., 0., 0.]])
     """
     require_positive(runs=runs)
     points, labels = usable_embeddings(embeddings, labels)
@@ -67,7 +70,7 @@ def within_alphabet_error(
 
 
 def _run(points: Tensor, table: ClassRows, allowed: Tensor, ways: int, generator: torch.Generator | None) -> Tensor:
-    """Accuracy `[E]` of runs that may use the characters `[E, C]` bool."""
+    """Compute accuracies `[E]` of runs that may use the characters `allowed` `[E, C]` bool."""
     characters = choose_classes(allowed, ways, generator)
     drawers = uniform(table.rows.new_empty(len(allowed), table.rows.shape[1]), generator).topk(2, dim=1).indices
     drawn = points[table.rows[characters.unsqueeze(-1), drawers.unsqueeze(1)]]  # [E, W, 2, D]
@@ -75,12 +78,11 @@ def _run(points: Tensor, table: ClassRows, allowed: Tensor, ways: int, generator
 
 
 def _require_drawers(table: ClassRows) -> None:
-    require(len(table.labels) > 0, "embeddings are 0: drawings of 2 characters or more are needed")
+    require(len(table.labels) > 0, "there are no embeddings: drawings of 2 characters or more are needed")
     fewest, most = (int(count) for count in table.counts.aminmax())
     require(
         fewest == most >= 2,
-        f"labels name between {fewest} and {most} drawings of a character: "
-        f"each has to be drawn by the same drawers, 2 or more",
+        f"labels name between {fewest} and {most} drawings of a character: the same drawers, 2 or more, must draw each",
     )
 
 
@@ -89,6 +91,6 @@ def _alphabets_of(table: ClassRows, alphabets: Tensor) -> Tensor:
     require(
         alphabets.dim() == 1 and 0 <= lowest <= highest < len(alphabets),
         f"alphabets have shape {tuple(alphabets.shape)}: labels lie between {lowest} and {highest}, "
-        f"and each from 0 on needs its alphabet",
+        f"and each label from 0 on needs an alphabet",
     )
     return alphabets.to(table.labels.device)[table.labels]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from episodic.drawings.augmentation import deform
+from episodic.drawings.deformation import deform
 from episodic.drawings.images import SMALLEST
 from episodic.errors import require, require_choice, require_positive
 from episodic.networks.feature_norm import FeatureNorm

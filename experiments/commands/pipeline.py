@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from episodic.drawings.omniglot_files import find_omniglot
+from episodic.drawings.omniglot.root import find_omniglot
 from episodic.errors import InputError, require
 from episodic.plots.style import new_figure
 from experiments.command import OneLineParser, in_one_line, resumable
@@ -100,7 +100,7 @@ def _of_generated(config: str) -> dict[str, Any]:
     """What a stage overrides to work on generated characters."""
     stem = Path(config).stem
     if stem == "omniglot_encoder":
-        return {"data": "GeneratedOmniglotDataModule"}
+        return {"data.drawings": "GeneratedDrawings"}
     return {"data.generated": True} if stem.startswith("omniglot_bandit") else {}
 
 

@@ -12,7 +12,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from callbacks.encoder_plots import EncoderPlots
-from datamodules.omniglot import DrawingBatch, OmniglotDataModule
+from datamodules.drawings import DrawingBatch
+from datamodules.omniglot import OmniglotDataModule
+from episodic.drawings.omniglot.protocols import LakeProtocol
+from episodic.drawings.omniglot.sources import OmniglotDrawings
 from episodic.errors import InputError
 
 PICTURES = {f"encoder_{name}.png" for name in ("neighbours", "confusions", "sequence", "similarities")}
@@ -43,7 +46,7 @@ class PixelEncoder(pl.LightningModule):
 
 def evaluate(root: Path, drawings_root: Path, **options: Any) -> tuple[Path, PixelEncoder]:
     data = OmniglotDataModule(
-        str(drawings_root), validation_alphabets=2, cache_dir=str(root / "cache"), check_counts=False
+        str(drawings_root), OmniglotDrawings(check_counts=False), LakeProtocol(2), cache_dir=str(root / "cache")
     )
     logger = TensorBoardLogger(str(root), name="", version="")
     module = PixelEncoder()

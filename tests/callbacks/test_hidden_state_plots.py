@@ -19,7 +19,7 @@ from callbacks.hidden_state_plots import (
 from cli import main
 from datamodules.hidden_states import HiddenStateDataModule
 from episodic.errors import InputError
-from episodic.metrics.context_metrics import EmbeddedStates, context_figures, find_contexts
+from episodic.metrics.contexts import EmbeddedStates, context_metrics, find_contexts
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder
 from tests.harvests import generated_harvest
@@ -46,11 +46,11 @@ def test_the_nearest_predicts_where_the_context_was_met_twice() -> None:
     assert torch.equal(found.predicted, nearest.labels)
     assert torch.equal(found.pulls, alone.pulls[2:])
     share = float((found.predicted == found.labels).double().mean())
-    assert share == pytest.approx(float(context_figures(alone, classified=False)["recall_at_1"]))
+    assert share == pytest.approx(float(context_metrics(alone, classified=False)["recall_at_1"]))
 
 
 def test_similarities_are_of_both_kinds() -> None:
-    found = context_figures(states(), classified=False)
+    found = context_metrics(states(), classified=False)
     legend = similarities(states(), "test").axes[0].get_legend()
     assert legend is not None
     for text, kind, name in zip(legend.get_texts(), KINDS, ("same", "different"), strict=True):

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from callbacks.progress import count_items
-from datamodules.hidden_states import StateBatch
-from datamodules.omniglot import DrawingBatch
+from datamodules.state_batches import StateBatch
+from datamodules.drawings import DrawingBatch
 from episodic.tasks.blocks import BlockSpec
 
 

@@ -147,8 +147,8 @@ def test_episodes_begin_with_their_support() -> None:
     [
         (0, 5, "classes is 0"),
         (5, 0, "per_class is 0"),
-        (13, 5, "13 classes of 5 items are wanted in a batch: there are 12 classes"),
-        (5, 21, "21 items of each class are wanted in a batch: the smallest class has 20"),
+        (13, 5, "a batch needs 13 classes of 5 items: there are 12 classes"),
+        (5, 21, "a batch needs 21 items of each class: the smallest class has 20"),
     ],
 )
 def test_impossible_batches_are_refused(classes: int, per_class: int, message: str) -> None:
@@ -163,7 +163,7 @@ def test_no_items_are_refused() -> None:
 
 
 def test_impossible_episodes_are_refused() -> None:
-    with pytest.raises(InputError, match="21 items of each class are wanted in a batch: the smallest class has 20"):
+    with pytest.raises(InputError, match="a batch needs 21 items of each class: the smallest class has 20"):
         EpisodeBatches(EVEN, 5, 6, 15)
     for numbers in ((0, 1, 1), (1, 0, 1), (1, 1, 0)):
         with pytest.raises(InputError, match="is 0"):

@@ -38,22 +38,22 @@ def test_states_that_are_not_asked_for_stay_empty(tmp_path: Path, states: tuple[
 
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "lacks": ({"label": None, "cue": None}, "is no harvest: it lacks label, cue; `python cli.py predict"),
-    "other format": ({"format": "harvest-9"}, "is of format 'harvest-9': 'harvest-1' is what can be read"),
-    "provenance lacks": ({"pulls": None}, "is damaged: its provenance has no pulls"),
-    "provenance is no number": ({"arms": "two"}, "is damaged: its provenance has no arms"),
-    "no JSON": ({"provenance": np.array("{")}, "is damaged: its provenance is no JSON"),
+    "other format": ({"format": "harvest-9"}, "has format 'harvest-9': only 'harvest-1' can be read"),
+    "provenance lacks": ({"pulls": None}, "is damaged: its provenance has no valid pulls"),
+    "provenance is no number": ({"arms": "two"}, "is damaged: its provenance has no valid arms"),
+    "no JSON": ({"provenance": np.array("{")}, "is damaged: its provenance is not JSON"),
     "a list": ({"provenance": np.array("[]")}, "is damaged: its provenance is no mapping"),
-    "another width": ({"hidden_size": 9}, r"cell has shape \(120, 3, 4\), it has to be \(120, 3, 9\)"),
-    "fewer labels": ({"label": np.zeros(7, np.int32)}, r"it has to be \(7, 3, 4\)"),
+    "another width": ({"hidden_size": 9}, r"cell has shape \(120, 3, 4\): it must be \(120, 3, 9\)"),
+    "fewer labels": ({"label": np.zeros(7, np.int32)}, r"it must be \(7, 3, 4\)"),
     "no episode": ({"label": np.zeros(0, np.int32)}, "holds no episode"),
     "a number": ({"label": np.array(1)}, "is damaged: "),
     "fewer pulls": ({"action": np.zeros((120, 2), np.uint8)}, r"action has shape \(120, 2\)"),
     "flat cues": ({"cue": np.zeros(120)}, r"cue has shape"),
-    "words": ({"episode": np.array(["a"] * 120)}, "episode is of type <U1"),
-    "whole states": ({"hidden": np.zeros((120, 3, 4), np.int32)}, "hidden is of type int32"),
+    "words": ({"episode": np.array(["a"] * 120)}, "episode has type <U1"),
+    "whole states": ({"hidden": np.zeros((120, 3, 4), np.int32)}, "hidden has type int32"),
     "not finite": ({"cell": np.full((120, 3, 4), np.inf, np.float16)}, "cell holds numbers that are not finite"),
-    "labels above": ({"label_count": 5}, "its labels have to lie between 0 and 4"),
-    "labels below": ({"label": np.full(120, -1)}, "its labels have to lie between 0 and 5"),
+    "labels above": ({"label_count": 5}, "its labels must lie between 0 and 4"),
+    "labels below": ({"label": np.full(120, -1)}, "its labels must lie between 0 and 5"),
     "exposures from 0": ({"exposure": np.zeros(120, np.int16)}, "exposures count from 1"),
     "pickles": ({"label": np.array([{}] * 120)}, "is damaged or no harvest"),
 }
@@ -101,5 +101,5 @@ def test_files_that_are_no_harvest_are_one_line(kind: str, tmp_path: Path) -> No
 
 
 def test_an_unknown_state_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="state is 'gates': it has to be one of cell, hidden"):
+    with pytest.raises(InputError, match=r"state is 'gates': it .* one of cell, hidden"):
         read_harvest(save_harvest(tmp_path / "harvest.npz"), states=("gates",))

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from datamodules import sampling
 from datamodules.harvest_files import read_harvest
-from datamodules.hidden_states import HiddenStateDataModule, StateBatch
-from datamodules.pseudo_labels import cluster_labels
+from datamodules.hidden_state_splits import HarvestSplit
+from datamodules.hidden_states import HiddenStateDataModule
+from datamodules.pseudo_labels import Clustering, cluster_labels
+from datamodules.state_batches import StateBatch
 from episodic.errors import InputError
 from tests.datamodules.harvests import BLOCKS, CONTEXTS, EPISODES, PULLS, clusters_of, harvest_arrays, save_harvest
 
@@ -80,7 +82,7 @@ def test_cues_come_in_the_place_of_states_one_of_each_episode(harvest: str, labe
         assert sorted(batch.inputs.tolist()) == sorted(source.cue[episodes].float().tolist())
         assert set(batch.pulls.tolist()) == {1}
     assert torch.equal(val.labels, source.label[data.parts.val])
-    with pytest.raises(InputError, match=r"pulls is \[2\]: it has to be different numbers from 1 to 1"):
+    with pytest.raises(InputError, match=r"pulls is \[2\]: it must hold different numbers from 1 to 1"):
         ready(harvest, state="cue", pulls=[2])
 
 
@@ -136,7 +138,7 @@ def test_blocks_are_held_out_whole(harvest: str) -> None:
 def test_contexts_are_held_out_and_numbered_anew(harvest: str) -> None:
     source = read_harvest(harvest)
     for seed in range(4):
-        data = ready(harvest, split="context", held_out=0.3, split_seed=seed)
+        data = ready(harvest, split=HarvestSplit("context", 0.3, seed))
         contexts = [set(source.label[getattr(data.parts, split)].tolist()) for split in SPLITS]
         assert [len(part) for part in contexts] == [2, 2, 2]
         assert len(set.union(*contexts)) == CONTEXTS
@@ -145,7 +147,7 @@ def test_contexts_are_held_out_and_numbered_anew(harvest: str) -> None:
             batch = joined(loader)
             assert set(batch.labels.tolist()) == {2 * number, 2 * number + 1}
             assert clusters_of(batch.labels, source.label[rows_of(data, batch.inputs)[:, 0]])
-        assert data.sizes["classes"] == HiddenStateDataModule(**data.hparams).sizes["classes"] == 2
+        assert data.sizes["classes"] == HiddenStateDataModule(harvest, split=data.split).sizes["classes"] == 2
         assert not data.labels_are_trained
 
 
@@ -156,7 +158,7 @@ def test_the_split_has_its_own_seed(harvest: str, monkeypatch: pytest.MonkeyPatc
         torch.manual_seed(int(seed))
         found.append(ready(harvest).parts.val.tolist())
     assert found[0] == found[1]
-    assert len({tuple(ready(harvest, split_seed=seed).parts.val.tolist()) for seed in range(5)}) > 1
+    assert len({tuple(ready(harvest, split=HarvestSplit(seed=seed)).parts.val.tolist()) for seed in range(5)}) > 1
 
 
 def test_the_order_depends_on_the_runs_seed_and_the_epoch_alone(harvest: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,19 +224,19 @@ def test_processes_share_the_states(harvest: str, world: int, monkeypatch: pytes
 @pytest.mark.parametrize("labels", ["cues", "states"])
 def test_clusters_find_the_contexts_again(harvest: str, labels: str, clustering: str) -> None:
     source = read_harvest(harvest)
-    data = ready(harvest, labels=labels, clustering=clustering)
+    data = ready(harvest, labels=labels, clustering=Clustering(clustering))
     assert data.sizes["classes"] == CONTEXTS
     batch = joined(training(data))
     assert clusters_of(batch.labels, source.label[rows_of(data, batch.inputs)[:, 0]])
     assert set(batch.labels.tolist()) == set(range(CONTEXTS))
     assert torch.equal(joined(data.val_dataloader()).labels, joined(ready(harvest).val_dataloader()).labels)
-    again = ready(harvest, labels=labels, clustering=clustering)
+    again = ready(harvest, labels=labels, clustering=Clustering(clustering))
     assert torch.equal(again.training_labels, data.training_labels)
     assert not data.labels_are_trained
 
 
 def test_clusters_need_no_contexts_that_all_blocks_share(unfixed: str) -> None:
-    data, source = ready(unfixed, labels="cues", clusters=36), read_harvest(unfixed)
+    data, source = ready(unfixed, labels="cues", clustering=Clustering(clusters=36)), read_harvest(unfixed)
     assert data.sizes["classes"] == 36  # six blocks of six contexts each are trained on
     batch = joined(training(data))
     episodes = rows_of(data, batch.inputs)[:, 0]
@@ -272,7 +274,7 @@ def test_more_points_than_are_looked_at_join_the_clusters(monkeypatch: pytest.Mo
     owner = torch.arange(300) % 3
     points = torch.eye(3)[owner] + 0.01 * torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
     for clustering in ("k_means", "fuzzy_c_means"):
-        assert clusters_of(cluster_labels(points, 3, clustering, 0), owner)
+        assert clusters_of(cluster_labels(points, 3, Clustering(clustering)), owner)
 
 
 def test_a_second_setup_reads_nothing_again(tmp_path: Path) -> None:
@@ -287,37 +289,33 @@ def test_a_second_setup_reads_nothing_again(tmp_path: Path) -> None:
 
 def test_sizes_are_known_before_the_states_are_read(harvest: str, unfixed: str) -> None:
     assert HiddenStateDataModule(harvest).sizes == {"input_size": 4, "classes": CONTEXTS}
-    assert HiddenStateDataModule(unfixed, labels="cues", clusters=9).sizes["classes"] == 9
-    assert HiddenStateDataModule(harvest, labels="states", split="context", held_out=0.3).sizes["classes"] == 2
+    assert HiddenStateDataModule(unfixed, labels="cues", clustering=Clustering(clusters=9)).sizes["classes"] == 9
+    assert HiddenStateDataModule(harvest, labels="states", split=HarvestSplit("context", 0.3)).sizes["classes"] == 2
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"state": "gates"}, "state is 'gates': it has to be one of cell, hidden"),
-        ({"split": "pull"}, "split is 'pull': it has to be one of block, context"),
-        ({"labels": "arms"}, "labels is 'arms': it has to be one of context, cues, states, episode"),
-        ({"clustering": "dbscan"}, "clustering is 'dbscan': it has to be one of k_means, fuzzy_c_means"),
-        ({"held_out": 0.0}, "held_out is 0.0: it has to be above 0 and below 0.5"),
-        ({"held_out": 0.5}, "held_out is 0.5"),
-        ({"held_out": 0.47}, "the harvest has 10 blocks: with 5 each for validation and test none is left"),
-        ({"split": "context", "held_out": 0.45}, "the harvest has 6 contexts: with 3 each .* fewer than two are left"),
+        ({"state": "gates"}, "state is 'gates': it .* one of cell, hidden"),
+        ({"labels": "arms"}, "labels is 'arms': it .* one of context, cues, states, episode"),
+        ({"split": HarvestSplit(held_out=0.47)}, "the harvest has 10 blocks: with 5 each for validation and test none"),
+        (
+            {"split": HarvestSplit("context", 0.45)},
+            "the harvest has 6 contexts: with 3 each .* fewer than two",
+        ),
         ({"batch_size": 0}, "batch_size is 0"),
-        ({"per_class": 5}, "batch_size is 12: it has to be a multiple of per_class, 5"),
-        ({"per_class": 1}, "12 classes of 1 items are wanted in a batch: there are 6 classes"),
+        ({"per_class": 5}, "batch_size is 12: it must be a multiple of per_class, 5"),
+        ({"per_class": 1}, "a batch needs 12 classes of 1 items: there are 6 classes"),
         ({"steps": 0}, "steps is 0"),
-        ({"clusters": 0}, "clusters is 0"),
-        ({"clusters": 3}, "clusters is 3: it has to be null where labels is 'context'"),
-        ({"labels": "cues", "clusters": 7}, "clusters is 7: there are 6 different points to be clustered"),
-        ({"fuzziness": 0.5}, "fuzziness is 0.5: it has to be 1 "),
-        ({"split_seed": -1}, "split_seed is -1"),
-        ({"pulls": [0]}, r"pulls is \[0\]: it has to be different numbers from 1 to 3"),
+        ({"clustering": Clustering(clusters=3)}, "clustering.clusters is 3: it must be null if labels is 'context'"),
+        ({"labels": "cues", "clustering": Clustering(clusters=7)}, "clusters is 7: there are 6 different points"),
+        ({"pulls": [0]}, r"pulls is \[0\]: it must hold different numbers from 1 to 3"),
         ({"pulls": [4]}, r"pulls is \[4\]"),
         ({"pulls": [1, 1]}, r"pulls is \[1, 1\]"),
         ({"pulls": []}, r"pulls is \[\]"),
-        ({"pulls": [1], "episodes": True}, r"pulls is \[1\]: it has to be null where items are whole episodes"),
-        ({"labels": "episode"}, "labels is 'episode': that needs per_class"),
-        ({"labels": "episode", "per_class": 2, "state": "cue"}, "labels is 'episode': with state 'cue' an episode has"),
+        ({"pulls": [1], "episodes": True}, r"pulls is \[1\]: it must be null if items are whole episodes"),
+        ({"labels": "episode"}, "labels is 'episode': this needs per_class"),
+        ({"labels": "episode", "per_class": 2, "state": "cue"}, "labels is 'episode': an episode has a single cue"),
         ({"labels": "episode", "per_class": 2, "episodes": True}, "and episodes false"),
     ],
     ids=str,
@@ -329,14 +327,35 @@ def test_bad_arguments_are_refused(harvest: str, changes: dict[str, Any], messag
 
 
 @pytest.mark.parametrize(
+    ("part", "settings", "message"),
+    [
+        (HarvestSplit, {"by": "pull"}, "split.by is 'pull': it .* one of block, context"),
+        (HarvestSplit, {"held_out": 0.0}, "held_out is 0.0: it must be above 0 and below 0.5"),
+        (HarvestSplit, {"held_out": 0.5}, "held_out is 0.5"),
+        (HarvestSplit, {"seed": -1}, "split.seed is -1"),
+        (Clustering, {"method": "dbscan"}, "clustering.method is 'dbscan': it .* one of k_means, fuzzy_c_means"),
+        (Clustering, {"clusters": 0}, "clusters is 0"),
+        (Clustering, {"fuzziness": 0.5}, "fuzziness is 0.5: it "),
+        (Clustering, {"seed": -1}, "clustering.seed is -1"),
+    ],
+)
+def test_bad_settings_of_parts_are_refused(part: Any, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        part(**settings)
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         (
             {},
-            r"labels is 'context': those of harvest .*unfixed.npz mean another context in every block.*data.vocabulary",
+            r"labels is 'context': the labels of harvest .*unfixed.npz mean another context.*data.vocabulary",
         ),
-        ({"labels": "cues"}, "clusters is null: it has to be given where every block has contexts of its own"),
-        ({"labels": "cues", "clusters": 3, "split": "context"}, "split is 'context': .*data.vocabulary"),
+        ({"labels": "cues"}, "clustering.clusters is null: give a number if every block has its own contexts"),
+        (
+            {"labels": "cues", "clustering": Clustering(clusters=3), "split": HarvestSplit("context")},
+            "split.by is 'context': .*data.vocabulary",
+        ),
     ],
     ids=str,
 )
@@ -350,7 +369,7 @@ def test_contexts_of_single_blocks_are_no_labels(unfixed: str, changes: dict[str
 def test_a_part_with_one_context_is_refused(tmp_path: Path) -> None:
     arrays = harvest_arrays()
     arrays["label"][:] = 2
-    with pytest.raises(InputError, match=r"the train part of harvest .* has one context only: it has to have two"):
+    with pytest.raises(InputError, match=r"the train part of harvest .* has one context only: it needs two"):
         ready(save_harvest(tmp_path / "harvest.npz", arrays))
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from datamodules.omniglot import OmniglotDataModule
 from datamodules.omniglot_bandit import OmniglotBanditDataModule
+from episodic.drawings.omniglot import GeneratedDrawings, LakeProtocol, OmniglotDrawings, OmniglotSplits
 from episodic.errors import InputError
 from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.drawing_bandit import DrawingBandit
@@ -64,9 +64,9 @@ def test_splits_share_no_character(arguments: dict[str, Any]) -> None:
 
 def test_splits_are_those_of_the_encoders_data(arguments: dict[str, Any]) -> None:
     data = ready(arguments, split_seed=1)
-    names = ("root", "cache_dir", "check_counts", "validation_alphabets")
-    other = OmniglotDataModule(**{name: arguments[name] for name in names}, split_seed=1)
-    other.setup()
+    protocol = LakeProtocol(arguments["validation_alphabets"], seed=1)
+    drawings = OmniglotDrawings(check_counts=False)
+    other = OmniglotSplits(arguments["root"], drawings, protocol, cache_dir=arguments["cache_dir"]).load()
     for split in SPLITS:
         assert data.part(split).class_names == getattr(other, split).class_names
         assert torch.equal(data.part(split).images, getattr(other, split).images)
@@ -215,13 +215,11 @@ def test_generated_characters_may_take_omniglots_place(
     arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from datamodules import omniglot_bandit
-    from datamodules.generated_omniglot import GeneratedOmniglotDataModule
 
-    def few(**options: Any) -> GeneratedOmniglotDataModule:
-        numbers = {"background_alphabets": 3, "background_characters": 9, "evaluation_alphabets": 1}
-        return GeneratedOmniglotDataModule(**{**numbers, "evaluation_characters": 4, **options})
+    def few(drawers: int) -> GeneratedDrawings:
+        return GeneratedDrawings(3, 9, 1, 4, drawers)
 
-    monkeypatch.setattr(omniglot_bandit, "GeneratedOmniglotDataModule", few)
+    monkeypatch.setattr(omniglot_bandit, "GeneratedDrawings", few)
     changes = {"generated": True, "root": None, "cache_dir": str(tmp_path), "check_counts": True}
     data = ready(arguments, {"drawings": 4}, **changes, validation_alphabets=1)
     assert {split: len(data.part(split).class_names) for split in SPLITS} == {"train": 6, "val": 3, "test": 4}

@@ -21,12 +21,16 @@ from launcher.export import export, main, rounded
 from launcher.provenance import without_places
 
 METRICS = {"test/20way_1shot": 0.8765432, "test/20way_1shot_rotated": 0.9, "test/recall_at_1": 0.5}
+PROTOCOL = {
+    "class_path": "episodic.drawings.omniglot.protocols.LakeProtocol",
+    "init_args": {"validation_alphabets": 5, "classes": None},
+}
 ARGUMENTS: dict[str, Any] = {"embedding_size": 6, "backbone": "convolutional", "image_size": 28, "channels": 2}
 
 
 def fake_config(root: Path) -> dict[str, Any]:
     """What the run's `config.yaml` holds, in short."""
-    data = {"root": str(root), "cache_dir": "cache", "protocol": "lake", "validation_alphabets": 5, "classes": None}
+    data = {"root": str(root), "cache_dir": "cache", "protocol": PROTOCOL, "batch_size": 64}
     return {
         "seed_everything": 7,
         "trainer": {"max_epochs": 4, "default_root_dir": str(root / "a"), "plugins": [str(root), "kept"]},
@@ -169,7 +173,7 @@ def test_where_it_comes_from_is_in_it(run: Path, target: Path) -> None:
     kept = yaml.safe_load(provenance["config"])
     assert kept["run"] == {"threads": 2}
     assert kept["trainer"] == {"max_epochs": 4, "plugins": ["kept"]}
-    assert kept["data"]["init_args"] == {"protocol": "lake", "validation_alphabets": 5, "classes": None}
+    assert kept["data"]["init_args"] == {"protocol": PROTOCOL, "batch_size": 64}
     assert target.with_suffix(".yaml").read_text() == provenance["config"]
 
 
@@ -193,7 +197,7 @@ def test_the_card_tells_what_it_is(run: Path, target: Path) -> None:
         "| test/20way_1shot | 0.8765 |",
         "`_rotated`",
         "background alphabets, except for 5 that were held out",
-        "`validation_alphabets: 5`",
+        "`protocol: LakeProtocol(validation_alphabets=5)`",
         "Seed 7, epoch 4, 1,234 optimiser steps.",
         f"torch {torch.__version__}",
         "cli.py fit --config episodic/checkpoints/shipped/small.yaml",
@@ -213,7 +217,8 @@ def test_other_data_speak_for_themselves(tmp_path: Path, target: Path) -> None:
     export(run, target)
     card = target.with_suffix(".md").read_text()
     assert "Omniglot's background alphabets" not in card
-    assert "`MadeUpDataModule` with `protocol: lake`" in card
+    assert "`MadeUpDataModule` with `" in card
+    assert "`protocol: LakeProtocol(validation_alphabets=5)`" in card
 
 
 def test_a_configuration_without_paths() -> None:

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from cli import main
-from datamodules.omniglot import DrawingBatch
+from datamodules.drawings import DrawingBatch
 from episodic.checkpoints import load_embedder
 from episodic.drawings.augmentation import augment
 from episodic.drawings.masking_noise import erase_pixels
 from episodic.drawings.symmetries import spread_symmetries
 from episodic.errors import InputError
 from episodic.metrics.few_shot import few_shot_accuracy
-from episodic.metrics.retrieval import retrieval
+from episodic.metrics.retrieval import retrieval_metrics
 from episodic.networks.autoencoder import Autoencoder, ConvolutionalAutoencoder
 from episodic.networks.two_layer_autoencoder import TwoLayerAutoencoder
 from lightning_modules.autoencoder import LOSSES, OmniglotAutoencoder
@@ -164,7 +164,7 @@ def test_metrics_are_left_out_where_there_are_too_few_classes() -> None:
 def denoising_run(tmp_path_factory: pytest.TempPathFactory, generated_omniglot: Path) -> Path:
     root = tmp_path_factory.mktemp("runs")
     arguments = tiny_autoencoder(root, generated_omniglot, "autoencoder_denoising")
-    assert main(["fit", *arguments, "--data.classes", "7", "--model.network.blocks", "1"]) == 0
+    assert main(["fit", *arguments, "--data.protocol.classes", "7", "--model.network.blocks", "1"]) == 0
     return root / "autoencoder_denoising" / "version_0"
 
 
@@ -185,7 +185,7 @@ def test_a_test_says_what_the_embedding_is_worth(denoising_run: Path) -> None:
     assert set(metrics) == {f"test/{name}" for name in names}  # twelve classes: none of 20 ways
     with np.load(denoising_run / "predictions.npz") as predictions:
         embeddings, labels = torch.from_numpy(predictions["embedding"]), torch.from_numpy(predictions["label"])
-    assert metrics["test/recall_at_1"] == pytest.approx(float(retrieval(embeddings, labels)["recall_at_1"]))
+    assert metrics["test/recall_at_1"] == pytest.approx(float(retrieval_metrics(embeddings, labels)["recall_at_1"]))
     few = few_shot_accuracy(embeddings, labels, ways=5, shots=1, episodes=10, generator=generator(501))
     assert metrics["test/5way_1shot"] == pytest.approx(float(few.mean()))
     assert {path.stem for path in (denoising_run / "figures").glob("*.png")} >= {"reconstructions_test"}

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from cli import main
-from datamodules.hidden_states import StateBatch
+from datamodules.state_batches import StateBatch
 from episodic.checkpoints import EMBEDDER_KEY, load_embedder, read_checkpoint
 from episodic.errors import InputError
-from episodic.metrics.context_metrics import EmbeddedStates, context_figures
+from episodic.metrics.contexts import EmbeddedStates, context_metrics
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from episodic.objectives.kaiser import KaiserConfig
 from episodic.objectives.objectives import Objectives
@@ -277,7 +277,7 @@ def test_test_and_predict_say_what_the_embedding_does(encoder_run: Path) -> None
         labels, pulls, exposures = (torch.from_numpy(stored[name]) for name in ("label", "pull", "exposure"))
     assert embeddings.shape == (8 * 3, 8)  # one block of eight episodes
     states = EmbeddedStates(embeddings, labels, pulls, exposures, labels)
-    expected = {f"test/{name}": float(value) for name, value in context_figures(states, classified=False).items()}
+    expected = {f"test/{name}": float(value) for name, value in context_metrics(states, classified=False).items()}
     found = metrics(encoder_run)
     assert {name: found[name] for name in expected} == pytest.approx(expected)
     more = {"accuracy", *(f"accuracy_pull_{n:02d}" for n in (1, 2, 3)), "accuracy_exposure_01", "accuracy_exposure_02"}
@@ -290,7 +290,7 @@ def test_test_and_predict_say_what_the_embedding_does(encoder_run: Path) -> None
 
 
 def test_accuracy_is_told_where_the_classifier_knows_the_contexts(tmp_path: Path) -> None:
-    for option in ("--data.split=context", "--data.labels=cues", "--model.objectives={softmax: null, triplet: {}}"):
+    for option in ("--data.split.by=context", "--data.labels=cues", "--model.objectives={softmax: null, triplet: {}}"):
         harvest = generated_harvest(tmp_path / "harvest.npz", contexts=8)
         arguments = [*tiny_hidden_state_encoder(tmp_path, epochs=1), "--run.version", option[7:10]]
         assert main(["fit", *arguments, option, "--data.harvest", str(harvest)]) == 0

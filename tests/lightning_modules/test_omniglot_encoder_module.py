@@ -14,14 +14,17 @@ from torch import Tensor, nn
 
 from cli import main
 from datamodules import sampling
-from datamodules.omniglot import DrawingBatch, OmniglotDataModule
+from datamodules.drawings import DrawingBatch
+from datamodules.omniglot import OmniglotDataModule
 from datamodules.sampling import ShardedIndices
 from episodic.checkpoints import load_embedder, read_checkpoint
-from episodic.drawings.generated import generate_omniglot
-from episodic.drawings.omniglot_files import load_part
+from episodic.drawings.handwriting.archives import generate_omniglot
+from episodic.drawings.omniglot.loading import load_part
+from episodic.drawings.omniglot.sources import OmniglotDrawings
 from episodic.errors import InputError
+from episodic.memory.parallel_kaiser import ParallelKaiserMemories
 from episodic.metrics.few_shot import few_shot_accuracy
-from episodic.metrics.retrieval import retrieval
+from episodic.metrics.retrieval import retrieval_metrics
 from episodic.metrics.streams import stream_metrics
 from episodic.metrics.within_alphabet import within_alphabet_error
 from episodic.networks.omniglot_embedder import OmniglotEmbedder
@@ -226,8 +229,10 @@ def test_test_and_predict_say_what_the_embedding_does(encoder_run: Path, generat
     with np.load(encoder_run / "predictions.npz") as predictions:
         embeddings, labels = torch.from_numpy(predictions["embedding"]), torch.from_numpy(predictions["label"])
     assert embeddings.shape == (12 * 20, 8)
-    found = {name: float(value) for name, value in retrieval(embeddings, labels).items()}
-    found |= {name: float(value) for name, value in stream_metrics(embeddings, labels, 10).items()}
+    found = {name: float(value) for name, value in retrieval_metrics(embeddings, labels).items()}
+    found |= {
+        name: float(value) for name, value in stream_metrics(ParallelKaiserMemories, embeddings, labels, 10).items()
+    }
     for name, value in found.items():
         assert metrics[f"test/{name}"] == pytest.approx(value), name
     generator = torch.Generator().manual_seed(505)
@@ -245,7 +250,7 @@ def large_alphabets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_errors_within_alphabets_are_of_the_drawings_as_they_are(tmp_path: Path, large_alphabets: Path) -> None:
     arguments = tiny_encoder(tmp_path, large_alphabets, epochs=1)
-    assert main(["fit", *arguments, "--data.validation_alphabets", "1"]) == 0
+    assert main(["fit", *arguments, "--data.protocol.validation_alphabets", "1"]) == 0
     run = tmp_path / "omniglot_encoder" / "version_0"
     with (run / "metrics.csv").open(newline="") as file:
         assert 0 < float(next(csv.DictReader(file))["val/within_alphabet_error"]) < 1
@@ -265,7 +270,11 @@ def test_errors_within_alphabets_are_of_the_drawings_as_they_are(tmp_path: Path,
 
 def test_a_test_on_other_data_keeps_the_classes_of_the_training(encoder_run: Path, tmp_path: Path) -> None:
     best = ["--ckpt_path", str(encoder_run / "checkpoints" / "best.ckpt"), "--run.root", str(tmp_path)]
-    others = {"more": "--data.classes=7", "all": "--data.classes=null", "plain": "--data.rotations=false"}
+    others = {
+        "more": "--data.protocol.classes=7",
+        "all": "--data.protocol.classes=null",
+        "plain": "--data.rotations=false",
+    }
     found = []
     for name, option in others.items():
         assert main(["test", *best, "--run.version", name, option]) == 0
@@ -322,7 +331,7 @@ def test_a_resumed_training_equals_one_left_alone(
 
 
 def test_figures_of_validation_never_see_a_class_of_the_training(generated_omniglot: Path, tmp_path: Path) -> None:
-    data = OmniglotDataModule(str(generated_omniglot), check_counts=False, cache_dir=str(tmp_path))
+    data = OmniglotDataModule(str(generated_omniglot), OmniglotDrawings(check_counts=False), cache_dir=str(tmp_path))
     data.setup()
     held_out = {data.val.alphabet_names[index] for index in data.val.alphabets.tolist()}
     assert not held_out & {data.train.alphabet_names[index] for index in data.train.alphabets.tolist()}

@@ -1,13 +1,15 @@
 """Resizing of drawings against Pillow's."""
 
+from fractions import Fraction
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 
-from episodic.drawings.images import to_size
-from episodic.drawings.omniglot_files import area_average
+from episodic.drawings.images import area_average, to_size
 from episodic.errors import InputError
 
 
@@ -66,3 +68,17 @@ def test_the_right_size_stays_as_it_is() -> None:
 def test_other_shapes_are_refused(images: Tensor) -> None:
     with pytest.raises(InputError, match=r"^images (have|are) .*(27 x 27|\[B, 1, H, H\])"):
         to_size(images, 28)
+
+
+@pytest.mark.parametrize(("side", "size"), [(6, 4), (7, 3), (10, 5), (5, 5), (9, 7)])
+def test_area_average_matches_a_loop_over_the_pixels_overlapped(side: int, size: int) -> None:
+    ink = np.random.default_rng(side).integers(0, 256, (side, side), dtype=np.uint8)
+
+    def overlapped(out: int) -> list[int]:
+        return [
+            inside for inside in range(side) if inside * size < (out + 1) * side and (inside + 1) * size > out * side
+        ]
+
+    for row, column in product(range(size), repeat=2):
+        pixels = [int(ink[y, x]) for y in overlapped(row) for x in overlapped(column)]
+        assert area_average(ink, size)[row, column] == round(Fraction(sum(pixels), len(pixels)))

@@ -234,7 +234,7 @@ def test_half_precision_is_computed_in_single() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ways": 1}, "ways is 1: it has to lie between 2 and the number of classes, and 4 classes have 3 embeddings"),
+        ({"ways": 1}, "ways is 1: it must lie between 2 and the number of classes, and 4 classes have 3 embeddings"),
         ({"ways": 5}, "ways is 5"),
         ({"shots": 4}, "ways is 3: .* and 0 classes have 5 embeddings or more"),
         ({"queries": 3}, "ways is 3: .* 0 classes have 5"),
@@ -244,8 +244,8 @@ def test_half_precision_is_computed_in_single() -> None:
         ({"metric": "manhattan"}, "metric is 'manhattan': it has to be one of cosine, euclidean"),
         ({"embeddings": torch.ones(16)}, r"embeddings have shape \(16,\)"),
         ({"embeddings": torch.full((16, 2), math.nan)}, "embeddings hold NaN"),
-        ({"labels": torch.zeros(15, dtype=torch.long)}, r"labels are of shape \(15,\)"),
-        ({"labels": torch.zeros(16)}, "of torch.float32"),
+        ({"labels": torch.zeros(15, dtype=torch.long)}, r"labels have shape \(15,\)"),
+        ({"labels": torch.zeros(16)}, "dtype torch.float32"),
     ],
 )
 def test_bad_input_is_told(change: dict[str, Any], message: str) -> None:
@@ -296,7 +296,7 @@ def test_bad_drawings_are_told(images: Tensor) -> None:
 
 
 def test_labels_that_do_not_fit_the_drawings_are_told() -> None:
-    with pytest.raises(InputError, match=r"labels have shape \(2,\): one for each of the 3 images"):
+    with pytest.raises(InputError, match=r"labels have shape \(2,\): 3 images need"):
         with_rotations(sum_of_columns, torch.ones(3, 1, 4, 4), torch.zeros(2).long())
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from episodic.errors import InputError
 from episodic.metrics import retrieval as module
-from episodic.metrics.retrieval import largest, nearest_neighbours, retrieval
+from episodic.metrics.retrieval import largest, nearest_neighbours, retrieval_metrics
 from tests.episodic.memory.memory_oracle import DEVICES
 
 #: Classes of 1, 2, 3, 5, 9 and 20, the first of them alone.
@@ -54,7 +54,7 @@ def by_loop(points: Tensor, labels: Tensor) -> tuple[float, float]:
 def test_retrieval_equals_the_loop(held: int, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HELD", held)
     points, labels = clusters()
-    found = retrieval(points.to(device), labels)
+    found = retrieval_metrics(points.to(device), labels)
     recall, precision = by_loop(points, labels)
     assert 0.2 < precision < recall < 0.95
     assert found["recall_at_1"].item() == pytest.approx(recall)
@@ -70,7 +70,7 @@ def test_retrieval_equals_pytorch_metric_learning() -> None:
         knn_func=CustomKNN(CosineSimilarity()),
     )
     expected = calculator.get_accuracy(points, labels)
-    found = retrieval(points, labels)
+    found = retrieval_metrics(points, labels)
     assert found["recall_at_1"].item() == pytest.approx(expected["precision_at_1"])
     assert found["map_at_r"].item() == pytest.approx(expected["mean_average_precision_at_r"])
 
@@ -116,7 +116,7 @@ def test_a_query_is_left_out_even_where_another_is_equal() -> None:
     for query, rows in enumerate(found.rows.tolist()):
         assert sorted(rows) == [row for row in range(4) if row != query]
     alike = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-    crossed = retrieval(alike, torch.tensor([0, 1, 0, 1]))
+    crossed = retrieval_metrics(alike, torch.tensor([0, 1, 0, 1]))
     assert crossed["recall_at_1"].item() == 0.0
 
 
@@ -142,27 +142,27 @@ def test_the_rest_of_a_querys_group_is_not_there(held: int, device: str, monkeyp
                 (float(hits[0]), sum(hits[i] * sum(hits[: i + 1]) / (i + 1) for i in range(relevant)) / relevant)
             )
     recalls, precisions = zip(*scores, strict=True)
-    figures = retrieval(points.to(device), labels, groups)
+    figures = retrieval_metrics(points.to(device), labels, groups)
     assert figures["recall_at_1"].item() == pytest.approx(sum(recalls) / len(recalls))
     assert figures["map_at_r"].item() == pytest.approx(sum(precisions) / len(precisions))
-    with pytest.raises(InputError, match="count is 37: it has to lie between 1 and 36"):
+    with pytest.raises(InputError, match="count is 37: it must lie between 1 and 36"):
         nearest_neighbours(points, 37, groups=groups)
 
 
 def test_groups_of_one_change_nothing() -> None:
     points, labels = clusters()
-    assert retrieval(points, labels, torch.arange(len(labels))) == retrieval(points, labels)
+    assert retrieval_metrics(points, labels, torch.arange(len(labels))) == retrieval_metrics(points, labels)
 
 
 def test_classes_far_apart_are_all_found() -> None:
     labels = torch.arange(5).repeat(4)
-    found = retrieval(torch.eye(5)[labels] + 0.01 * torch.randn(20, 5), labels)
+    found = retrieval_metrics(torch.eye(5)[labels] + 0.01 * torch.randn(20, 5), labels)
     assert {name: value.item() for name, value in found.items()} == {"recall_at_1": 1.0, "map_at_r": 1.0}
 
 
 def test_embeddings_that_know_nothing_are_at_chance() -> None:
     points = torch.randn(1000, 16, generator=torch.Generator().manual_seed(0))
-    found = retrieval(points, torch.arange(10).repeat(100))
+    found = retrieval_metrics(points, torch.arange(10).repeat(100))
     assert found["recall_at_1"].item() == pytest.approx(99 / 999, abs=0.04)
     assert found["map_at_r"].item() < 0.04
 
@@ -170,15 +170,15 @@ def test_embeddings_that_know_nothing_are_at_chance() -> None:
 def test_lengths_mean_nothing() -> None:
     points, labels = clusters()
     longer = points * torch.rand(len(points), 1, generator=torch.Generator().manual_seed(1)).double().add(0.1)
-    for name, value in retrieval(points, labels).items():
-        torch.testing.assert_close(retrieval(longer, labels)[name], value)
+    for name, value in retrieval_metrics(points, labels).items():
+        torch.testing.assert_close(retrieval_metrics(longer, labels)[name], value)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"labels": torch.arange(40)}, "labels name no class twice among 40 embeddings"),
-        ({"labels": torch.zeros(39).long()}, r"labels are of shape \(39,\)"),
+        ({"labels": torch.zeros(39).long()}, r"labels have shape \(39,\)"),
         ({"embeddings": torch.ones(40, 2, 2)}, r"embeddings have shape \(40, 2, 2\)"),
         ({"embeddings": torch.full((40, 2), math.nan)}, "embeddings hold NaN"),
     ],
@@ -186,10 +186,10 @@ def test_lengths_mean_nothing() -> None:
 def test_bad_input_is_told(change: dict[str, Any], message: str) -> None:
     points, labels = clusters()
     with pytest.raises(InputError, match=message):
-        retrieval(**{"embeddings": points, "labels": labels, **change})
+        retrieval_metrics(**{"embeddings": points, "labels": labels, **change})
 
 
 @pytest.mark.parametrize("count", [0, 40])
 def test_a_number_of_neighbours_that_are_not_there_is_told(count: int) -> None:
-    with pytest.raises(InputError, match=f"count is {count}: it has to lie between 1 and 39"):
+    with pytest.raises(InputError, match=f"count is {count}: it must lie between 1 and 39"):
         nearest_neighbours(clusters()[0], count)

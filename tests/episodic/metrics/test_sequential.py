@@ -1,6 +1,5 @@
-"""The memories side by side against one of Kaiser's each, and whole streams against a loop."""
+"""Streams of examples, and whole streams against a loop over one memory each."""
 
-import random
 from typing import Any
 
 import pytest
@@ -9,65 +8,22 @@ from torch import Tensor
 
 from episodic.errors import InputError
 from episodic.memory.kaiser_memory import KaiserMemory
+from episodic.memory.parallel_kaiser import ParallelKaiserMemories
 from episodic.metrics import sequential
 from episodic.metrics.class_rows import class_rows
-from episodic.metrics.sequential import ParallelMemories, draw_streams, sequential_accuracy
-from tests.episodic.memory.kaiser_oracle import ListKaiser
+from episodic.metrics.sequential import draw_streams, sequential_accuracy
 from tests.episodic.memory.memory_oracle import DEVICES
 
 KEY = 4
 
 
+def memories(size: int) -> Any:
+    """A builder of Kaiser's memories with at most `size` slots."""
+    return lambda keys: ParallelKaiserMemories(keys[:, :size])
+
+
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def queries(steps: int, memories: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Unit queries `[steps, memories, KEY]` about a pattern for each of 4 labels, some of them exactly the pattern."""
-    source = random.Random(seed)
-    patterns = [[source.gauss(0, 1) for _ in range(KEY)] for _ in range(4)]
-    labels = [[source.randrange(4) for _ in range(memories)] for _ in range(steps)]
-    noise = [[source.choice((0.0, 0.7)) for _ in range(memories)] for _ in range(steps)]
-    rows = [
-        [[x + size * source.gauss(0, 1) for x in patterns[label]] for label, size in zip(*step, strict=True)]
-        for step in zip(labels, noise, strict=True)
-    ]
-    return torch.nn.functional.normalize(torch.tensor(rows, dtype=torch.float64), dim=2), torch.tensor(labels)
-
-
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("size", [1, 3, 6, 40])
-def test_each_memory_is_kaisers_with_a_batch_of_one(size: int, device: str) -> None:
-    many = ParallelMemories(torch.zeros(5, size, KEY, dtype=torch.float64, device=device))
-    singles = [KaiserMemory(size, KEY).double() for _ in range(5)]
-    lists = [ListKaiser(size, size, 0.1, 1 / 40) for _ in range(5)]
-    for query, label in zip(*queries(40, 5, seed=size), strict=True):
-        answers = many.step(query.to(device), label.to(device)).tolist()
-        for index, (single, slow) in enumerate(zip(singles, lists, strict=True)):
-            one, its = query[index : index + 1], label[index : index + 1]
-            assert answers[index] == int(single(one).label) == slow.answer(one[0].tolist())[0]
-            single.update(one, its)
-            slow.update_one(one[0].tolist(), int(its))
-            torch.testing.assert_close(many.keys[index].cpu(), single.keys)
-            assert many.values[index].tolist() == single.values.tolist()
-            taken = single.occupied
-            assert many.ages[index].cpu()[taken].tolist() == single.ages[taken].tolist()
-
-
-def test_an_opposite_key_is_kept_as_it_is() -> None:
-    memories, single = ParallelMemories(torch.zeros(1, 1, 2)), KaiserMemory(1, 2)
-    for query in (torch.tensor([[1.0, 0.0]]), torch.tensor([[-1.0, 0.0]])):
-        memories.step(query, torch.zeros(1).long())
-        single.update(query, torch.zeros(1).long())
-    assert memories.keys[0].tolist() == single.keys.tolist() == [[1.0, 0.0]]
-
-
-@pytest.mark.parametrize(("noise", "written"), [(0.0, {0}), (0.4, {0}), (50.0, {0, 1, 2})])
-def test_the_noise_on_ages_decides_what_is_written_over(noise: float, written: set[int]) -> None:
-    memories = ParallelMemories(torch.zeros(200, 3, 4), noise)
-    for label in range(4):
-        memories.step(torch.eye(4)[label].expand(200, 4), torch.full((200,), label), seeded(label))
-    assert set((memories.values == 3).nonzero()[:, 1].tolist()) == written
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
@@ -123,11 +79,8 @@ def test_whole_streams_equal_the_loop(size: int, shuffled: bool, device: str, mo
     labels = torch.arange(6).repeat(5)
     centres = torch.randn(6, KEY, generator=seeded(1)).double()
     points = centres[labels] + 0.7 * torch.randn(30, KEY, generator=seeded(2)).double()
-    memory = KaiserMemory(size, KEY).double()
-    memory.update(torch.ones(1, KEY), torch.tensor([1]))
-    before = {name: value.clone() for name, value in memory.state_dict().items()}
     found = sequential_accuracy(
-        memory.to(device),
+        memories(size),
         points.to(device),
         labels,
         ways=4,
@@ -136,10 +89,10 @@ def test_whole_streams_equal_the_loop(size: int, shuffled: bool, device: str, mo
         generator=seeded(),
         shuffled=shuffled,
     )
-    for name, value in memory.cpu().state_dict().items():
-        assert torch.equal(value, before[name])
     rows, turns = (torch.cat([part.cpu() for part in parts]) for parts in zip(*drawn, strict=True))
-    expected = torch.tensor(answered_by_a_loop(memory, points, rows, turns, 5), dtype=torch.float64)
+    expected = torch.tensor(
+        answered_by_a_loop(KaiserMemory(size, KEY).double(), points, rows, turns, 5), dtype=torch.float64
+    )
     torch.testing.assert_close(found.cpu(), expected)
     assert 0.1 < found[:, 1:].mean() < 0.95
 
@@ -147,26 +100,16 @@ def test_whole_streams_equal_the_loop(size: int, shuffled: bool, device: str, mo
 def test_classes_far_apart_are_known_from_the_second_time_on() -> None:
     labels = torch.arange(6).repeat(4)
     points = torch.eye(6)[labels] + 0.05 * torch.randn(24, 6, generator=seeded())
-    found = sequential_accuracy(KaiserMemory(20, 6), points, labels, ways=5, presentations=4, episodes=150)
+    found = sequential_accuracy(ParallelKaiserMemories, points, labels, ways=5, presentations=4, episodes=150)
     assert found.tolist() == [[0.0, 1.0, 1.0, 1.0]] * 150
 
 
 def test_equal_embeddings_are_at_chance() -> None:
     # The lowest of the equal slots answers: always that of the first class.
     found = sequential_accuracy(
-        KaiserMemory(100, 3), torch.ones(24, 3), torch.arange(4).repeat(6), ways=4, presentations=5, episodes=20
+        ParallelKaiserMemories, torch.ones(24, 3), torch.arange(4).repeat(6), ways=4, presentations=5, episodes=20
     )
     torch.testing.assert_close(found, torch.tensor([0.0, 0.25, 0.25, 0.25, 0.25]).expand(20, 5))
-
-
-def test_slots_that_are_never_reached_change_nothing() -> None:
-    labels, points = torch.arange(6).repeat(5), torch.randn(30, KEY, generator=seeded())
-    options: dict[str, Any] = {"ways": 4, "presentations": 3, "episodes": 30}
-    small, large = (
-        sequential_accuracy(KaiserMemory(size, KEY), points, labels, generator=seeded(), **options)
-        for size in (12, 8192)
-    )
-    assert torch.equal(small, large)
 
 
 @pytest.mark.parametrize(
@@ -177,13 +120,12 @@ def test_slots_that_are_never_reached_change_nothing() -> None:
         ({"presentations": 6}, "ways is 4: .* and 0 classes have 6 embeddings"),
         ({"presentations": 0}, "presentations is 0"),
         ({"episodes": 0}, "episodes is 0"),
-        ({"memory": KaiserMemory(5, 3)}, "embeddings have 4 numbers each: the memory's key_size is 3"),
         ({"embeddings": torch.full((30, KEY), float("inf"))}, "embeddings hold NaN or infinity"),
     ],
 )
-def test_bad_input_is_told(change: dict[str, Any], message: str) -> None:
+def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:
     options: dict[str, Any] = {
-        "memory": KaiserMemory(5, KEY),
+        "new_learners": ParallelKaiserMemories,
         "embeddings": torch.ones(30, KEY),
         "labels": torch.arange(6).repeat(5),
         "ways": 4,

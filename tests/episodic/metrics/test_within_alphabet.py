@@ -96,7 +96,7 @@ def test_drawings_that_tell_only_who_drew_them_are_at_chance() -> None:
         ({"alphabets": ALPHABETS.view(2, 7)}, r"alphabets have shape \(2, 7\)"),
         ({"labels": torch.cat([torch.zeros(1).long(), drawings()[1][1:]])}, "labels name between 3 and 5 drawings"),
         ({"labels": torch.arange(56)}, "labels name between 1 and 1 drawings"),
-        ({"embeddings": torch.ones(0, 2), "labels": torch.ones(0).long()}, "embeddings are 0"),
+        ({"embeddings": torch.ones(0, 2), "labels": torch.ones(0).long()}, "there are no embeddings"),
     ],
 )
 def test_bad_input_is_told(change: dict[str, Any], message: str) -> None:

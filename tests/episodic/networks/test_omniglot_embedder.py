@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from episodic.checkpoints import EMBEDDER_KEY, describe_embedder, load_embedder
-from episodic.drawings.augmentation import deform
+from episodic.drawings.deformation import deform
 from episodic.errors import InputError
 from episodic.networks.omniglot_embedder import BACKBONES, VIEWS, OmniglotEmbedder
 from tests.episodic.memory.memory_oracle import DEVICES

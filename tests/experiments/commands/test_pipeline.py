@@ -52,7 +52,7 @@ def test_each_of_the_four_pipelines_is_a_grid_of_its_own(shipped: bool, generate
     assert ("--model.warm_start.drawings=omniglot_encoder" in arguments) is shipped
     for condition in grid.conditions.values():
         assert condition.config in [path.relative_to(PROJECT) for path in CONFIGS]
-        on_generated = {"--data.generated=true", "--data=GeneratedOmniglotDataModule"} & set(condition.arguments)
+        on_generated = {"--data.generated=true", "--data.drawings=GeneratedDrawings"} & set(condition.arguments)
         looks = "omniglot_hidden_state_encoder" not in condition.config.name
         assert len(on_generated) == (generated and looks), condition.name
 
