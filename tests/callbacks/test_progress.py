@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from callbacks.progress import count_items
-from datamodules.state_batches import StateBatch
 from datamodules.drawings import DrawingBatch
+from datamodules.state_batches import StateBatch
 from episodic.tasks.blocks import BlockSpec
 
 
