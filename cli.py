@@ -4,11 +4,9 @@ import sys
 
 # Imported so that a config can name them by their short names.
 from callbacks import BanditPlots, EncoderPlots, HiddenStatePlots, MemoryMonitor, Reconstructions
-from datamodules.blocks import BlockDataModule
-from datamodules.hidden_states import HiddenStateDataModule
-from datamodules.omniglot import OmniglotDataModule
-from datamodules.omniglot_bandit import OmniglotBanditDataModule
+from datamodules import BlockDataModule, HiddenStateDataModule, OmniglotBanditDataModule, OmniglotDataModule
 from episodic.agents import AfterBlock, AfterEpisode, Keys, Learner, Perception, StoredDrawings, StoredStates, WarmStart
+from episodic.drawings import GeneratedDrawings, LakeProtocol, OmniglotDrawings, VinyalsProtocol
 from episodic.memory import EpisodicMemory, FuzzyMemory, Neighbours, StackMemory
 from episodic.networks import (
     ConvolutionalAutoencoder,
@@ -40,11 +38,13 @@ __all__ = [
     "EpisodicLSTM",
     "EpisodicMemory",
     "FuzzyMemory",
+    "GeneratedDrawings",
     "HiddenStateDataModule",
     "HiddenStateEmbedder",
     "HiddenStateEncoder",
     "HiddenStatePlots",
     "Keys",
+    "LakeProtocol",
     "Learner",
     "LinearSchedule",
     "MemoryMonitor",
@@ -52,6 +52,7 @@ __all__ = [
     "OmniglotAutoencoder",
     "OmniglotBanditDataModule",
     "OmniglotDataModule",
+    "OmniglotDrawings",
     "OmniglotEmbedder",
     "OmniglotEncoder",
     "Perception",
@@ -60,6 +61,7 @@ __all__ = [
     "StoredDrawings",
     "StoredStates",
     "TwoLayerAutoencoder",
+    "VinyalsProtocol",
     "WarmStart",
     "WarmupCosineSchedule",
 ]
