@@ -413,6 +413,6 @@ def test_other_states_are_one_line(encoder_run: Path, tmp_path: Path, capsys: py
 def test_the_pictures_are_of_a_hidden_state_encoder(
     tmp_path: Path, generated_omniglot: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [*tiny_encoder(tmp_path, generated_omniglot), "--trainer.callbacks", "HiddenStateFigures"]
+    arguments = [*tiny_encoder(tmp_path, generated_omniglot), "--trainer.callbacks", "HiddenStatePlots"]
     assert main(["fit", *arguments]) == 2
-    assert "HiddenStateFigures shows HiddenStateEncoder, not OmniglotEncoder" in one_error(capsys)
+    assert "HiddenStatePlots needs HiddenStateEncoder, not OmniglotEncoder" in one_error(capsys)
