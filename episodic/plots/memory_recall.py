@@ -55,7 +55,8 @@ def _draw_accuracy(figure: Figure, axes: Axes, reads: ReadCounts) -> None:
     if share.numel() <= NUMBERED:
         _write_numbers(axes, share)
     name_cells(axes, range(1, share.shape[0] + 1), range(1, share.shape[1] + 1))
-    label(axes, "step of the read", "exposure", "Reads that returned a memory of the right context")
+    title = "Reads that returned a memory of the right context\n(at the first exposure there is none)"
+    label(axes, "step of the read", "exposure", title)
 
 
 def _write_numbers(axes: Axes, share: Tensor) -> None:
@@ -117,4 +118,4 @@ def _draw_slots(axes: Axes, reads: ReadCounts) -> None:
     axes.axhline(reads.capacity, color="0.4", linestyle="--", lw=1, label=f"capacity ({reads.capacity})")
     axes.set_ylim(0, 1.08 * reads.capacity)
     label(axes, "episode", "slots in use", "Slots in use after each episode of a block")
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(fontsize=8, loc="best")

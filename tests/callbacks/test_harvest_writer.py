@@ -29,7 +29,7 @@ from tests.episodic.memory.memory_oracle import DEVICES
 from tests.tiny import tiny_bandit
 
 NUMBERS: dict[str, Any] = {"arms": 2, "contexts": 3, "exposures": 2, "pulls": 4, "bits": 5}
-SMALL = {"environments": 2, "val_environments": 2, "test_environments": 2, "predict_environments": 3}
+SMALL: dict[str, Any] = {"environments": 2, "val_environments": 2, "test_environments": 2, "predict_environments": 3}
 
 
 def small_data(predict_blocks: int = 2, **changes: Any) -> BlockDataModule:
@@ -70,9 +70,11 @@ class Played(NamedTuple):
 def played(agent: EpisodicAgent, spec: BlockSpec) -> Played:
     with torch.no_grad():
         episodes = list(rollout(agent.task, agent.agent, spec))
-    parts = ([getattr(episode, name) for episode in episodes] for name in Played._fields[:4])
+    cells, hidden, actions, rewards = (
+        torch.stack([getattr(episode, name) for episode in episodes]) for name in Played._fields[:4]
+    )
     queries = [episode.reads.queries for episode in episodes if episode.reads is not None]
-    return Played(*map(torch.stack, parts), torch.stack(queries) if queries else None)
+    return Played(cells, hidden, actions, rewards, torch.stack(queries) if queries else None)
 
 
 @pytest.mark.parametrize("device", DEVICES)

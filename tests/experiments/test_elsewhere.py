@@ -117,7 +117,7 @@ def test_what_is_overridden_twice_counts_once(tmp_path: Path) -> None:
 
 
 def test_what_adds_to_a_list_counts_each_time(tmp_path: Path) -> None:
-    once, twice = ({"agent": {"trainer.callbacks+": "BanditFigures"}}, {"overrides": {"trainer.callbacks+": "Timer"}})
+    once, twice = ({"agent": {"trainer.callbacks+": "BanditPlots"}}, {"overrides": {"trainer.callbacks+": "Timer"}})
     do(jobs_of(tmp_path, "first", once))
     assert len(undone(jobs_of(tmp_path, "second", once, **twice))) == 2
 
