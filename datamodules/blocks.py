@@ -1,6 +1,5 @@
 """Blocks of any task: new ones for every training batch, fixed ones for validation, test and prediction."""
 
-import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -8,7 +7,8 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
 
 from datamodules.evaluation_task import Setting, evaluation_task
-from datamodules.sampling import EpochBlocks, ShardedIndices, rank_and_world
+from datamodules.hyperparameters import plain_settings
+from datamodules.sampling import EpochBlocks, ShardedIndices, rank_and_world, run_seed
 from episodic.errors import require, require_positive
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec, block_seed
@@ -80,6 +80,7 @@ class BlockDataModule(pl.LightningDataModule):
         evaluation_seed: int = 0,
         evaluation: dict[str, Setting] | None = None,
     ) -> None:
+        settings = plain_settings(locals())
         super().__init__()
         require_positive(
             environments=environments,
@@ -99,9 +100,7 @@ class BlockDataModule(pl.LightningDataModule):
         }
         self.evaluation_seed, self.evaluation = evaluation_seed, evaluation or {}
         self.evaluation_task = evaluation_task(task, self.evaluation)
-        self.save_hyperparameters()
-        if isinstance(self.hparams["task"], Task):  # built without a config: a checkpoint may only hold plain data
-            self.hparams["task"] = repr(task)
+        self.save_hyperparameters(settings)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -113,9 +112,8 @@ class BlockDataModule(pl.LightningDataModule):
         return self.task if split == "train" else self.evaluation_task
 
     def train_dataloader(self) -> DataLoader[BlockSpec]:
-        seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
         rank = self.trainer.global_rank if self.trainer is not None else 0
-        dataset = BlockDataset(self.task_of("train"), self.environments, seed, "train", rank)
+        dataset = BlockDataset(self.task_of("train"), self.environments, run_seed(), "train", rank)
         return _loader(dataset, EpochBlocks(self.blocks_per_epoch))
 
     def evaluation_blocks(self, split: str) -> Iterator[BlockSpec]:

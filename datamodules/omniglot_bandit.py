@@ -4,14 +4,14 @@ from typing import Any
 
 from datamodules.blocks import BlockDataModule
 from datamodules.evaluation_task import evaluation_task
+from datamodules.hyperparameters import plain_settings
 from episodic.drawings.omniglot.part import OmniglotPart
-from episodic.drawings.omniglot.protocols import LakeProtocol
-from episodic.drawings.omniglot.sources import GeneratedDrawings, OmniglotDrawings
+from episodic.drawings.omniglot.protocols import LakeProtocol, SplitProtocol
+from episodic.drawings.omniglot.sources import DrawingSource, OmniglotDrawings
 from episodic.drawings.omniglot.splits import DrawingSplits, OmniglotSplits
 from episodic.errors import require, require_choice
 from episodic.tasks.drawing_bandit import DrawingBandit
 
-SPLITS = ("train", "val", "test")
 #: Arguments of the task that follow from the drawings.
 FROM_DRAWINGS = ("characters", "pixels", "labels", "barcode_seed")
 
@@ -19,61 +19,53 @@ FROM_DRAWINGS = ("characters", "pixels", "labels", "barcode_seed")
 class OmniglotBanditDataModule(BlockDataModule):
     """Yields blocks whose contexts are Omniglot's characters.
 
-    Training blocks show characters of the background alphabets, except the alphabets held out for validation blocks.
-    Test blocks show characters of the evaluation alphabets, so every character is new. Labels are the characters'
-    numbers within their split.
+    By default, training blocks show characters of the background alphabets, except the alphabets held out for
+    validation blocks. Test blocks show characters of the evaluation alphabets, so every character is new. Labels are
+    the characters' numbers within their split.
 
     Args:
         task: Rules of the bandit. Its `characters`, `pixels`, `labels` and `barcode_seed` follow from the drawings.
         root: Folder that holds `omniglot-py/`; None searches OMNIGLOT_ROOT, then `data`, then downloads.
-        generated: Whether generated characters replace Omniglot's, see `GeneratedDrawings`.
-        image_size: Side of the drawings in pixels, 28 to 105.
-        validation_alphabets: Number of background alphabets held out for validation blocks; None: 5.
-        split_seed: Seed of the choice of these alphabets.
-        check_counts: Whether to require the official numbers of alphabets, classes and drawings.
-        cache_dir: Folder of the decoded drawings; None is the user's cache folder.
+        drawings: Source of the drawings, `OmniglotDrawings` or `GeneratedDrawings`.
+        protocol: Split of the characters, `LakeProtocol` or `VinyalsProtocol`.
+        image_size: Side of the drawings in pixels, 28 to 105; smaller than 105 is an area average.
+        cache_dir: Folder of decoded and generated drawings; None is the user's cache folder.
         predict_split: Split whose characters the predict blocks show: `train`, `val` or `test`.
         blocks: The other arguments of `BlockDataModule`.
 
     Raises:
-        InputError: See `BlockDataModule` and `DrawingBandit`; also if there is no data set, or it is damaged or
-            incomplete.
+        InputError: See `BlockDataModule` and `DrawingBandit`; also if the data set is missing, damaged or incomplete,
+            or a character does not have `task.drawings` drawings.
     """
 
     task: DrawingBandit
+    loaded: DrawingSplits
 
     def __init__(
         self,
-        task: DrawingBandit = DrawingBandit(),  # noqa: B008 -- tasks are immutable
+        task: DrawingBandit = DrawingBandit(),  # noqa: B008 - immutable, and read by jsonargparse
         root: str | None = None,
-        generated: bool = False,
+        drawings: DrawingSource = OmniglotDrawings(),  # noqa: B008
+        protocol: SplitProtocol = LakeProtocol(),  # noqa: B008
         image_size: int = 28,
-        validation_alphabets: int | None = None,
-        split_seed: int = 0,
-        check_counts: bool = True,
         cache_dir: str | None = None,
         predict_split: str = "train",
         **blocks: Any,
     ) -> None:
-        require_choice("predict_split", predict_split, SPLITS)
+        settings = {name: value for name, value in plain_settings(locals()).items() if name != "blocks"}
+        require_choice("predict_split", predict_split, DrawingSplits._fields)
         for name in FROM_DRAWINGS:
             value, default = getattr(task, name), getattr(DrawingBandit, name)
             require(value == default, f"task.{name} is {value}: it must be left out, it follows from the drawings")
         self.predict_split = predict_split
-        alphabets = LakeProtocol.validation_alphabets if validation_alphabets is None else validation_alphabets
-        self.characters = OmniglotSplits(
-            root=None if generated else root,
-            drawings=GeneratedDrawings(drawers=task.drawings) if generated else OmniglotDrawings(check_counts),
-            protocol=LakeProtocol(alphabets, split_seed),
-            image_size=image_size,
-            cache_dir=cache_dir,
-        )
-        counts = self.characters.class_counts()
+        self.splits = OmniglotSplits(root, drawings, protocol, image_size, cache_dir)
+        counts = self.splits.class_counts()
         placed = {
             split: task.on(counts[split], image_size**2, labels=max(counts.values()), barcode_seed=index)
-            for index, split in enumerate(SPLITS)
+            for index, split in enumerate(DrawingSplits._fields)
         }
         super().__init__(placed["train"], **blocks)
+        self.save_hyperparameters(settings)
         for name, value in self.evaluation.items():
             fixed = name in (*FROM_DRAWINGS, "drawings")
             require(not fixed, f"evaluation.{name} is {value}: it must be left out, it follows from the drawings")
@@ -82,21 +74,20 @@ class OmniglotBanditDataModule(BlockDataModule):
     def prepare_data(self) -> None:
         """Find, download or generate the drawings and decode them into the cache."""
         if self.task.shows_drawings:
-            self.characters.prepare()
+            self.splits.prepare()
 
     def setup(self, stage: str | None = None) -> None:
         """Load the drawings; a second call changes nothing."""
         if not self.task.shows_drawings or hasattr(self, "loaded"):
             return
-        self.loaded: DrawingSplits = self.characters.load()
-        for split, task in self.tasks.items():
-            part = self.part(split)
+        self.loaded = self.splits.load()
+        for part in self.loaded:
             counts = part.labels.bincount(minlength=len(part.class_names))
             fewest = int(counts.argmin())
             require(
-                bool((counts == task.drawings).all()),
+                bool((counts == self.task.drawings).all()),
                 f"character {part.class_names[fewest]} has {int(counts[fewest])} drawings: task.drawings is "
-                f"{task.drawings}, and every character must have that many",
+                f"{self.task.drawings}, and every character must have that many",
             )
 
     def task_of(self, split: str) -> DrawingBandit:

@@ -34,7 +34,7 @@ def tiny_omniglot_bandit(root: Path, drawings: Path, config: str = "omniglot_ban
         model += ["--model.perception.embedder.cache_dir", str(root / "cache")]
     if "StoredDrawings" in text:
         model += ["--model.learner.trigger.updates", "2", "--model.learner.examples.count", "8"]
-    return [*_common(root, config, epochs), *_blocks(), *_bandit_drawings(root, drawings), *model, *_alone(config)]
+    return [*_common(root, config, epochs), *_blocks(), *_generated(root, drawings), *model, *_alone(config)]
 
 
 def _blocks() -> list[str]:
@@ -109,11 +109,6 @@ def tiny(config: Path, root: Path, drawings: Path, epochs: int = 2) -> list[str]
     if is_hidden_state_encoder(config):
         return tiny_hidden_state_encoder(root, config.stem, epochs)
     return tiny_autoencoder(root, drawings, config.stem, epochs)
-
-
-def _bandit_drawings(root: Path, drawings: Path) -> list[str]:
-    data = ["--data.root", str(drawings), "--data.check_counts", "false", "--data.validation_alphabets", "2"]
-    return [*data, "--data.cache_dir", str(root / "cache")]
 
 
 def _generated(root: Path, drawings: Path) -> list[str]:

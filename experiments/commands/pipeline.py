@@ -98,10 +98,8 @@ def _replaced(section: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
 
 def _of_generated(config: str) -> dict[str, Any]:
     """What a stage overrides to work on generated characters."""
-    stem = Path(config).stem
-    if stem == "omniglot_encoder":
-        return {"data.drawings": "GeneratedDrawings"}
-    return {"data.generated": True} if stem.startswith("omniglot_bandit") else {}
+    shows_drawings = Path(config).stem.startswith(("omniglot_encoder", "omniglot_bandit"))
+    return {"data.drawings": "GeneratedDrawings"} if shows_drawings else {}
 
 
 def report(rows: Sequence[Row], path: Path, generated: bool) -> None:

@@ -1,6 +1,5 @@
 """The blocks that a data module yields for any task."""
 
-import os
 from argparse import ArgumentError
 from typing import Any
 
@@ -10,6 +9,7 @@ from jsonargparse import ArgumentParser
 
 from datamodules import blocks, sampling
 from datamodules.blocks import BlockDataModule
+from datamodules.sampling import run_seed
 from episodic.errors import InputError
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec, block_seed
@@ -133,7 +133,7 @@ def test_blocks_are_drawn_with_the_seeds_of_their_split() -> None:
     for split in ("val", "test", "predict"):
         for index, block in enumerate(data.evaluation_blocks(split)):
             assert same(block, other.draw_block(2, block_seed(0, split, 0, index)))
-    assert same(next(iter(data.train_dataloader())), task.draw_block(2, block_seed(training_seed(), "train", 0, 0)))
+    assert same(next(iter(data.train_dataloader())), task.draw_block(2, block_seed(run_seed(), "train", 0, 0)))
 
 
 def parsed(*arguments: str) -> BlockDataModule:
@@ -169,11 +169,11 @@ def test_a_command_line_names_what_is_no_task(arguments: list[str], message: str
 
 
 def test_hyperparameters_are_plain() -> None:
-    assert build(BarcodeBandit(bits=20)).hparams["task"] == repr(BarcodeBandit(bits=20))
-
-
-def training_seed() -> int:
-    return int(os.environ.get("PL_GLOBAL_SEED", "0"))
+    hparams = build(BarcodeBandit(bits=20), evaluation={"noise": 0.1}).hparams
+    assert hparams["task"]["class_path"] == "episodic.tasks.barcode_bandit.BarcodeBandit"
+    assert hparams["task"]["init_args"]["bits"] == 20
+    assert hparams["evaluation"] == {"noise": 0.1}
+    assert isinstance(build(Walk()).hparams["task"], str)
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ def arguments(generated_omniglot: Path, tmp_path_factory: pytest.TempPathFactory
     return {
         "root": str(generated_omniglot),
         "cache_dir": str(tmp_path_factory.getbasetemp() / "omniglot-cache"),
-        "check_counts": False,
-        "validation_alphabets": 2,
+        "drawings": OmniglotDrawings(check_counts=False),
+        "protocol": LakeProtocol(validation_alphabets=2),
         "blocks_per_epoch": 2,
         "test_blocks": 2,
         **environments,
@@ -63,10 +63,10 @@ def test_splits_share_no_character(arguments: dict[str, Any]) -> None:
 
 
 def test_splits_are_those_of_the_encoders_data(arguments: dict[str, Any]) -> None:
-    data = ready(arguments, split_seed=1)
-    protocol = LakeProtocol(arguments["validation_alphabets"], seed=1)
-    drawings = OmniglotDrawings(check_counts=False)
-    other = OmniglotSplits(arguments["root"], drawings, protocol, cache_dir=arguments["cache_dir"]).load()
+    protocol = LakeProtocol(validation_alphabets=2, seed=1)
+    data = ready(arguments, protocol=protocol)
+    source = {name: arguments[name] for name in ("root", "drawings", "cache_dir")}
+    other = OmniglotSplits(**source, protocol=protocol).load()
     for split in SPLITS:
         assert data.part(split).class_names == getattr(other, split).class_names
         assert torch.equal(data.part(split).images, getattr(other, split).images)
@@ -110,7 +110,7 @@ def test_labels_are_as_many_as_the_largest_split_has_characters(arguments: dict[
     sizes = {"actions": 2, "cue_size": 784, "label_count": 16, "steps": 2, "episodes": 12}
     assert sizes.items() <= data.sizes.items()
     assert build(arguments, image_size=32).sizes["cue_size"] == 1024
-    few = build(arguments, validation_alphabets=5)
+    few = build(arguments, protocol=LakeProtocol(validation_alphabets=5))
     assert few.sizes["label_count"] == 20  # the validation's
     assert data.task.fixed_labels
     assert data.task.shows_drawings
@@ -211,20 +211,20 @@ def test_missing_data_are_one_line(
     assert "\n" not in str(error.value)
 
 
-def test_generated_characters_may_take_omniglots_place(
-    arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from datamodules import omniglot_bandit
-
-    def few(drawers: int) -> GeneratedDrawings:
-        return GeneratedDrawings(3, 9, 1, 4, drawers)
-
-    monkeypatch.setattr(omniglot_bandit, "GeneratedDrawings", few)
-    changes = {"generated": True, "root": None, "cache_dir": str(tmp_path), "check_counts": True}
-    data = ready(arguments, {"drawings": 4}, **changes, validation_alphabets=1)
+def test_generated_characters_may_replace_omniglots(arguments: dict[str, Any], tmp_path: Path) -> None:
+    drawings = GeneratedDrawings(3, 9, 1, 4, drawers=4)
+    changes = {"drawings": drawings, "root": None, "cache_dir": str(tmp_path), "protocol": LakeProtocol(1)}
+    data = ready(arguments, {"drawings": 4}, **changes)
     assert {split: len(data.part(split).class_names) for split in SPLITS} == {"train": 6, "val": 3, "test": 4}
     assert data.part("train").labels.bincount().tolist() == [4] * 6
     assert next(data.evaluation_blocks("test")).drawings.max() < 16  # type: ignore[union-attr]
+
+
+def test_hyperparameters_are_plain(arguments: dict[str, Any]) -> None:
+    hparams = build(arguments).hparams
+    assert hparams["task"]["init_args"]["characters"] is None
+    assert hparams["protocol"]["init_args"]["validation_alphabets"] == 2
+    assert hparams["environments"] == 3
 
 
 @pytest.mark.parametrize(
@@ -239,9 +239,9 @@ def test_generated_characters_may_take_omniglots_place(
         ({}, {"evaluation": {"drawings": 10}}, "evaluation.drawings is 10: "),
         ({"cue": "barcode", "bits": 4}, {}, "bits is 4: that gives 15 barcodes"),
         ({"drawings": 10}, {}, "character .* has 20 drawings: task.drawings is 10"),
-        ({}, {"check_counts": True}, ".*24 classes in 6 alphabets"),
+        ({}, {"drawings": OmniglotDrawings()}, ".*24 classes in 6 alphabets"),
         ({}, {"image_size": 20}, "image_size is 20"),
-        ({}, {"validation_alphabets": 6}, "validation_alphabets is 6: .* between 1 and 5"),
+        ({}, {"protocol": LakeProtocol(6)}, "validation_alphabets is 6: .* between 1 and 5"),
         ({}, {"environments": 0}, "environments is 0"),
     ],
     ids=str,
