@@ -122,7 +122,6 @@ def test_a_resumed_training_equals_one_left_alone(
         (["--model.learner.objectives", '{"nosuch": 1.0}'], "Option 'nosuch' is not accepted"),
         (["--model.keys.embedder.classes", "4"], "keys.embedder.classes is 4"),
         (["--model.keys.embedder.recurrent", "true"], "keys.embedder.recurrent is true"),
-        (["--data.task.vocabulary", "null"], "set data.task.vocabulary"),
     ],
 )
 def test_bad_input_is_one_line(
