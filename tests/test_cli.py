@@ -462,7 +462,7 @@ def test_checkpoints_of_another_kind_are_one_line(
         (["--model.objectives.kaiser.memory_size", "0"], "memory_size is 0"),
         (["--model.objectives.kaiser.pieces", "0"], "pieces is 0"),
         (["--model.objectives.triplet.miner", "best"], "miner is 'best': it has to be one of"),
-        (["--model.augmentation.stroke", "2"], "stroke is 2.0: it has to lie between 0 and 1"),
+        (["--model.augmentation.stroke", "2"], "stroke is 2.0: it must lie between 0 and 1"),
         (["--model.augmentation.blur", "2"], "blur"),
         (["--model.image_size", "40"], "model.image_size is 40: the data's is 28"),
     ],

@@ -285,7 +285,7 @@ def test_a_shipped_config_trains_on_generated_drawings(tmp_path: Path, monkeypat
     data = ["--data.drawings", "GeneratedDrawings", "--data.cache_dir", str(tmp_path / "cache")]
     data += [part for name, number in numbers.items() for part in (f"--data.drawings.{name}", str(number))]
     data += ["--data.batch_size", "8", "--data.protocol.validation_alphabets", "1"]
-    model = ["--model.embedding_size", "8", "--model.channels", "4", "--model.few_shot_episodes", "5"]
+    model = ["--model.network.embedding_size", "8", "--model.network.channels", "4", "--model.few_shot_episodes", "5"]
     place = ["--run.root", str(tmp_path / "runs"), "--trainer.max_epochs", "1", *CPU]
     config = ["--config", str(PROJECT / "configs" / "omniglot_encoder.yaml")]
     assert main(["fit", *config, *data, *model, *place]) == 0
