@@ -24,10 +24,10 @@ def require_positive(**values: float) -> None:
 
     >>> require_positive(capacity=10, key_size=0)
     Traceback (most recent call last):
-    episodic.errors.InputError: key_size is 0: it has to be greater than 0
+    episodic.errors.InputError: key_size is 0: it must be greater than 0
     """
     for name, value in values.items():
-        require(value > 0, f"{name} is {value}: it has to be greater than 0")
+        require(value > 0, f"{name} is {value}: it must be greater than 0")
 
 
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -35,9 +35,9 @@ def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
     >>> require_choice("kernel", "dot", ("cosine", "l2"))
     Traceback (most recent call last):
-    episodic.errors.InputError: kernel is 'dot': it has to be one of cosine, l2
+    episodic.errors.InputError: kernel is 'dot': it must be one of cosine, l2
     """
-    require(value in choices, f"{name} is {value!r}: it has to be one of {', '.join(choices)}")
+    require(value in choices, f"{name} is {value!r}: it must be one of {', '.join(choices)}")
 
 
 def require_fraction(**values: float) -> None:
@@ -45,7 +45,7 @@ def require_fraction(**values: float) -> None:
 
     >>> require_fraction(noise=1.5)
     Traceback (most recent call last):
-    episodic.errors.InputError: noise is 1.5: it has to lie between 0 and 1
+    episodic.errors.InputError: noise is 1.5: it must lie between 0 and 1
     """
     for name, value in values.items():
-        require(0.0 <= value <= 1.0, f"{name} is {value}: it has to lie between 0 and 1")
+        require(0.0 <= value <= 1.0, f"{name} is {value}: it must lie between 0 and 1")

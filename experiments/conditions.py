@@ -48,7 +48,7 @@ def parse_conditions(said: Any, config: Any, evaluations: Mapping[str, Arguments
     require_named(said, "conditions")
     sections: dict[str, dict[str, Any]] = {name: section or {} for name, section in said.items()}
     for name, section in sections.items():
-        require(isinstance(section, dict), f"conditions, {name!r} is {section!r}: it has to be a mapping")
+        require(isinstance(section, dict), f"conditions, {name!r} is {section!r}: it must be a mapping")
     return {name: _condition(name, sections, config, evaluations) for name in sections}
 
 
@@ -66,7 +66,7 @@ def _condition(
             require(value is None, f"{where}: {key} is {value!r}: with trained_as it is that condition's")
         own, seed = sections[trained_as].get("config"), sections[trained_as].get("seed")
     whole = seed is None or (type(seed) is int and seed >= 0)
-    require(whole, f"{where}: seed is {seed!r}: it has to be a whole number, 0 or more")
+    require(whole, f"{where}: seed is {seed!r}: it must be a whole number, 0 or more")
     require(
         seed is None or not tests,
         f"{where}: seed is {seed!r}, but an interval wants several: with evaluations: {{}} it is only referred to",
@@ -93,7 +93,7 @@ def _predicts(section: dict[str, Any], where: str) -> Arguments | None:
 
 def _config(config: Any, where: str) -> Path:
     require(isinstance(config, str), f"{where}: config is {config!r}: it, or the grid, has to name a config's file")
-    require(Path(config).is_file(), f"{where}: config {config} does not exist: it has to be a file, as seen from here")
+    require(Path(config).is_file(), f"{where}: config {config} does not exist: it must be a file, as seen from here")
     return Path(config)
 
 

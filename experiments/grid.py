@@ -79,7 +79,7 @@ def read_grid(path: Path) -> Grid:
     Raises:
         InputError: in one line, whatever is wrong with the file.
     """
-    require(path.is_file(), f"grid {path} does not exist: it has to be a YAML file")
+    require(path.is_file(), f"grid {path} does not exist: it must be a YAML file")
     try:
         return parse_grid(read_yaml_file(path), path.stem)
     except InputError as error:
@@ -93,7 +93,7 @@ def parse_grid(said: Any, name: str) -> Grid:
         InputError: a key that is unknown, missing or of the wrong kind; a baseline, `trained_as` or reference that is
             no condition; a config that does not exist; conditions that need each other's results.
     """
-    require(isinstance(said, dict), f"it holds {said!r}: it has to be a mapping with {', '.join(KEYS)}")
+    require(isinstance(said, dict), f"it holds {said!r}: it must be a mapping with {', '.join(KEYS)}")
     for key in said:
         require_choice("key", str(key), KEYS)
     evaluations = named_overrides(said.get("evaluations", {"test": {}}), "evaluations")
@@ -125,17 +125,17 @@ def parse_seeds(seeds: Any) -> tuple[int, ...]:
         InputError: it is something else.
     """
     whole = isinstance(seeds, list) and bool(seeds) and all(type(seed) is int and seed >= 0 for seed in seeds)
-    require(whole, f"seeds is {seeds!r}: it has to be a list of whole numbers, 0 or more")
+    require(whole, f"seeds is {seeds!r}: it must be a list of whole numbers, 0 or more")
     require(len(set(seeds)) == len(seeds), f"seeds is {seeds!r}: each may stand there once")
     return tuple(seeds)
 
 
 def _names(names: Any, key: str, example: str) -> tuple[str, ...]:
     named = isinstance(names, list) and bool(names) and all(isinstance(name, str) for name in names)
-    require(named, f"{key} is {names!r}: it has to be a list of names such as {example}")
+    require(named, f"{key} is {names!r}: it must be a list of names such as {example}")
     return tuple(dict.fromkeys(names))
 
 
 def _whether(answer: Any, key: str) -> bool:
-    require(type(answer) is bool, f"{key} is {answer!r}: it has to be true or false")
+    require(type(answer) is bool, f"{key} is {answer!r}: it must be true or false")
     return bool(answer)

@@ -23,7 +23,7 @@ def override_arguments(overrides: Any, where: str) -> Arguments:
     Raises:
         InputError: it is no mapping, a name is not dotted or the runner's own, a value is a list or a mapping.
     """
-    require(overrides is None or isinstance(overrides, dict), f"{where} is {overrides!r}: it has to be a mapping")
+    require(overrides is None or isinstance(overrides, dict), f"{where} is {overrides!r}: it must be a mapping")
     return tuple(_argument(name, value, where) for name, value in (overrides or {}).items())
 
 
@@ -32,7 +32,7 @@ def _argument(name: Any, value: Any, where: str) -> str:
     require(dotted, f"{where}: {name!r} is no name of an option, such as model.memory.threshold")
     require(name not in RESERVED, f"{where}: {name} is set by the runner and cannot be overridden")
     plain = value is None or isinstance(value, str | int | float)
-    require(plain, f"{where}: {name} is {value!r}: it has to be text, a number, true, false or null")
+    require(plain, f"{where}: {name} is {value!r}: it must be text, a number, true, false or null")
     text = value if isinstance(value, str) else yaml.safe_dump(value).splitlines()[0]
     return f"--{name}={text}"
 
@@ -49,6 +49,6 @@ def named_overrides(section: Any, where: str) -> dict[str, Arguments]:
 
 def require_named(section: Any, where: str) -> None:
     """A mapping with at least one entry and with text for keys."""
-    require(isinstance(section, dict) and bool(section), f"{where} is {section!r}: it has to name at least one")
+    require(isinstance(section, dict) and bool(section), f"{where} is {section!r}: it must name at least one")
     unnamed: Sequence[Any] = [key for key in section if not isinstance(key, str)]
     require(not unnamed, f"{where}: {next(iter(unnamed), None)!r} has to be text: put it in quotes")

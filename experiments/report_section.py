@@ -55,19 +55,19 @@ def parse_report(
     Raises:
         InputError: a key that is unknown, missing or of the wrong kind; a curve without numbers to draw it over.
     """
-    require(isinstance(said, dict), f"report is {said!r}: it has to be a mapping with question and answer")
+    require(isinstance(said, dict), f"report is {said!r}: it must be a mapping with question and answer")
     for key in said:
         require_choice("report: key", str(key), KEYS)
     question, answer = (_text(said, key) for key in ("question", "answer"))
     short = _text(said, "short") if said.get("short") is not None else ""
     for key, text in (("question", question), ("short", short)):
-        require("\n" not in text, f"report: {key} is {text!r}: it has to be one sentence on one line")
+        require("\n" not in text, f"report: {key} is {text!r}: it must be one sentence on one line")
     metric = said.get("metric", metrics[0])
     named = isinstance(metric, str) and bool(metric)
-    require(named, f"report: metric is {metric!r}: it has to be a name such as test/reward")
+    require(named, f"report: metric is {metric!r}: it must be a name such as test/reward")
     chance, ideal = (_level(said, key, evaluations) for key in ("chance", "ideal"))
     for key, value, other in (("chance", chance, "ideal"), ("ideal", ideal, "chance")):
-        require(value is not None or said.get(other) is None, f"report: {key} is None: with {other} it has to be there")
+        require(value is not None or said.get(other) is None, f"report: {key} is None: with {other} it must be there")
     order = _number("order", said.get("order"))
     figure = said.get("figure", "bars")
     require_choice("report: figure", str(figure), FIGURES)
@@ -82,7 +82,7 @@ def parse_report(
 
 def _also(said: dict[str, Any], metrics: Sequence[str]) -> tuple[str, ...]:
     also = said.get("also", [])
-    require(isinstance(also, list), f"report: also is {also!r}: it has to be a list of the grid's metrics")
+    require(isinstance(also, list), f"report: also is {also!r}: it must be a list of the grid's metrics")
     for name in also:
         require_choice("report: also", str(name), tuple(metrics))
     return tuple(also)
@@ -91,7 +91,7 @@ def _also(said: dict[str, Any], metrics: Sequence[str]) -> tuple[str, ...]:
 def _text(said: dict[str, Any], key: str) -> str:
     text = said.get(key)
     given = isinstance(text, str) and bool(text.strip())
-    require(given, f"report: {key} is {text!r}: it has to be text")
+    require(given, f"report: {key} is {text!r}: it must be text")
     return str(text).strip()
 
 
@@ -104,11 +104,11 @@ def _level(said: dict[str, Any], key: str, evaluations: Sequence[str]) -> float 
         require(name in value, f"report: {key} is {value!r}: it has to have a number for {name!r} too")
     for name in value:
         require_choice(f"report: {key}: evaluation", str(name), tuple(evaluations))
-        require(value[name] is not None, f"report: {key}: {name} is None: it has to be a number")
+        require(value[name] is not None, f"report: {key}: {name} is None: it must be a number")
     return {name: _number(f"{key}: {name}", number) or 0.0 for name, number in value.items()}
 
 
 def _number(key: str, value: Any) -> float | None:
     finite = value is None or (type(value) in (int, float) and math.isfinite(value))
-    require(finite, f"report: {key} is {value!r}: it has to be a number")
+    require(finite, f"report: {key} is {value!r}: it must be a number")
     return None if value is None else value

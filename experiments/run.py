@@ -62,9 +62,9 @@ def run_grid(
     """
     cells = grid_cells(grid, root)
     jobs = chosen_jobs(cells, substring, part)
-    require(workers >= 0, f"--workers is {workers}: it has to be 0 or more")
+    require(workers >= 0, f"--workers is {workers}: it must be 0 or more")
     for name, folder in (("root", root), ("results", results)):
-        require(can_be_folder(folder), f"--{name} is {folder}: it has to be a folder")
+        require(can_be_folder(folder), f"--{name} is {folder}: it must be a folder")
     revision = source_revision(outputs=[results, *outputs])
     with terminable():
         return Runner(grid, cells, jobs, root, results, revision).run(workers)

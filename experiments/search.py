@@ -44,8 +44,8 @@ def run_search(search: Search, root: Path, workers: int = 2, storage: str | None
     Raises:
         InputError: one of these is wrong, in one line.
     """
-    require(workers >= 0, f"--workers is {workers}: it has to be 0 or more")
-    require(root.is_dir() or not root.exists(), f"--root is {root}: it has to be a folder")
+    require(workers >= 0, f"--workers is {workers}: it must be 0 or more")
+    require(root.is_dir() or not root.exists(), f"--root is {root}: it must be a folder")
     study = SharedStudy(open_study(search, root, storage), search.parameters, search.trials)
     with terminable():
         return SearchRunner(search, study, root).run(workers)

@@ -68,8 +68,8 @@ def read_search(path: Path, trials: int | None = None) -> Search:
     Raises:
         InputError: in one line, whatever is wrong with the file.
     """
-    require(path.is_file(), f"search {path} does not exist: it has to be a YAML file")
-    require(trials is None or trials > 0, f"--trials is {trials}: it has to be 1 or more")
+    require(path.is_file(), f"search {path} does not exist: it must be a YAML file")
+    require(trials is None or trials > 0, f"--trials is {trials}: it must be 1 or more")
     try:
         return parse_search(read_yaml_file(path), path.stem, trials)
     except InputError as error:
@@ -83,12 +83,12 @@ def parse_search(said: Any, name: str, trials: int | None = None) -> Search:
         InputError: a key that is unknown, missing or of the wrong kind; a metric that is no validation figure; a
             config that does not exist; an option that is both fixed and searched.
     """
-    require(isinstance(said, dict), f"it holds {said!r}: it has to be a mapping with {', '.join(KEYS)}")
+    require(isinstance(said, dict), f"it holds {said!r}: it must be a mapping with {', '.join(KEYS)}")
     for key in said:
         require_choice("key", str(key), KEYS)
     config, seeds, direction = said.get("config"), said.get("seeds"), said.get("direction")
-    require(isinstance(config, str), f"config is {config!r}: it has to name a config's file")
-    require(Path(str(config)).is_file(), f"config {config} does not exist: it has to be a file, as seen from here")
+    require(isinstance(config, str), f"config is {config!r}: it must name a config's file")
+    require(Path(str(config)).is_file(), f"config {config} does not exist: it must be a file, as seen from here")
     require_choice("direction", str(direction), DIRECTIONS)
     arguments, parameters = _overrides(said.get("overrides")), parse_parameters(said.get("parameters"))
     for parameter in parameters:
@@ -117,14 +117,14 @@ def _overrides(said: Any) -> Arguments:
 
 def _metric(metric: Any) -> str:
     named = isinstance(metric, str) and bool(metric)
-    require(named, f"metric is {metric!r}: it has to be the name of a validation figure, such as val/reward")
+    require(named, f"metric is {metric!r}: it must be the name of a validation figure, such as val/reward")
     require(
         not metric.startswith("test"),
         f"metric is {metric!r}: nothing is chosen by the test set, or its figures would say too much of what was "
-        "chosen: it has to be a validation figure, such as val/reward",
+        "chosen: it must be a validation figure, such as val/reward",
     )
     right = metric.startswith("val/")
-    require(right, f"metric is {metric!r}: it has to be a validation figure, such as val/reward")
+    require(right, f"metric is {metric!r}: it must be a validation figure, such as val/reward")
     return str(metric)
 
 

@@ -88,7 +88,7 @@ def parse_parameter(name: str, said: Any) -> Parameter:
 
 def _choices(name: str, options: Any, where: str) -> Choices:
     several = isinstance(options, list) and len(options) > 1
-    require(several, f"{where}: choices is {options!r}: it has to be a list of two values or more")
+    require(several, f"{where}: choices is {options!r}: it must be a list of two values or more")
     for option in options:
         override_arguments({name: option}, where)
         to_other = isinstance(option, str) and option.startswith("@")
@@ -101,10 +101,10 @@ def _range(name: str, said: dict[str, Any], where: str) -> Range:
     for key in ("low", "high"):
         require(key in said, f"{where}: {key} is missing: a range has low and high")
     log, kind = said.get("log", False), _kind(said, where)
-    require(isinstance(log, bool), f"{where}: log is {log!r}: it has to be true or false")
+    require(isinstance(log, bool), f"{where}: log is {log!r}: it must be true or false")
     low, high = kind(_number(said["low"], f"{where}: low")), kind(_number(said["high"], f"{where}: high"))
     require(low < high, f"{where}: low is {low} and high is {high}: low has to be less")
-    require(not log or low > 0, f"{where}: low is {low}: with log it has to be more than 0")
+    require(not log or low > 0, f"{where}: low is {low}: with log it must be more than 0")
     step = None if said.get("step") is None else kind(_number(said["step"], f"{where}: step"))
     if step is not None:
         require(not log, f"{where}: step is {step}, but log is true: only one of them can be")
@@ -129,6 +129,6 @@ def _number(value: Any, where: str) -> float:
     try:
         number = value if type(value) is int else float(value if isinstance(value, str | float) else "")
     except ValueError as error:
-        raise InputError(f"{where} is {value!r}: it has to be a number") from error
-    require(math.isfinite(number), f"{where} is {value!r}: it has to be a finite number")
+        raise InputError(f"{where} is {value!r}: it must be a number") from error
+    require(math.isfinite(number), f"{where} is {value!r}: it must be a finite number")
     return number

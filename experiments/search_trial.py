@@ -73,5 +73,5 @@ def best_figure(run: RunFolder, metric: str) -> float:
         rows = list(reader)[:known]
     found = [row[metric] for row in rows if row.get(metric)]
     figures = ", ".join(name for name in reader.fieldnames or () if name.startswith("val/"))
-    require(bool(found), f"metric is {metric!r}, which {run.path} does not have: it has to be one of {figures}")
+    require(bool(found), f"metric is {metric!r}, which {run.path} does not have: it must be one of {figures}")
     return float(found[-1])

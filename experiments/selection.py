@@ -33,7 +33,7 @@ def only(cells: Sequence[Cell], substring: str) -> list[Cell]:
     """
     chosen = [cell for cell in cells if substring in cell.condition]
     known = ", ".join(repr(name) for name in dict.fromkeys(cell.condition for cell in cells))
-    require(bool(chosen), f"--only is {substring!r}: it has to be part of a condition's name, of {known}")
+    require(bool(chosen), f"--only is {substring!r}: it must be part of a condition's name, of {known}")
     return chosen
 
 
@@ -61,5 +61,5 @@ def parse_shard(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     index, count = (int(found[1]), int(found[2])) if found else (0, 0)
     if not 1 <= index <= count:
-        raise InputError(f"--shard is {text!r}: it has to be i/n with i from 1 to n, such as 1/2")
+        raise InputError(f"--shard is {text!r}: it must be i/n with i from 1 to n, such as 1/2")
     return index, count

@@ -95,7 +95,7 @@ def normalised(scores: Sequence[float], chance: float, ideal: float) -> list[flo
 
 def _samples(name: str, strata: Sequence[Sequence[float]]) -> list[list[float]]:
     samples = [_numbers(stratum) for stratum in strata]
-    require(bool(samples) and all(samples), f"{name} is {list(strata)}: it has to hold a score in every stratum")
+    require(bool(samples) and all(samples), f"{name} is {list(strata)}: it must hold a score in every stratum")
     return samples
 
 

@@ -201,7 +201,7 @@ class StageCLI(LightningCLI):
                 if name not in getattr(datamodule, "training_sizes", ()):
                     self.filled_in.append(name)  # left open in config.yaml: a test on other data takes it from those
         fill_in_drawing_embedder(model.init_args)
-        # Lightning keeps the first dump of the configuration for the hyperparameters: it has to be the filled-in one.
+        # Lightning keeps the first dump of the configuration for the hyperparameters: it must be the filled-in one.
         self.__dict__.pop("config_dump", None)
 
     def _loggers(self) -> list[Any]:

@@ -1,7 +1,5 @@
 """The command line's contracts, in this process."""
 
-import csv
-import hashlib
 import json
 import os
 import pickle
@@ -17,21 +15,10 @@ from cli import main
 from episodic.checkpoints import load_embedder, read_checkpoint
 from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.episodic_agent import EpisodicAgent
+from tests.runs import files, one_error, rows
 from tests.tiny import CONFIGS, tiny, tiny_autoencoder, tiny_bandit, tiny_encoder
 
-
-def rows(run: Path) -> list[dict[str, str]]:
-    with (run / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def files(folder: Path) -> dict[str, str]:
-    """Every file below a folder with the hash of its content."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+FUZZY, STACK = ["--model.memory", "FuzzyMemory"], ["--model.memory", "StackMemory"]
 
 
 @pytest.fixture(scope="module")
@@ -114,16 +101,9 @@ def test_the_autoencoder_passes_its_embedding_on(autoencoder_run: Path) -> None:
 def test_a_test_may_choose_another_memory_and_other_data(agent_run: Path, tmp_path: Path) -> None:
     best = ["--ckpt_path", str(agent_run / "checkpoints" / "best.ckpt"), "--run.root", str(tmp_path)]
     others = {
-        "stack": [
-            "--model.memory.organisation",
-            "stack",
-            "--model.memory.key_update",
-            "mean",
-            "--model.keys.capacity",
-            "3",
-        ],
+        "stack": [*STACK, "--model.memory.key_update", "mean", "--model.keys.capacity", "3"],
         "fuzzy": [*FUZZY, "--model.memory.clusters", "3"],
-        "noise": ["--data.evaluation.noise", "0.4", "--model.memory.threshold", "-1"],
+        "noise": ["--data.evaluation.noise", "0.4", "--model.memory.threshold", "null"],
         "longer": ["--data.task.exposures", "5", "--data.task.pulls", "7"],
         "urn": ["--data.task.order", "urn", "--data.task.vocabulary", "5"],
     }
@@ -137,28 +117,31 @@ def test_a_test_may_choose_another_memory_and_other_data(agent_run: Path, tmp_pa
     assert found["longer"]["test/slots_in_use"] == 15
     assert "test/reward_exposure_05" in found["longer"]
     config = (agent_run / "config.yaml").read_text()
-    assert "episodes: null" in config, "what the data decide has to stay open"
+    assert "sizes: null" in config, "what the data decide has to stay open"
+
+
+QUERY = "agent.memory.store.query_projection.weight"
 
 
 def test_a_learned_query_is_trained_saved_and_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--model.memory.learned_query", "true", "--model.memory.neighbours", "2"]
-    options += ["--model.memory.threshold", "-1"]  # two equal keys alone would give no gradient
+    options += ["--model.memory.threshold", "null"]  # two equal keys alone would give no gradient
     assert main(["fit", *tiny_bandit(tmp_path), *options]) == 0
     best = tmp_path / "barcode_bandit" / "version_0" / "checkpoints" / "best.ckpt"
     saved = read_checkpoint(best)["state_dict"]
-    assert [name for name in saved if name.startswith("memory.")] == ["memory.query_projection.weight"]
-    assert not torch.equal(saved["memory.query_projection.weight"], torch.eye(10))
+    assert [name for name in saved if ".store." in name] == [QUERY]
+    assert not torch.equal(saved[QUERY], torch.eye(10))
     assert main(["test", "--ckpt_path", str(best)]) == 0
     capsys.readouterr()
     assert main(["test", "--ckpt_path", str(best), "--model.memory.learned_query", "false"]) == 2
-    assert "holds an unknown memory.query_projection.weight" in one_error(capsys)
+    assert f"holds an unknown {QUERY}" in one_error(capsys)
 
 
 def test_the_agent_loads_by_itself(agent_run: Path) -> None:
-    agent = EpisodicAgent.load_from_checkpoint(agent_run / "checkpoints" / "best.ckpt")
-    assert agent.sizes["actions"] == 2
-    assert agent.memory is not None
-    assert agent.memory.capacity == 6
+    module = EpisodicAgent.load_from_checkpoint(agent_run / "checkpoints" / "best.ckpt")
+    assert module.sizes.actions == 2
+    assert module.agent.memory is not None
+    assert module.agent.memory.store.capacity == 6
 
 
 def test_a_second_run_takes_the_next_version(agent_run: Path) -> None:
@@ -190,14 +173,6 @@ def test_a_checkpoint_from_elsewhere_never_lands_in_another_run(
     assert main(["fit", *new, "--ckpt_path", str(agent_run / "checkpoints" / "last.ckpt")]) == 0
     assert (tmp_path / "barcode_bandit" / "branch" / "checkpoints" / "last.ckpt").is_file()
     assert {name: files(tmp_path)[name] for name in before} == before
-
-
-def one_error(capsys: pytest.CaptureFixture[str]) -> str:
-    """What a command wrote to standard error: one line."""
-    written = capsys.readouterr().err.strip()
-    assert written.startswith("error: "), written
-    assert "\n" not in written
-    return written
 
 
 def test_the_config_wins_over_the_checkpoint(tmp_path: Path) -> None:
@@ -238,58 +213,6 @@ def test_the_last_checkpoint_can_be_named_by_word(tmp_path: Path) -> None:
     assert [path.name for path in run.parent.iterdir()] == ["version_0"]
 
 
-class BrokenOff(Exception):
-    """Stands for whatever ends a training early."""
-
-
-@pytest.mark.parametrize("stage", ["agent", "autoencoder"])
-def test_a_resumed_training_equals_one_left_alone(
-    stage: str, tmp_path: Path, generated_omniglot: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kind = EpisodicAgent if stage == "agent" else OmniglotAutoencoder
-    arguments = (
-        tiny_bandit(tmp_path, epochs=4)
-        if stage == "agent"
-        else tiny_autoencoder(tmp_path, generated_omniglot, epochs=4)
-    )
-    assert main(["fit", *arguments, "--run.version", "whole"]) == 0
-    with monkeypatch.context() as patched:
-        step = kind.training_step
-
-        def breaking(self: EpisodicAgent | OmniglotAutoencoder, batch: object, batch_idx: int) -> object:
-            if self.current_epoch == 2 and batch_idx == 1:
-                torch.rand(3)  # a draw that the resumed training must not feel
-                raise BrokenOff
-            return step(self, batch, batch_idx)  # type: ignore[arg-type]
-
-        patched.setattr(kind, "training_step", breaking)
-        with pytest.raises(BrokenOff):
-            main(["fit", *arguments, "--run.version", "broken"])
-    runs = [next(tmp_path.glob(f"*/{version}")) for version in ("whole", "broken")]
-    assert main(["fit", "--ckpt_path", str(runs[1] / "checkpoints" / "last.ckpt")]) == 0
-    assert_equal_runs(*runs)
-
-
-def assert_equal_runs(one: Path, other: Path) -> None:
-    """Weights, optimiser, schedule and metrics are equal to the bit."""
-    for name in ("last", "best"):
-        states = [torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True) for run in (one, other)]
-        for part in ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step"):
-            assert same(states[0][part], states[1][part]), f"{name}: {part}"
-    assert (one / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
-
-
-def same(one: object, other: object) -> bool:
-    """Equality through nested dictionaries and lists, tensors to the bit."""
-    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
-
-
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
 def test_every_config_trains_and_tests(config: Path, tmp_path: Path, generated_omniglot: Path) -> None:
     assert main(["fit", *tiny(config, tmp_path, generated_omniglot, epochs=1)]) == 0
@@ -300,9 +223,6 @@ def test_every_config_trains_and_tests(config: Path, tmp_path: Path, generated_o
 def test_every_config_parses_as_it_is(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "--config", str(config), "--print_config"]) == 0
     assert "class_path" in capsys.readouterr().out
-
-
-FUZZY = ["--model.memory", "FuzzyMemory"]
 
 
 @pytest.mark.parametrize(
@@ -317,35 +237,42 @@ FUZZY = ["--model.memory", "FuzzyMemory"]
         (["--model.core.hidden_size", "-5"], "hidden_size is -5"),
         (["--model.core.hidden_size", "many"], "hidden_size"),
         (["--model.loss.discount", "1.5"], "discount is 1.5"),
-        (["--model.memory.kernel", "dot"], "kernel is 'dot': it has to be one of cosine, l2, l1"),
+        (["--model.memory.kernel", "dot"], "kernel is 'dot': it must be one of cosine, l2, l1"),
         (["--model.memory.threshold", "3"], "threshold is 3.0"),
-        (["--model.memory.update", "newest"], "update is 'newest': it has to be one of latest, average, mean"),
-        (["--model.memory.organisation", "heap"], "organisation is 'heap': it has to be one of append, stack"),
-        (
-            ["--model.memory.key_update", "mean"],
-            "key_update is 'mean': organisation append never writes to a slot again",
-        ),
-        (["--model.memory.learned_query", "true"], "learned_query is true with neighbours 1"),
-        (["--model.memory.weighting", "even"], "weighting is 'even': it has to be one of softmax, inverse_distance"),
+        ([*STACK, "--model.memory.update", "newest"], "update is 'newest': it must be one of latest, average, mean"),
+        (["--model.memory.key_update", "mean"], "'key_update' is not accepted"),
+        (["--model.memory.learned_query", "true"], "learned_query is true"),
+        (["--model.keys.source", "hidden"], "the core does not see the cue"),
+        (["--model.keys.embedder.layers", "1", "--model.memory", "null"], "memory is null"),
+        (["--model.learner.rekey", "true"], "learner.examples are StoredStates"),
+        (["--model.warm_start.freeze", "true"], "warm_start.agent must name"),
+        (["--model.core", "nosuch.Core"], "nosuch"),
+        (["--model.memory.weighting", "even"], "weighting is 'even': it must be one of softmax, inverse_distance"),
         (
             ["--model.keys.source", "cue"],
-            "key_source is 'cue': it has to be one of context, input, hidden, encoder, label, none",
+            "keys.source is 'cue': it must be one of context, input, hidden, label",
         ),
-        (["--model.keys.stored", "all"], "stored_states is 'all': with key_source context"),
+        (["--model.keys.stored", "all"], "keys.stored is 'all': with source 'context'"),
         (["--model.keys.capacity", "0"], "capacity is 0"),
-        ([*FUZZY, "--model.memory.clusters", "7"], "clusters is 7: it has to be at most the capacity, 6"),
+        ([*FUZZY, "--model.memory.clusters", "7"], "clusters is 7: it must be at most the capacity, 6"),
         ([*FUZZY, "--model.memory.fuzziness", "0.5"], "fuzziness is 0.5"),
-        ([*FUZZY, "--model.memory.kernel", "l1"], "kernel is 'l1': it has to be one of cosine, l2"),
-        (["--data.task.noise", "1.5"], "noise is 1.5: it has to lie between 0 and 1"),
-        (["--data.evaluation.noise", "-1"], "evaluation_noise is -1.0: it has to lie between 0 and 1"),
-        (["--data.task.noise_kind", "top"], "noise_kind is 'top': it has to be one of random, left, right, center"),
+        ([*FUZZY, "--model.memory.kernel", "l1"], "kernel is 'l1': it must be one of cosine, l2"),
+        (["--data.task.noise", "1.5"], "noise is 1.5: it must lie between 0 and 1"),
+        (["--data.evaluation.noise", "-1"], "noise is -1"),
+        (["--data.task.noise_kind", "top"], "noise_kind is 'top': it must be one of random, left, right, center"),
         (["--data.task.clusters", "2", "--data.task.cluster_separation", "11"], "impossible Hamming separation"),
-        (["--data.task.clusters", "2", "--data.task.cluster_spread", "4"], "it has to exceed cluster_spread, 4"),
-        (["--data.task.vocabulary", "2"], "vocabulary is 2: it has to be at least the number of contexts, 3"),
+        (["--data.task.clusters", "2", "--data.task.cluster_spread", "4"], "it must exceed cluster_spread, 4"),
+        (["--data.task.vocabulary", "2"], "vocabulary is 2: it must be at least the number of contexts, 3"),
         (["--data.task.vocabulary", "2000"], "bits is 10: that gives 1023 barcodes"),
-        (["--data.task.order", "queue"], "order is 'queue': it has to be one of bag, urn"),
+        (["--data.task.order", "queue"], "order is 'queue': it must be one of bag, urn"),
         (["--data.task.concentration", "0"], "concentration is 0.0"),
-        (["--model.actions", "7"], "model.actions is 7: the data's is 2"),
+        (
+            [
+                "--model.sizes",
+                '{"actions": 7, "observation_size": 0, "cue_size": 10, "label_count": 3, "steps": 4, "episodes": 6}',
+            ],
+            "sizes.actions is 7: the data's is 2",
+        ),
         (["--data.task.arms", "9"], "every arm can only be best for a context where arms <= contexts"),
         (["--data.environments", "0"], "environments is 0"),
         (["--data.task.bits", "1"], "bits is 1"),
@@ -389,7 +316,7 @@ class RunsCode:
         ("code", "holds more than tensors and plain data"),
         ("pickle", "checkpoint"),
         ("foreign", "is not one of this EpisodicAgent"),
-        ("other width", "network.cell.weight is"),
+        ("other width", "agent.core.weight is"),
         ("other stage", "is not one of this EpisodicAgent"),
     ],
 )
@@ -461,7 +388,7 @@ def test_checkpoints_of_another_kind_are_one_line(
         (["--data.protocol.validation_classes", "2"], "Option 'validation_classes' is not accepted"),
         (["--model.objectives.kaiser.memory_size", "0"], "memory_size is 0"),
         (["--model.objectives.kaiser.pieces", "0"], "pieces is 0"),
-        (["--model.objectives.triplet.miner", "best"], "miner is 'best': it has to be one of"),
+        (["--model.objectives.triplet.miner", "best"], "miner is 'best': it must be one of"),
         (["--model.augmentation.stroke", "2"], "stroke is 2.0: it must lie between 0 and 1"),
         (["--model.augmentation.blur", "2"], "blur"),
         (["--model.image_size", "40"], "model.image_size is 40: the data's is 28"),

@@ -2,19 +2,14 @@
 
 import json
 import os
-import random
-import signal
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.test_cli import assert_equal_runs
-from tests.tiny import PROJECT, tiny_autoencoder, tiny_bandit, tiny_encoder, tiny_hidden_state_encoder
+from tests.processes import finish, kill_after_first_checkpoint, start
+from tests.runs import assert_equal_runs
+from tests.tiny import tiny_autoencoder, tiny_bandit, tiny_encoder, tiny_hidden_state_encoder
 
 #: How often each training is killed; three for the figures in the docs.
 KILLS = int(os.environ.get("KILLS", "1"))
@@ -33,42 +28,6 @@ def tiny_stage(stage: str, root: Path, drawings: Path, epochs: int = 2) -> list[
     if stage == "hidden_state_encoder":
         return [*tiny_hidden_state_encoder(root, epochs=epochs), *WITH_MEMORY]
     return [*tiny_encoder(root, drawings, epochs=epochs), *WITH_MEMORY]
-
-
-def free_port() -> int:
-    """A port that nobody uses; `random` would give the same one to tests that run side by side, since runs seed it."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    """Start the command line as a process of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_PORT": str(free_port())}
-    command = [sys.executable, str(PROJECT / "cli.py"), *arguments]
-    return subprocess.Popen(
-        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    """Wait for a process to end well; what it printed."""
-    output, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, output
-    return output
-
-
-def kill_after_first_checkpoint(process: subprocess.Popen[str], last: Path, within: float) -> None:
-    """SIGKILL a training at a random moment after it has left a checkpoint newer than now."""
-    before = last.stat().st_mtime_ns if last.exists() else 0
-    deadline = time.monotonic() + 120
-    while not (last.exists() and last.stat().st_mtime_ns > before):
-        assert process.poll() is None, f"the training ended before it was killed: {process.communicate()[0]}"
-        assert time.monotonic() < deadline, "no checkpoint within two minutes"
-        time.sleep(0.005)
-    time.sleep(random.uniform(0, within))
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -80,11 +80,11 @@ def check_places(root: Path, results: Path, output: Path) -> None:
     Raises:
         InputError: something is in the way, in one line.
     """
-    require(can_be_folder(results), f"--results is {results}: it has to be a folder")
-    require(results.resolve() != root.resolve(), f"--results is {results}: it has to be another folder than --root")
+    require(can_be_folder(results), f"--results is {results}: it must be a folder")
+    require(results.resolve() != root.resolve(), f"--results is {results}: it must be another folder than --root")
     told = f"--output is {output}"
     require(bool(output.suffix), f"{told}: it has to have an ending, as {OUTPUT} has")
-    require(not output.is_dir(), f"{told}: it has to be a file")
+    require(not output.is_dir(), f"{told}: it must be a file")
     require(
         output != reproduction_page(output), f"{told}: the reproduction page is written there, it needs another name"
     )
@@ -115,7 +115,7 @@ def chosen_grids(substring: str = "") -> list[Path]:
     found.sort(key=lambda entry: (entry[1].order is None, entry[1].order or 0.0))
     paths = [path for path, _ in found if substring in path.stem]
     known = ", ".join(path.stem for path, _ in found)
-    require(bool(paths), f"--only is {substring!r}: it has to be part of the name of a grid in the report, of {known}")
+    require(bool(paths), f"--only is {substring!r}: it must be part of the name of a grid in the report, of {known}")
     return paths
 
 

@@ -102,5 +102,5 @@ def test_training_and_test_leave_pictures_in_the_folder_and_in_tensorboard(tmp_p
 
 @pytest.mark.parametrize("name", ["mapped", "contexts"])
 def test_bad_input_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match=f"^{name} is 0: it has to be greater than 0"):
+    with pytest.raises(InputError, match=f"^{name} is 0: it must be greater than 0"):
         HiddenStatePlots(**{name: 0})

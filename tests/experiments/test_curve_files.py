@@ -198,10 +198,10 @@ def test_wrong_curves_are_one_line(text: str, complaint: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"curves": "val/reward"}, "curves is 'val/reward': it has to be a list of names such as val/reward"),
+        ({"curves": "val/reward"}, "curves is 'val/reward': it must be a list of names such as val/reward"),
         ({"curves": []}, r"curves is \[\]"),
         ({"curves": [1]}, r"curves is \[1\]"),
-        ({"regret_by_pull": "yes"}, "regret_by_pull is 'yes': it has to be true or false"),
+        ({"regret_by_pull": "yes"}, "regret_by_pull is 'yes': it must be true or false"),
         ({"regret_by_pull": 1}, "regret_by_pull is 1"),
     ],
     ids=str,

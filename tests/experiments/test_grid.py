@@ -74,17 +74,17 @@ def test_a_comment_in_a_config_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"condition": {}}, "key is 'condition': it has to be one of config, seeds"),
-        ({"baseline": "nothing"}, "baseline is 'nothing': it has to be one of append, mean keys, stack"),
-        ({"conditions": {}}, "conditions is {}: it has to name at least one"),
+        ({"condition": {}}, "key is 'condition': it must be one of config, seeds"),
+        ({"baseline": "nothing"}, "baseline is 'nothing': it must be one of append, mean keys, stack"),
+        ({"conditions": {}}, "conditions is {}: it must name at least one"),
         ({"conditions": None}, "conditions is None"),
         ({"conditions": ["append"]}, r"conditions is \['append'\]"),
-        ({"conditions": {"append": 3}}, "conditions, 'append' is 3: it has to be a mapping"),
+        ({"conditions": {"append": 3}}, "conditions, 'append' is 3: it must be a mapping"),
         ({"conditions": {1: {}}}, "conditions: 1 has to be text: put it in quotes"),
         ({"conditions": {"append": {"trained_as": "stak"}}}, "trained_as is 'stak'"),
         (
             {"conditions": {"append": {}, "b": {"trained_as": "append"}, "c": {"trained_as": "b"}}},
-            "'c': trained_as is 'b': it has to be one of append$",
+            "'c': trained_as is 'b': it must be one of append$",
         ),
         ({"conditions": {"append": {}, "b": {"trained_as": "append", "config": CONFIG}}}, "with trained_as it is"),
         ({"conditions": {"append": {"config": "none.yaml"}}}, "'append': config none.yaml does not exist"),
@@ -94,7 +94,7 @@ def test_a_comment_in_a_config_changes_nothing(tmp_path: Path) -> None:
         ({"seeds": 3}, "seeds is 3"),
         ({"seeds": [1, 1]}, "each may stand there once"),
         ({"evaluations": {}}, "evaluations is {}"),
-        ({"evaluations": {"a": {"data.noise": [1]}}}, r"evaluations, 'a': data.noise is \[1\]: it has to be text"),
+        ({"evaluations": {"a": {"data.noise": [1]}}}, r"evaluations, 'a': data.noise is \[1\]: it must be text"),
         ({"overrides": [1]}, r"overrides is \[1\]"),
         ({"overrides": {"run.name": "x"}}, "run.name is set by the runner"),
         ({"overrides": {"--model.x": 1}}, "'--model.x' is no name of an option"),
@@ -187,14 +187,14 @@ ALONE: dict[str, Any] = {"seed": 4, "evaluations": {}}
 @pytest.mark.parametrize(
     ("condition", "complaint"),
     [
-        ({"evaluations": ["a"]}, r"'x', evaluations is \['a'\]: it has to name at least one"),
+        ({"evaluations": ["a"]}, r"'x', evaluations is \['a'\]: it must name at least one"),
         ({"evaluations": {1: {}}}, "'x', evaluations: 1 has to be text"),
-        ({"evaluations": {"a": 3}}, "'x', evaluations, 'a' is 3: it has to be a mapping"),
-        ({"predicts": 3}, "'x', predicts is 3: it has to be a mapping"),
+        ({"evaluations": {"a": 3}}, "'x', evaluations, 'a' is 3: it must be a mapping"),
+        ({"predicts": 3}, "'x', predicts is 3: it must be a mapping"),
         ({"predicts": {"run.name": "y"}}, "'x', predicts: run.name is set by the runner"),
         ({"seed": 4}, "'x': seed is 4, but an interval wants several"),
-        ({**ALONE, "seed": -1}, "'x': seed is -1: it has to be a whole number, 0 or more"),
-        ({**ALONE, "seed": True}, "'x': seed is True: it has to be a whole number"),
+        ({**ALONE, "seed": -1}, "'x': seed is -1: it must be a whole number, 0 or more"),
+        ({**ALONE, "seed": True}, "'x': seed is True: it must be a whole number"),
         ({**ALONE, "trained_as": "append"}, "'x': seed is 4: with trained_as it is that condition's"),
     ],
     ids=str,
@@ -206,7 +206,7 @@ def test_a_wrong_condition_is_named(condition: dict[str, Any], complaint: str) -
 
 def test_only_what_is_tested_can_be_compared() -> None:
     conditions: dict[str, Any] = {"append": {"evaluations": {}}, "b": {}}
-    with pytest.raises(InputError, match=r"^baseline is 'append': it has to be one of b$"):
+    with pytest.raises(InputError, match=r"^baseline is 'append': it must be one of b$"):
         grid(conditions=conditions)
     with pytest.raises(InputError, match=r"^conditions: none has evaluations"):
         grid(conditions={"a": {"evaluations": {}}}, baseline=None)

@@ -148,5 +148,5 @@ def test_one_condition_alone_keeps_the_training_that_it_needs() -> None:
 def test_a_shard_is_written_as_a_fraction() -> None:
     assert parse_shard("2/3") == (2, 3)
     for wrong in ("0/3", "4/3", "3", "a/b", "-1/2", "1/0"):
-        with pytest.raises(InputError, match="it has to be i/n"):
+        with pytest.raises(InputError, match="it must be i/n"):
             parse_shard(wrong)

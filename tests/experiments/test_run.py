@@ -103,7 +103,7 @@ def test_a_grid_goes_on_where_it_was(
 
     assert main(place) == 1
     output = capfd.readouterr()
-    assert "failed: train broken / seed 1: error: kernel is 'nosuch': it has to be one of cosine" in output.err
+    assert "failed: train broken / seed 1: error: kernel is 'nosuch': it must be one of cosine" in output.err
     assert "not tested, since their training failed: 2" in output.err
     assert "6 of 8 rows in" in output.out
     assert "Test metric" not in output.out, "a job's output belongs into its log"
@@ -250,8 +250,8 @@ def test_what_is_made_is_no_source(grid: Path, tmp_path: Path, monkeypatch: pyte
         (["--only", "nothing"], "--only is 'nothing'"),
         (["--workers", "-1"], "--workers is -1"),
         (["--workers", "two"], "invalid int value: 'two'"),
-        (["--results", CONFIG], "it has to be a folder"),
-        (["--root", f"{CONFIG}/below"], "it has to be a folder"),
+        (["--results", CONFIG], "it must be a folder"),
+        (["--root", f"{CONFIG}/below"], "it must be a folder"),
         (["--nosuch"], "unrecognized arguments: --nosuch"),
     ],
     ids=str,

@@ -73,9 +73,9 @@ WRONG = [
     ({"metric": None}, "metric is None"),
     ({"metric": "test/reward"}, "nothing is chosen by the test set"),
     ({"metric": "test_rotated/20way_1shot"}, "nothing is chosen by the test set"),
-    ({"metric": "train/reward"}, "it has to be a validation figure"),
+    ({"metric": "train/reward"}, "it must be a validation figure"),
     ({"direction": None}, "direction is 'None'"),
-    ({"direction": "up"}, "it has to be one of maximize, minimize"),
+    ({"direction": "up"}, "it must be one of maximize, minimize"),
     ({"trials": None}, "trials is None"),
     ({"trials": 0}, "trials is 0"),
     ({"trials": True}, "trials is True"),
@@ -84,7 +84,7 @@ WRONG = [
     ({"overrides": {"model.initial": "@whole"}}, "refers to a condition"),
     ({"overrides": {"model.discount": 0.5}}, "model.discount stands under overrides and under parameters"),
     ({"parameters": None}, "parameters is None"),
-    ({"parameters": {}}, "it has to name at least one"),
+    ({"parameters": {}}, "it must name at least one"),
     ({"parameters": {"seed_everything": {"choices": [1, 2]}}}, "seed_everything is set by the runner"),
     ({"parameters": {"two words": RANGE}}, "'two words' is no name of an option"),
     ({"parameters": {"a": 1}}, "parameters, a is 1"),
@@ -96,7 +96,7 @@ WRONG = [
     ({"parameters": {"a": {"low": 0, "high": float("inf")}}}, "high is inf"),
     ({"parameters": {"a": {"low": 2, "high": 2}}}, "low has to be less"),
     ({"parameters": {"a": {**RANGE, "log": "yes"}}}, "log is 'yes'"),
-    ({"parameters": {"a": {**RANGE, "log": True}}}, "with log it has to be more than 0"),
+    ({"parameters": {"a": {**RANGE, "log": True}}}, "with log it must be more than 0"),
     ({"parameters": {"a": {"low": 1, "high": 4, "log": True, "step": 1}}}, "only one of them can be"),
     ({"parameters": {"a": {**RANGE, "step": 0.3}}}, "a whole number of steps"),
     ({"parameters": {"a": {**RANGE, "step": -1}}}, "a whole number of steps"),
@@ -134,7 +134,7 @@ def test_a_file_that_cannot_be_read_is_one_line(text: bytes, complaint: str, tmp
     [
         (["--trials", "0"], "--trials is 0"),
         (["--workers", "-1"], "--workers is -1"),
-        (["--root", str(PROJECT / "cli.py")], "it has to be a folder"),
+        (["--root", str(PROJECT / "cli.py")], "it must be a folder"),
         (["--storage", "nosuch://host/name"], "cannot be opened: "),
         (["--storage", "redis://host/name"], "cannot be opened: "),
         (["--storage", str(PROJECT / "cli.py")], "cannot be opened: "),
@@ -155,7 +155,7 @@ def test_a_wrong_command_is_one_line(
 
 def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["none.yaml"]) == 2
-    assert capsys.readouterr().err == "error: search none.yaml does not exist: it has to be a YAML file\n"
+    assert capsys.readouterr().err == "error: search none.yaml does not exist: it must be a YAML file\n"
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

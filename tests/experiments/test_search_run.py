@@ -204,7 +204,7 @@ def test_a_metric_that_there_is_not_ends_the_search(place: Place, capsys: pytest
     assert place.run(metric="val/rewards") == 2
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith("error: metric is 'val/rewards'")
-    assert told.endswith("it has to be one of val/reward")
+    assert told.endswith("it must be one of val/reward")
 
 
 def test_the_same_values_are_not_trained_with_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +238,7 @@ def test_the_figure_is_that_of_the_best_checkpoint(tmp_path: Path) -> None:
         leave_run(run, figures, known)
         assert best_figure(run, REWARD) == value
     leave_run(run, figures, 1)
-    with pytest.raises(InputError, match="it has to be one of val/reward, val/regret"):
+    with pytest.raises(InputError, match="it must be one of val/reward, val/regret"):
         best_figure(run, "val/regret")
 
 

@@ -155,7 +155,7 @@ def test_what_is_not_a_number_is_left_out() -> None:
 def test_nothing_is_an_error() -> None:
     empty: list[Strata] = [[], [[]], [[NAN]], [[1.0], []]]
     for strata in empty:
-        with pytest.raises(InputError, match=r"^strata is .*: it has to hold a score in every stratum$"):
+        with pytest.raises(InputError, match=r"^strata is .*: it must hold a score in every stratum$"):
             interquartile_mean(strata)
     with pytest.raises(InputError, match=r"^others is \[\[\]\]"):
         probability_of_improvement([[1.0]], [[]])

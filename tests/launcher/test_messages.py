@@ -8,10 +8,10 @@ def test_only_the_telling_lines_stay() -> None:
   Does not validate against any of the Union subtypes
   Subtypes: [<class 'pytorch_lightning.core.module.LightningModule'>, <class 'NoneType'>]
   Errors:
-    - hidden_size is -5: it has to be greater than 0
+    - hidden_size is -5: it must be greater than 0
     - Expected a <class 'NoneType'>
   Given value type: <class 'str'>"""
-    assert one_line(message) == "model: hidden_size is -5: it has to be greater than 0"
+    assert one_line(message) == "model: hidden_size is -5: it must be greater than 0"
 
 
 def test_an_unknown_class_is_answered_with_those_there_are() -> None:

@@ -11,7 +11,7 @@ from cli import main
 from episodic.checkpoints import classifier_weight, load_embedder, read_checkpoint, with_prefix
 from lightning_modules.episodic_agent import EpisodicAgent
 from tests.lightning_modules.stages import VOCABULARY, save_encoder, tiny_encoded
-from tests.test_cli import files, one_error, same
+from tests.runs import files, one_error, same
 from tests.tiny import tiny_bandit, tiny_hidden_state_encoder
 
 EMBEDDER = "agent.memory.embedder."

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -11,10 +10,9 @@ from torch import Tensor
 from cli import main
 from episodic.checkpoints import load_embedder, read_checkpoint, with_prefix
 from episodic.objectives import Objectives, TripletConfig
-from lightning_modules.episodic_agent import EpisodicAgent
 from tests.lightning_modules.stages import save_encoder, tiny_encoded
-from tests.test_cli import BrokenOff, assert_equal_runs, files, one_error, rows, same
-from tests.test_processes import finish, start
+from tests.processes import finish, start
+from tests.runs import files, one_error, rows, same
 from tests.tiny import tiny_bandit
 
 ONLINE = "barcode_bandit_encoder_online"
@@ -90,29 +88,6 @@ def test_the_agent_learns_as_it_does_beside_a_frozen_encoder(encoder_checkpoint:
         assert main(["fit", *arguments]) == 0
     one, two = (network(last(tmp_path, version)) for version in ("one", "two"))
     assert same(one, two)
-
-
-def test_a_resumed_training_equals_one_left_alone(
-    encoder_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    arguments = tiny_encoded(tmp_path, None, encoder_checkpoint, ONLINE, epochs=3)
-    arguments += ["--model.learner.objectives.kaiser", '{"weight": 0.5, "memory_size": 20}']
-    assert main(["fit", *arguments, "--run.version", "whole"]) == 0
-    with monkeypatch.context() as patched:
-        step = EpisodicAgent.training_step
-
-        def breaking(self: EpisodicAgent, batch: Any, batch_idx: int) -> None:
-            if self.current_epoch == 1 and batch_idx == 1:
-                torch.rand(3)  # a draw that the resumed training must not feel
-                raise BrokenOff
-            step(self, batch, batch_idx)
-
-        patched.setattr(EpisodicAgent, "training_step", breaking)
-        with pytest.raises(BrokenOff):
-            main(["fit", *arguments, "--run.version", "broken"])
-    runs = [last(tmp_path, version).parents[1] for version in ("whole", "broken")]
-    assert main(["fit", "--ckpt_path", str(last(tmp_path, "broken"))]) == 0
-    assert_equal_runs(*runs)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from episodic.checkpoints import load_embedder, read_checkpoint, with_prefix
 from episodic.drawings.embedding_cache import embed_table
 from lightning_modules.episodic_agent import EpisodicAgent
 from tests.lightning_modules.stages import DRAWN, save_drawing_encoder, save_encoder, tiny_shown
-from tests.test_cli import BrokenOff, assert_equal_runs, files, one_error, rows, same
-from tests.test_processes import finish, start
+from tests.processes import finish, start
+from tests.runs import files, one_error, rows, same
 
 LEARNING, CONTIGUITY, HARVEST = "omniglot_bandit_learning", "omniglot_bandit_contiguity", "omniglot_bandit_harvest"
 PROJECTED = ["--model.perception.cue_input", "true", "--model.perception.cue_projection", "3"]
@@ -198,43 +198,6 @@ def test_validation_goes_by_what_the_encoder_has_become(
     assert len(found) == 3
     for name, value in found[2].items():
         torch.testing.assert_close(value, found[1][name], equal_nan=True)
-
-
-@pytest.mark.parametrize(
-    ("config", "more"),
-    [
-        (HARVEST, []),
-        (LEARNING, ["--model.learner.objectives", '{"softmax": 1.0, "kaiser": 0.5}', *PROJECTED]),
-    ],
-)
-def test_a_resumed_training_equals_one_left_alone(
-    config: str,
-    more: list[str],
-    encoder_checkpoint: Path,
-    tmp_path: Path,
-    generated_omniglot: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    encoder = tmp_path / "encoder.ckpt"
-    shutil.copy(encoder_checkpoint, encoder)
-    arguments = [*tiny_shown(tmp_path, generated_omniglot, encoder, config), *more]
-    arguments += ["--trainer.max_epochs", "2"]
-    assert main(["fit", *arguments, "--run.version", "whole"]) == 0
-    with monkeypatch.context() as patched:
-        step = EpisodicAgent.training_step
-
-        def breaking(self: EpisodicAgent, batch: Any, batch_idx: int) -> None:
-            if self.current_epoch == 1 and batch_idx == 1:
-                torch.rand(3)  # a draw that the resumed training must not feel
-                raise BrokenOff
-            step(self, batch, batch_idx)
-
-        patched.setattr(EpisodicAgent, "training_step", breaking)
-        with pytest.raises(BrokenOff):
-            main(["fit", *arguments, "--run.version", "broken"])
-    encoder.unlink()
-    assert main(["fit", "--ckpt_path", str(last(tmp_path, "broken"))]) == 0
-    assert_equal_runs(*(last(tmp_path, version).parents[1] for version in ("whole", "broken")))
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_the_embedder_has_its_blocks(denoising_run: Path) -> None:
 @pytest.mark.parametrize(
     ("complaint", "options"),
     [
-        ("loss is 'l1': it has to be one of mse, bce", {"loss": "l1"}),
+        ("loss is 'l1': it must be one of mse, bce", {"loss": "l1"}),
         ("blocks is -1: it must be 0 or more", {"arguments": {"blocks": -1}}),
         ("image_size is 30: it must be a multiple of 4", {"image_size": 30}),
         ("dropped is 1.0: it must be at least 0 and below 1", {"dropped": 1.0, "denoising": True}),

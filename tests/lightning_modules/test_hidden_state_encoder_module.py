@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cli import main
 from datamodules.state_batches import StateBatch
@@ -24,7 +24,7 @@ from episodic.objectives.triplet import TripletConfig
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder, embedded_states
 from lightning_modules.randomness import step_generator
 from tests.harvests import generated_harvest
-from tests.test_cli import assert_equal_runs, files, one_error
+from tests.runs import files, one_error
 from tests.tiny import tiny_encoder, tiny_hidden_state_encoder
 
 ALL = ["--model.objectives.triplet.weight", "0.5"]
@@ -225,14 +225,14 @@ def test_the_head_alone_learns_where_that_is_asked_for(tmp_path: Path) -> None:
     ("complaint", "options"),
     [
         ("input_size is null", {"input_size": None}),
-        ("input_size is 0: it has to be greater than 0", {"input_size": 0}),
+        ("input_size is 0: it must be greater than 0", {"input_size": 0}),
         ("classes is null", {"classes": None}),
         ("hidden_layer is -1", {"arguments": {"hidden_layer": -1}}),
         ("layers is 0", {"arguments": {"layers": 0}}),
         ("objectives is empty", {"objectives": Objectives()}),
         ("noise is -0.1: it must be 0 or more", {"noise": -0.1}),
         ("averaging is 1.0: it must be at least 0 and below 1", {"averaging": 1.0}),
-        ("trained is 'body': it has to be one of all, head", {"trained": "body"}),
+        ("trained is 'body': it must be one of all, head", {"trained": "body"}),
         ("trained is 'head': fine_tune must name the encoder", {"trained": "head"}),
         ("trained is 'head': objectives must have softmax", {"trained": "head", "objectives": ALONE["kaiser"]}),
     ],
@@ -328,32 +328,6 @@ def test_a_recurrent_encoder_learns_what_later_pulls_say(tmp_path: Path) -> None
     embedder = load_embedder(best(run))
     assert isinstance(embedder, HiddenStateEmbedder)
     assert embedder.recurrent
-
-
-class BrokenOff(Exception):
-    """Stands for whatever ends a training early."""
-
-
-@pytest.mark.parametrize("config", ["hidden_state_encoder", "hidden_state_encoder_recurrent"])
-def test_a_resumed_training_equals_one_left_alone(config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = ["--model.averaging", "0.9", "--model.noise", "0.1", *ALL]
-    arguments = [*tiny_hidden_state_encoder(tmp_path, config), *options]
-    assert main(["fit", *arguments, "--run.version", "whole"]) == 0
-    step = HiddenStateEncoder.training_step
-
-    def breaking(self: HiddenStateEncoder, batch: StateBatch, batch_idx: int) -> Tensor:
-        if self.current_epoch == 1 and batch_idx == 1:
-            torch.rand(3)  # a draw that the resumed training must not feel
-            raise BrokenOff
-        return step(self, batch, batch_idx)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(HiddenStateEncoder, "training_step", breaking)
-        with pytest.raises(BrokenOff):
-            main(["fit", *arguments, "--run.version", "broken"])
-    whole, broken = (tmp_path / config / version for version in ("whole", "broken"))
-    assert main(["fit", "--ckpt_path", str(broken / "checkpoints" / "last.ckpt")]) == 0
-    assert_equal_runs(whole, broken)
 
 
 def test_a_fine_tuned_encoder_outlives_the_one_it_came_from(encoder_run: Path, tmp_path: Path) -> None:

@@ -36,7 +36,6 @@ from lightning_modules.embedded_classes import EmbeddedClasses
 from lightning_modules.encoder import in_order
 from lightning_modules.omniglot_encoder import OmniglotEncoder
 from lightning_modules.randomness import step_generator
-from tests.test_cli import assert_equal_runs
 from tests.tiny import tiny_encoder
 
 ALL = ["--model.objectives.triplet.weight", "0.5"]
@@ -272,7 +271,7 @@ def test_a_test_on_other_data_keeps_the_classes_of_the_training(encoder_run: Pat
     best = ["--ckpt_path", str(encoder_run / "checkpoints" / "best.ckpt"), "--run.root", str(tmp_path)]
     others = {
         "more": "--data.protocol.classes=7",
-        "all": '--data.protocol={class_path: LakeProtocol, init_args: {validation_alphabets: 2}}',
+        "all": "--data.protocol={class_path: LakeProtocol, init_args: {validation_alphabets: 2}}",
         "plain": "--data.rotations=false",
     }
     found = []
@@ -304,32 +303,6 @@ def test_a_checkpoint_without_averages_gives_the_network(tmp_path: Path, generat
     assert not [name for name in read_checkpoint(path)["state_dict"] if not name.startswith("network.")]
 
 
-class BrokenOff(Exception):
-    """Stands for whatever ends a training early."""
-
-
-def test_a_resumed_training_equals_one_left_alone(
-    tmp_path: Path, generated_omniglot: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    arguments = [*tiny_encoder(tmp_path, generated_omniglot), *ALL]
-    assert main(["fit", *arguments, "--run.version", "whole"]) == 0
-    step = OmniglotEncoder.training_step
-
-    def breaking(self: OmniglotEncoder, batch: DrawingBatch, batch_idx: int) -> Tensor:
-        if self.current_epoch == 1 and batch_idx == 1:
-            torch.rand(3)  # a draw that the resumed training must not feel
-            raise BrokenOff
-        return step(self, batch, batch_idx)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(OmniglotEncoder, "training_step", breaking)
-        with pytest.raises(BrokenOff):
-            main(["fit", *arguments, "--run.version", "broken"])
-    whole, broken = (tmp_path / "omniglot_encoder" / version for version in ("whole", "broken"))
-    assert main(["fit", "--ckpt_path", str(broken / "checkpoints" / "last.ckpt")]) == 0
-    assert_equal_runs(whole, broken)
-
-
 def test_figures_of_validation_never_see_a_class_of_the_training(generated_omniglot: Path, tmp_path: Path) -> None:
     data = OmniglotDataModule(str(generated_omniglot), OmniglotDrawings(check_counts=False), cache_dir=str(tmp_path))
     data.setup()
@@ -351,7 +324,7 @@ def test_drawings_that_are_not_square_are_refused() -> None:
     [
         ("objectives is empty", {"objectives": Objectives()}),
         ("classes is null", {"classes": None}),
-        ("backbone is 'vgg': it has to be one of residual, convolutional", {"arguments": {"backbone": "vgg"}}),
+        ("backbone is 'vgg': it must be one of residual, convolutional", {"arguments": {"backbone": "vgg"}}),
         ("averaging is 1.0: it must be at least 0 and below 1", {"averaging": 1.0}),
         ("averaging is -0.1", {"averaging": -0.1}),
         ("degrees is -3", {"augmentation": {"degrees": -3.0}}),

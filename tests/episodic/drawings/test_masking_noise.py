@@ -48,5 +48,5 @@ def test_the_type_stays() -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, math.nan])
 def test_bad_shares_are_named(share: float) -> None:
-    with pytest.raises(InputError, match=f"^share is {share}: it has to lie between 0 and 1"):
+    with pytest.raises(InputError, match=f"^share is {share}: it must lie between 0 and 1"):
         erase_pixels(torch.ones(1, 1, 28, 28), share)

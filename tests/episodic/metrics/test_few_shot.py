@@ -241,7 +241,7 @@ def test_half_precision_is_computed_in_single() -> None:
         ({"shots": 0}, "shots is 0"),
         ({"queries": 0}, "queries is 0"),
         ({"episodes": 0}, "episodes is 0"),
-        ({"metric": "manhattan"}, "metric is 'manhattan': it has to be one of cosine, euclidean"),
+        ({"metric": "manhattan"}, "metric is 'manhattan': it must be one of cosine, euclidean"),
         ({"embeddings": torch.ones(16)}, r"embeddings have shape \(16,\)"),
         ({"embeddings": torch.full((16, 2), math.nan)}, "embeddings hold NaN"),
         ({"labels": torch.zeros(15, dtype=torch.long)}, r"labels have shape \(15,\)"),

@@ -62,7 +62,7 @@ def test_the_same_seed_gives_the_same_classifier_whatever_else_is_trained() -> N
         ("scale is 0", Objectives(softmax=SoftmaxConfig(scale=0.0))),
         ("margin is -0.1", Objectives(softmax=SoftmaxConfig(margin=-0.1))),
         ("margin is nan", Objectives(triplet=TripletConfig(margin=math.nan))),
-        ("miner is 'soft': it has to be one of all, hard", Objectives(triplet=TripletConfig(miner="soft"))),
+        ("miner is 'soft': it must be one of all, hard", Objectives(triplet=TripletConfig(miner="soft"))),
         ("memory_size is 0", Objectives(kaiser=KaiserConfig(memory_size=0))),
         ("pieces is 0", Objectives(kaiser=KaiserConfig(pieces=0))),
         ("pieces is 1 with clear_each_batch", Objectives(kaiser=KaiserConfig(clear_each_batch=True))),

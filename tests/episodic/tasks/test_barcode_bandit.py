@@ -56,7 +56,7 @@ def test_blocks_and_environments_have_barcodes_of_their_own() -> None:
 
 
 def test_the_barcode_says_nothing_about_the_best_arm() -> None:
-    # One bit, one of two contexts' arms: over many environments they have to be unrelated.
+    # One bit, one of two contexts' arms: over many environments they must be unrelated.
     spec = BarcodeBandit(arms=2, contexts=2, exposures=1, bits=2).draw_block(4000, seed=0)
     bit = spec.cues[0, :, 0]
     best = spec.rules.arms(0).argmax(dim=1).float()

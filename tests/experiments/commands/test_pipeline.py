@@ -183,7 +183,7 @@ def test_without_omniglot_it_goes_on_with_generated_characters_and_says_so(
         (["--nosuch"], "unrecognized arguments: --nosuch"),
         (["--workers", "two"], "invalid int value: 'two'"),
         (["--workers", "-1"], "--workers is -1"),
-        (["--root", "pyproject.toml"], "--root is pyproject.toml: it has to be a folder"),
+        (["--root", "pyproject.toml"], "--root is pyproject.toml: it must be a folder"),
         (["--workers", "0"], "no agent has been tested"),
     ],
     ids=str,

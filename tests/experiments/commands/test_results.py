@@ -199,9 +199,9 @@ def test_a_share_of_the_trainings_writes_no_report(
 @pytest.mark.parametrize(
     ("argument", "complaint"),
     [
-        ("--only=third", "--only is 'third': it has to be part of the name of a grid in the report, of first, second"),
-        ("--shard=3/2", "--shard is '3/2': it has to be i/n"),
-        ("--workers=-1", "--workers is -1: it has to be 0 or more"),
+        ("--only=third", "--only is 'third': it must be part of the name of a grid in the report, of first, second"),
+        ("--shard=3/2", "--shard is '3/2': it must be i/n"),
+        ("--workers=-1", "--workers is -1: it must be 0 or more"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -215,16 +215,16 @@ def test_bad_input_is_one_line(
 @pytest.mark.parametrize(
     ("argument", "complaint"),
     [
-        ("--results={}/file", "--results is {}/file: it has to be a folder"),
-        ("--results={}/file/below", "--results is {}/file/below: it has to be a folder"),
-        ("--results={}/docs/../runs", "--results is {}/docs/../runs: it has to be another folder than --root"),
+        ("--results={}/file", "--results is {}/file: it must be a folder"),
+        ("--results={}/file/below", "--results is {}/file/below: it must be a folder"),
+        ("--results={}/docs/../runs", "--results is {}/docs/../runs: it must be another folder than --root"),
         ("--output={}/file/results.md", "--output is {}/file/results.md: {}/file has to be a folder"),
         ("--output={}/docs/results", "--output is {}/docs/results: it has to have an ending, as docs/results.md has"),
         (
             "--output={}/reproduction.md",
             "--output is {}/reproduction.md: the reproduction page is written there, it needs another name",
         ),
-        ("--output={}/folder.md", "--output is {}/folder.md: it has to be a file"),
+        ("--output={}/folder.md", "--output is {}/folder.md: it must be a file"),
         ("--output={}/file.md", "--output is {}/file.md: {}/file has to be a folder"),
     ],
 )

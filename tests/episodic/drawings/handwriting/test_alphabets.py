@@ -105,7 +105,7 @@ def test_they_are_as_hard_to_tell_apart_as_omniglots(classes: tuple[Tensor, Tens
 
 
 def test_impossible_classes_are_refused() -> None:
-    with pytest.raises(InputError, match="characters is 0: it has to be greater than 0"):
+    with pytest.raises(InputError, match="characters is 0: it must be greater than 0"):
         generated_classes(0, 20, 28, 0)
     with pytest.raises(InputError, match="drawings is -1"):
         generated_classes(3, -1, 28, 0)

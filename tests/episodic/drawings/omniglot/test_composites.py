@@ -53,5 +53,5 @@ def test_more_composites_add_to_fewer_and_the_seed_decides() -> None:
 def test_two_characters_are_needed() -> None:
     with pytest.raises(InputError, match="composite_classes is 1: 1 character is too few"):
         composite_part(build_part((4,)), 1, seed=0)
-    with pytest.raises(InputError, match="composite_classes is 0: it has to be greater than 0"):
+    with pytest.raises(InputError, match="composite_classes is 0: it must be greater than 0"):
         composite_part(build_part(), 0, seed=0)
