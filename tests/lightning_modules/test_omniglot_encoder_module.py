@@ -272,7 +272,7 @@ def test_a_test_on_other_data_keeps_the_classes_of_the_training(encoder_run: Pat
     best = ["--ckpt_path", str(encoder_run / "checkpoints" / "best.ckpt"), "--run.root", str(tmp_path)]
     others = {
         "more": "--data.protocol.classes=7",
-        "all": '--data.protocol={class_path: LakeProtocol, init_args: {validation_alphabets: 2}}',
+        "all": "--data.protocol={class_path: LakeProtocol, init_args: {validation_alphabets: 2}}",
         "plain": "--data.rotations=false",
     }
     found = []
