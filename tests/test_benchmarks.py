@@ -92,7 +92,7 @@ def test_omniglot_input_prints_one_json_object(monkeypatch: pytest.MonkeyPatch) 
     numbers = ["--batch-size", "64", "--rounds", "1", "--workers", "0"]
     printed = subprocess.run([*command, *numbers], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     result = json.loads(printed)
-    assert (result["drawings"], result["training_drawings"]) == ("generated", 400)
+    assert (result["drawings"], result["training_drawings"]) == ("generated", 560)
     ours = {"shuffled", "rotations", "by_class", "augmented", "rotations_augmented"}
     speed = result["images_per_second"]
     assert speed.keys() == ours | {"torchvision_workers_0"}
