@@ -43,7 +43,7 @@ from episodic.drawings.images import SMALLEST
 from episodic.drawings.omniglot.root import FOLDER, VARIABLE, holds_omniglot
 from episodic.drawings.omniglot.sources import OmniglotDrawings
 
-ALPHABETS = 10  # generated ones
+ALPHABETS = 12  # generated ones; 5 of them validate
 STRENGTHS = {"degrees": 15.0, "scale": 0.2, "shear": 10.0, "translate": 0.08, "stroke": 0.3, "elastic": 0.02}
 
 

@@ -16,8 +16,8 @@ from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 TRAINED_ON = {
     "LakeProtocol": "Omniglot's background alphabets, except for {number} that were held out for validation, chosen by "
     "the protocol's `seed`. The evaluation alphabets were used for the test alone.",
-    "VinyalsProtocol": "characters from all of Omniglot's alphabets; others, chosen by the protocol's `seed`, were held "
-    "out for validation and for the test.",
+    "VinyalsProtocol": "characters from all of Omniglot's alphabets; others, chosen by the protocol's `seed`, were "
+    "held out for validation and for the test.",
 }
 
 CARD = """\
