@@ -23,9 +23,9 @@ from episodic.networks.embedder import Embedder
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from launcher.main import run
 from launcher.model_card import machine, model_card
+from launcher.parser import OneLineParser
 from launcher.provenance import read_provenance
 from launcher.run_folder import RunFolder
-from launcher.stage_cli import OneLineParser
 
 #: Largest size of an exported encoder in bytes.
 LARGEST = 3_000_000

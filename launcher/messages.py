@@ -7,7 +7,7 @@ LONGEST = 400
 #: What a parser says of its own doings, which nobody can act on.
 NOISE = re.compile(
     r"^(usage:|tip:|Parser key|Problem with given|Does not validate|Subtypes:|Errors:|Given value|"
-    r"Expected a <class 'NoneType'>)"
+    r"Expected a <class 'NoneType'>|Expected a path but)"
 )
 UNKNOWN_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|Unexpected import path format: (\S+)|No module named '?(\S+?)'?$"
@@ -56,12 +56,4 @@ def _descendants(base: type) -> set[type]:
 
 def _own(kind: type) -> bool:
     package = kind.__module__.partition(".")[0]
-    return package in (
-        "lightning_modules",
-        "datamodules",
-        "callbacks",
-        "memory",
-        "losses",
-        "networks",
-        "tasks",
-    )
+    return package in ("callbacks", "datamodules", "episodic", "lightning_modules")

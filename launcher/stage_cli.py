@@ -2,10 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 import yaml
@@ -24,51 +22,21 @@ from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.result_files import MetricsJSON, RegretCSV
 from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint, logged_before
-from episodic.checkpoints import describe_checkpoint, read_checkpoint
+from episodic.checkpoints import read_checkpoint
 from episodic.errors import InputError, require, require_positive
 from launcher.arguments import FORMAT, option
-from launcher.messages import one_line
+from launcher.model_checks import check_fit, fill_in_drawing_embedder
+from launcher.parser import OneLineParser, one_line_errors
 from launcher.provenance import without_places
 from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
 from lightning_modules.episodic_agent import EpisodicAgent
 
-#: Where an agent's state holds the contents of its memory, which no checkpoint keeps.
-MEMORY = "agent.memory.store."
 TRAINER_DEFAULTS = {
     "use_distributed_sampler": False,  # the data modules share out the data themselves
     "num_sanity_val_steps": 0,  # a run's validation figures all belong to an epoch
     "enable_model_summary": False,
     "log_every_n_steps": 1,
 }
-
-
-class OneLineParser(LightningArgumentParser):
-    """A parser whose complaints are one line each."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise InputError(one_line(message)) from ex
-
-    def parse_args(self, args: Any = None, *others: Any, **options: Any) -> Any:
-        """As in the base class; within a part jsonargparse writes a null of the command line as `--name=None`."""
-        if args is not None:
-            args = [f"{part.removesuffix('None')}null" if _is_none(part) else part for part in args]
-        return super().parse_args(args, *others, **options)
-
-
-def _is_none(argument: Any) -> bool:
-    """Whether an argument is an option that is set to None."""
-    return isinstance(argument, str) and argument.startswith("--") and argument.endswith("=None")
-
-
-@contextmanager
-def one_line_errors(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn exceptions of these kinds, which here come from what the user gave, into an `InputError` of one line."""
-    try:
-        yield
-    except InputError:
-        raise
-    except kinds as error:
-        raise InputError(one_line(str(error))) from error
 
 
 class SaveRunConfig(SaveConfigCallback):
@@ -269,48 +237,3 @@ class StageCLI(LightningCLI):
         os.environ[VERSION_VARIABLE] = self.run.version  # for the processes of a distributed run
 
     before_fit = before_test = before_predict = _take_folder
-
-
-def fill_in_drawing_embedder(arguments: Namespace) -> None:
-    """Describe an agent's embedder of drawings as its checkpoint does, so that the run needs that file no more."""
-    embedder = _part(_part(arguments, "perception"), "embedder")
-    checkpoint = _part(arguments, "warm_start").get("drawings")
-    missing = [name for name in ("network", "arguments") if name in embedder and not embedder[name]]
-    if checkpoint and missing:
-        description = describe_checkpoint(checkpoint)
-        for name in missing:
-            embedder[name] = description[name]
-
-
-def _part(arguments: Namespace, name: str) -> Namespace:
-    """The arguments of a part; none where it is not given."""
-    part = arguments.get(name)
-    settings = part.get("init_args") if isinstance(part, Namespace) else None
-    return settings if isinstance(settings, Namespace) else Namespace()
-
-
-def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str) -> None:
-    """Raise `InputError` where a checkpoint's weights are not those of the model that the config describes."""
-    contents = {f"{MEMORY}{name}" for name, _ in _memory(model).named_buffers()}  # of any batch, and not looked at
-    wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if name not in contents}
-    found = {name: tensor.shape for name, tensor in saved.items() if name not in contents}
-    kind = type(model).__name__
-    require(
-        not found or bool(wanted.keys() & found.keys()),
-        f"checkpoint {path} was made by an earlier version, or by another stage than this {kind}: train it again",
-    )
-    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
-    if missing or unknown:
-        name, fault = (missing[0], "lacks") if missing else (unknown[0], "holds an unknown")
-        raise InputError(f"checkpoint {path} is not one of this {kind}: it {fault} {name}")
-    for name, shape in wanted.items():
-        require(
-            found[name] == shape,
-            f"checkpoint {path} does not fit this {kind}: {name} is {list(found[name])} there and {list(shape)} here",
-        )
-
-
-def _memory(model: LightningModule) -> torch.nn.Module:
-    """An agent's store; an empty module where there is none."""
-    memory = model.agent.memory if isinstance(model, EpisodicAgent) else None
-    return memory.store if memory is not None else torch.nn.Module()

@@ -1,6 +1,6 @@
 """What an agent did on the blocks of validation and test, summed up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from torch import Tensor, nn
@@ -16,18 +16,14 @@ class AgentEvaluation(nn.Module):
     """Sums up an agent's episodes by exposure and step, beside the ideal player on the same blocks.
 
     Args:
-        task: that is played.
+        tasks: that are played, by split: `val` and `test`.
         agent: that plays.
     """
 
-    def __init__(self, task: Task, agent: Agent) -> None:
+    def __init__(self, tasks: Mapping[str, Task], agent: Agent) -> None:
         super().__init__()
-        by_step = agent.memory is not None and agent.memory.searches_each_step(task.steps)
-        statistics = EpisodeStatistics(
-            task.exposures, task.steps, task.episodes, by_step=by_step, measures=task.measures
-        )
-        self.statistics = nn.ModuleDict({"val": statistics, "test": statistics.clone()})
-        self._task, self._ideal = task, dict[int, Tensor | None]()
+        self.statistics = nn.ModuleDict({split: _statistics(task, agent) for split, task in tasks.items()})
+        self._tasks, self._ideal = dict(tasks), dict[tuple[str, int], Tensor | None]()
 
     def of(self, split: str) -> EpisodeStatistics:
         """The statistics of `val` or `test`."""
@@ -48,15 +44,21 @@ class AgentEvaluation(nn.Module):
                 gate=agent.core.gate(trajectory.tape),
                 occupied=store.occupied if store is not None else None,
             )
-        if (ideal := self.ideal_reward(spec)) is not None:
+        if (ideal := self.ideal_reward(split, spec)) is not None:
             statistics.add_ideal(ideal)
 
-    def ideal_reward(self, spec: BlockSpec) -> Tensor | None:
+    def ideal_reward(self, split: str, spec: BlockSpec) -> Tensor | None:
         """Summed reward of the ideal player on a block, with the same luck; played once, None where unknown."""
-        if spec.seed not in self._ideal:
-            self._ideal[spec.seed] = self._task.ideal(spec)
-        return self._ideal[spec.seed]
+        block = split, spec.seed
+        if block not in self._ideal:
+            self._ideal[block] = self._tasks[split].ideal(spec)
+        return self._ideal[block]
 
     def metrics(self, split: str) -> dict[str, Tensor]:
         """The metrics of a split by name, scalars."""
         return {f"{split}/{name}": value for name, value in self.of(split).compute().items()}
+
+
+def _statistics(task: Task, agent: Agent) -> EpisodeStatistics:
+    by_step = agent.memory is not None and agent.memory.searches_each_step(task.steps)
+    return EpisodeStatistics(task.exposures, task.steps, task.episodes, by_step=by_step, measures=task.measures)

@@ -116,7 +116,8 @@ class EpisodicAgent(pl.LightningModule):
         self.cues.forget()
         if stage == "fit":
             self._require_learning()
-        self.evaluation = AgentEvaluation(self.task, self.agent)
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.evaluation = AgentEvaluation({split: data.task_of(split) for split in ("val", "test")}, self.agent)
 
     def _require_learning(self) -> None:
         if self.learner is not None:
@@ -152,9 +153,10 @@ class EpisodicAgent(pl.LightningModule):
 
     # ---------------------------------------------------------------------------------------------- play
 
-    def play(self, batch: BlockSpec, greedy: bool) -> Iterator[Trajectory]:
+    def play(self, batch: BlockSpec, split: str) -> Iterator[Trajectory]:
         """The block's episodes, one after the other, as they are played; its cues must be there."""
-        return rollout(self.task, self.agent, batch, greedy=greedy)
+        task: Task = self.trainer.datamodule.task_of(split)  # type: ignore[attr-defined]
+        return rollout(task, self.agent, batch, greedy=split != "train" and self.greedy_evaluation)
 
     def perceived(self, batch: BlockSpec, split: str) -> BlockSpec:
         """The block with its cues, which are made here where it shows drawings."""
@@ -196,7 +198,7 @@ class EpisodicAgent(pl.LightningModule):
         generator = step_generator(self, batch_idx)
         batch = self.perceived(batch, "train")
         logged, lessons = [], []
-        for episode, trajectory in enumerate(self.play(batch, greedy=False)):
+        for episode, trajectory in enumerate(self.play(batch, "train")):
             logits, values = self.agent.replay(trajectory, batch.cues[episode])
             loss = self.loss(logits, values, trajectory.actions, trajectory.rewards, entropy_weight)
             lesson = self._lesson(episode, generator)
@@ -255,7 +257,7 @@ class EpisodicAgent(pl.LightningModule):
 
     def _evaluate(self, batch: BlockSpec, split: str) -> None:
         batch = self.perceived(batch, split)
-        self.evaluation.add(split, self.agent, batch, self.play(batch, self.greedy_evaluation))
+        self.evaluation.add(split, self.agent, batch, self.play(batch, split))
 
     def on_validation_epoch_start(self) -> None:
         self.evaluation.of("val").reset()
@@ -278,7 +280,7 @@ class EpisodicAgent(pl.LightningModule):
     def predict_step(self, batch: BlockSpec, batch_idx: int) -> dict[str, Tensor]:
         """A harvest of the block, see `episodic.agents.harvest` and `datamodules.harvest_files`."""
         batch = self.perceived(batch, "predict")
-        return harvest_block(self.play(batch, self.greedy_evaluation), self.agent.core, batch)
+        return harvest_block(self.play(batch, "predict"), self.agent.core, batch)
 
     # ---------------------------------------------------------------------------------------------- checkpoints
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonargparse import Namespace
 
-from launcher.stage_cli import fill_in_drawing_embedder
+from launcher.model_checks import fill_in_drawing_embedder
 from tests.lightning_modules.stages import DRAWN, save_drawing_encoder
 
 ARGUMENTS = {**DRAWN, "image_size": 28, "views": False}

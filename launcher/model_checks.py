@@ -1,0 +1,57 @@
+"""What a command fills in of a model's configuration, and how it checks a checkpoint against the model."""
+
+import torch
+from jsonargparse import Namespace
+from pytorch_lightning import LightningModule
+
+from episodic.checkpoints import describe_checkpoint
+from episodic.errors import InputError, require
+from lightning_modules.episodic_agent import EpisodicAgent
+
+#: Where an agent's state holds the contents of its memory, which no checkpoint keeps.
+MEMORY = "agent.memory.store."
+
+
+def fill_in_drawing_embedder(arguments: Namespace) -> None:
+    """Describe an agent's embedder of drawings as its checkpoint does, so that the run needs that file no more."""
+    embedder = _part(_part(arguments, "perception"), "embedder")
+    checkpoint = _part(arguments, "warm_start").get("drawings")
+    missing = [name for name in ("network", "arguments") if name in embedder and not embedder[name]]
+    if checkpoint and missing:
+        description = describe_checkpoint(checkpoint)
+        for name in missing:
+            embedder[name] = description[name]
+
+
+def _part(arguments: Namespace, name: str) -> Namespace:
+    """The arguments of a part; none where it is not given."""
+    part = arguments.get(name)
+    settings = part.get("init_args") if isinstance(part, Namespace) else None
+    return settings if isinstance(settings, Namespace) else Namespace()
+
+
+def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str) -> None:
+    """Raise `InputError` where a checkpoint's weights are not those of the model that the config describes."""
+    contents = {f"{MEMORY}{name}" for name, _ in _memory(model).named_buffers()}  # of any batch, and not looked at
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if name not in contents}
+    found = {name: tensor.shape for name, tensor in saved.items() if name not in contents}
+    kind = type(model).__name__
+    require(
+        not found or bool(wanted.keys() & found.keys()),
+        f"checkpoint {path} was made by an earlier version, or by another stage than this {kind}: train it again",
+    )
+    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    if missing or unknown:
+        name, fault = (missing[0], "lacks") if missing else (unknown[0], "holds an unknown")
+        raise InputError(f"checkpoint {path} is not one of this {kind}: it {fault} {name}")
+    for name, shape in wanted.items():
+        require(
+            found[name] == shape,
+            f"checkpoint {path} does not fit this {kind}: {name} is {list(found[name])} there and {list(shape)} here",
+        )
+
+
+def _memory(model: LightningModule) -> torch.nn.Module:
+    """An agent's store; an empty module where there is none."""
+    memory = model.agent.memory if isinstance(model, EpisodicAgent) else None
+    return memory.store if memory is not None else torch.nn.Module()
