@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from jsonargparse import ArgumentParser
 from torch import Tensor
 
 from cli import main
@@ -54,7 +55,7 @@ def test_the_encoder_comes_over_to_the_bit_and_is_needed_no_more(
     assert settings["network"] == "OmniglotEmbedder"
     assert settings["arguments"] == {**DRAWN, "image_size": 28, "views": False}
     original = dict(load_embedder(encoder_checkpoint).state_dict())
-    assert same(part(saved, "perception.network."), original)
+    assert same(part(saved, "cues.network."), original)
     found = []
     for _ in range(2):
         for command in ("test", "predict"):
@@ -68,11 +69,11 @@ def test_the_encoder_comes_over_to_the_bit_and_is_needed_no_more(
     assert json.loads(found[0][0])["test/reward"] > 0
     assert main(["fit", "--ckpt_path", str(saved), "--trainer.max_epochs", "2"]) == 0
     assert read_checkpoint(saved)["epoch"] == 1
-    assert same(part(saved, "perception.network."), original)
+    assert same(part(saved, "cues.network."), original)
     assert same(dict(load_embedder(saved).state_dict()), original)
     loaded = EpisodicAgent.load_from_checkpoint(saved)
-    assert loaded.perception.network is not None
-    assert same(dict(loaded.perception.network.state_dict()), original)
+    assert loaded.cues.network is not None
+    assert same(dict(loaded.cues.network.state_dict()), original)
 
 
 def test_a_harvest_holds_the_embeddings_that_were_met(
@@ -82,11 +83,14 @@ def test_a_harvest_holds_the_embeddings_that_were_met(
     assert main(["fit", *arguments]) == 0
     assert main(["predict", "--ckpt_path", str(last(tmp_path)), "--data.predict_split", "val"]) == 0
     found = harvest(last(tmp_path).parents[1])
-    options = yaml.safe_load((last(tmp_path).parents[1] / "config.yaml").read_text())["data"]["init_args"]
-    data = OmniglotBanditDataModule(**{**options, "predict_split": "val"})
+    config = yaml.safe_load((last(tmp_path).parents[1] / "config.yaml").read_text())
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(OmniglotBanditDataModule, "data")
+    config["data"]["init_args"]["predict_split"] = "val"
+    data = parser.instantiate_classes(parser.parse_object({"data": config["data"]})).data
     data.setup()
     cues = embed_table(load_embedder(encoder_checkpoint), data.part("val").images)
-    rows = torch.cat([block.drawings.T.flatten() for block in data.evaluation_blocks("predict")])  # type: ignore[union-attr]
+    rows = torch.cat([block.drawings.T.flatten() for block in data.evaluation_blocks("predict")])
     np.testing.assert_allclose(found["cue"], cues[rows], atol=1e-3)
     assert np.array_equal(found["label"], data.part("val").labels[rows])
 
@@ -115,13 +119,13 @@ def test_an_agent_may_build_upon_all_three_earlier_stages(
         earlier.unlink()
     saved = last(tmp_path, "built")
     assert main(["test", "--ckpt_path", str(saved)]) == 0
-    for prefix in ("network.", "perception."):
+    for prefix in ("agent.core.", "agent.heads.", "agent.projection.", "cues."):
         assert same(part(saved, prefix), with_prefix(original, prefix))
-    assert same(part(saved, "encoder."), encoder)
+    assert same(part(saved, "agent.memory.embedder."), encoder)
     assert same(dict(load_embedder(saved).state_dict()), encoder), "it is the keys' encoder that is passed on"
 
 
-BARCODES = ["--data.cue", "barcode", "--data.task.bits", "12", "--data.distance", "2", "--data.task.noise", "0.25"]
+BARCODES = ["--data.task.cue", "barcode", "--data.task.bits", "12", "--data.task.distance", "2", "--data.task.noise", "0.25"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +140,7 @@ BARCODES = ["--data.cue", "barcode", "--data.task.bits", "12", "--data.distance"
 def test_other_cues_train_too(options: list[str], size: int, tmp_path: Path, generated_omniglot: Path) -> None:
     arguments = [*tiny_shown(tmp_path, generated_omniglot, None), *options, "--model.perception.cue_input", "true"]
     assert main(["fit", *arguments]) == 0
-    assert part(last(tmp_path), "network.")["cell.weight"].shape[1] == 2 + 1 + size + 50  # arms, reward, cue, state
+    assert part(last(tmp_path), "agent.")["core.weight"].shape[1] == 2 + 1 + size + 50  # arms, reward, cue, state
 
 
 def test_an_encoder_that_learns_changes_after_each_block_and_nothing_else_does(
@@ -146,7 +150,7 @@ def test_an_encoder_that_learns_changes_after_each_block_and_nothing_else_does(
     arguments += ["--model.optimizer.lr", "0"]
     assert main(["fit", *arguments]) == 0
     saved, original = last(tmp_path), load_embedder(encoder_checkpoint).state_dict()
-    changed = part(saved, "perception.network.")
+    changed = part(saved, "cues.network.")
     assert changed.keys() == original.keys()
     assert all(not torch.equal(changed[name], original[name]) for name in original)
     checkpoint = read_checkpoint(saved)
@@ -154,8 +158,8 @@ def test_an_encoder_that_learns_changes_after_each_block_and_nothing_else_does(
     assert {int(state["step"]) for state in agent["state"].values()} == {BLOCKS * EPISODES}
     assert {int(state["step"]) for state in encoder["state"].values()} == {BLOCKS * UPDATES}
     assert [schedule["last_epoch"] for schedule in checkpoint["lr_schedulers"]] == [BLOCKS] * 2
-    assert part(saved, "perception.learner.objectives.parts.kaiser.")
-    assert not part(saved, "memory.")
+    assert part(saved, "learner.objectives.parts.kaiser.")
+    assert not part(saved, "agent.memory.store.")
     assert "train/encoder_loss" in rows(saved.parents[1])[0]
     assert same(dict(load_embedder(saved).state_dict()), changed)
 
@@ -170,14 +174,14 @@ def test_the_encoders_learning_rate_follows_its_schedule_to_the_end(tmp_path: Pa
 def test_the_agents_gradient_is_its_own(tmp_path: Path, generated_omniglot: Path) -> None:
     # With a learning rate of 0 the encoder's loss can be anything: were the agent to feel it, its weights would differ.
     common = [*tiny_shown(tmp_path, generated_omniglot, None, LEARNING), "--model.learner.optimizer.lr", "0"]
-    common += ["--model.learner.objectives", '{"softmax": 1.0}', *PROJECTED]
+    common += ["--model.learner.objectives", '{"softmax": {"weight": 1.0}, "kaiser": null}', *PROJECTED]
     for version, scale in (("one", "1"), ("two", "30")):
-        more = ["--model.learner.softmax.scale", scale, "--run.version", version]
+        more = ["--model.learner.objectives.softmax.scale", scale, "--run.version", version]
         assert main(["fit", *common, *more]) == 0
     one, two = (rows(last(tmp_path, version).parents[1]) for version in ("one", "two"))
     assert one[-1]["train/encoder_loss"] != two[-1]["train/encoder_loss"]
-    assert same(part(last(tmp_path, "one"), "network."), part(last(tmp_path, "two"), "network."))
-    assert "projection.weight" in part(last(tmp_path, "one"), "network.")
+    assert same(part(last(tmp_path, "one"), "agent."), part(last(tmp_path, "two"), "agent."))
+    assert "projection.weight" in part(last(tmp_path, "one"), "agent.")
 
 
 def test_validation_goes_by_what_the_encoder_has_become(
@@ -203,17 +207,17 @@ def test_validation_goes_by_what_the_encoder_has_become(
 @pytest.mark.parametrize(
     ("config", "arguments", "complaint"),
     [
-        ("omniglot_bandit", ["--data.cue", "barcode"], "cue_encoder is given, yet the data show no drawings"),
+        ("omniglot_bandit", ["--data.task.cue", "barcode"], "perception.embedder is given, yet the data show no drawings"),
         (
             LEARNING,
-            ["--model.memory.organisation", "stack"],
-            "memory.organisation is 'stack': cue_learning needs 'append'",
+            ["--model.memory", "StackMemory"],
+            "memory is a StackMemory: a learner from drawings needs an EpisodicMemory",
         ),
-        (LEARNING, ["--model.perception.embedder", "null"], "cue_learning is given without cue_encoder"),
+        (LEARNING, ["--model.perception.embedder", "null"], "learner.examples are StoredDrawings: perception.embedder"),
         (
             LEARNING,
             ["--model.learner.examples.labels", "episode"],
-            "cue_learning.objectives are kaiser: labels 'episode'",
+            "learner.objectives are kaiser: labels 'episode'",
         ),
         ("omniglot_bandit", ["--model.perception.cue_projection", "3"], "cue_projection is 3: without cue_input"),
         (
@@ -296,4 +300,4 @@ def test_two_processes_share_the_encoder(encoder_checkpoint: Path, tmp_path: Pat
     assert one["world"] == other["world"] == 2
     assert one["weights"] == other["weights"]
     assert not set(one["batches"]) & set(other["batches"])
-    assert not same(part(last(tmp_path), "perception.network."), dict(load_embedder(encoder_checkpoint).state_dict()))
+    assert not same(part(last(tmp_path), "cues.network."), dict(load_embedder(encoder_checkpoint).state_dict()))
