@@ -38,7 +38,7 @@ def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str)
     kind = type(model).__name__
     require(
         not found or bool(wanted.keys() & found.keys()),
-        f"checkpoint {path} was made by an earlier version, or by another stage than this {kind}: train it again",
+        f"checkpoint {path} is not one of this {kind}: another stage or an earlier version made it, train it again",
     )
     missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     if missing or unknown:

@@ -51,7 +51,8 @@ def test_the_encoder_comes_over_to_the_bit_and_is_needed_no_more(
     shutil.copy(encoder_checkpoint, encoder)
     assert main(["fit", *tiny_shown(root, generated_omniglot, encoder)]) == 0
     saved, run = last(root), last(root).parents[1]
-    settings = yaml.safe_load((run / "config.yaml").read_text())["model"]["init_args"]["cue_encoder"]["init_args"]
+    model = yaml.safe_load((run / "config.yaml").read_text())["model"]["init_args"]
+    settings = model["perception"]["init_args"]["embedder"]["init_args"]
     assert settings["network"] == "OmniglotEmbedder"
     assert settings["arguments"] == {**DRAWN, "image_size": 28, "views": False}
     original = dict(load_embedder(encoder_checkpoint).state_dict())
@@ -125,7 +126,16 @@ def test_an_agent_may_build_upon_all_three_earlier_stages(
     assert same(dict(load_embedder(saved).state_dict()), encoder), "it is the keys' encoder that is passed on"
 
 
-BARCODES = ["--data.task.cue", "barcode", "--data.task.bits", "12", "--data.task.distance", "2", "--data.task.noise", "0.25"]
+BARCODES = [
+    "--data.task.cue",
+    "barcode",
+    "--data.task.bits",
+    "12",
+    "--data.task.distance",
+    "2",
+    "--data.task.noise",
+    "0.25",
+]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +184,7 @@ def test_the_encoders_learning_rate_follows_its_schedule_to_the_end(tmp_path: Pa
 def test_the_agents_gradient_is_its_own(tmp_path: Path, generated_omniglot: Path) -> None:
     # With a learning rate of 0 the encoder's loss can be anything: were the agent to feel it, its weights would differ.
     common = [*tiny_shown(tmp_path, generated_omniglot, None, LEARNING), "--model.learner.optimizer.lr", "0"]
-    common += ["--model.learner.objectives", '{"softmax": {"weight": 1.0}, "kaiser": null}', *PROJECTED]
+    common += ["--model.learner.objectives", '{"softmax": {"weight": 1.0}, "kaiser": {"weight": 0}}', *PROJECTED]
     for version, scale in (("one", "1"), ("two", "30")):
         more = ["--model.learner.objectives.softmax.scale", scale, "--run.version", version]
         assert main(["fit", *common, *more]) == 0
@@ -207,7 +217,11 @@ def test_validation_goes_by_what_the_encoder_has_become(
 @pytest.mark.parametrize(
     ("config", "arguments", "complaint"),
     [
-        ("omniglot_bandit", ["--data.task.cue", "barcode"], "perception.embedder is given, yet the data show no drawings"),
+        (
+            "omniglot_bandit",
+            ["--data.task.cue", "barcode"],
+            "perception.embedder is given, yet the data show no drawings",
+        ),
         (
             LEARNING,
             ["--model.memory", "StackMemory"],
@@ -225,7 +239,7 @@ def test_validation_goes_by_what_the_encoder_has_become(
             ["--model.perception.embedder.arguments", '{"depth": 3}'],
             "arguments do not fit OmniglotEmbedder",
         ),
-        ("omniglot_bandit", ["--data.task.contexts", "9"], "contexts is 9: there are 8 characters for them"),
+        ("omniglot_bandit", ["--data.task.contexts", "9"], "contexts is 9: there are only 8 characters"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -249,11 +263,11 @@ def test_bad_checkpoints_are_one_line(
     network = ["--model.perception.embedder.network"]
     wider = ["--model.perception.embedder.arguments", '{"embedding_size": 9, "channels": 4}']
     cases: list[tuple[Path, list[str], str]] = [
-        (tmp_path / "none.ckpt", [], "none.ckpt does not exist, nor a shipped encoder of this name"),
+        (tmp_path / "none.ckpt", [], "none.ckpt does not exist, and no shipped encoder has this name"),
         (tmp_path / "none.ckpt", [*network, "OmniglotEmbedder", *wider], "none.ckpt does not exist"),
         (tmp_path / "agent.ckpt", [], "holds no encoder"),
-        (save_encoder(tmp_path / "states.ckpt"), [], "cue_encoder.network is 'HiddenStateEmbedder'"),
-        (encoder_checkpoint, wider, "is not built as cue_encoder.network and arguments say"),
+        (save_encoder(tmp_path / "states.ckpt"), [], "perception.embedder.network is 'HiddenStateEmbedder'"),
+        (encoder_checkpoint, wider, "holds an encoder with embedding_size"),
         (encoder_checkpoint, [*network, "TwoLayerAutoencoder"], "arguments do not fit TwoLayerAutoencoder"),
     ]
     root = tmp_path / "runs"
