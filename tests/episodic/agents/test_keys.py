@@ -69,7 +69,6 @@ def test_whether_each_step_searches_by_itself(keys: Keys, steps: int, each: bool
         ({"source": "label", "embedder": StateEmbedderConfig()}, "keys.embedder is given: with source 'label'"),
         ({"capacity": 0}, "keys.capacity is 0"),
     ],
-    ids=str,
 )
 def test_bad_settings_are_named_in_one_line(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:

@@ -201,7 +201,7 @@ TRAILS = [
 
 
 @pytest.mark.parametrize("memory", [EpisodicMemory, best_return], ids=["slots", "stacks"])
-@pytest.mark.parametrize(("task", "keys"), TRAILS, ids=str)
+@pytest.mark.parametrize(("task", "keys"), TRAILS)
 def test_any_schedule_equals_the_slow_player(task: Trail, keys: Keys, memory: Any) -> None:
     spec = task.draw_block(BATCH, seed=5)
     agent = build(task, memory=memory, keys=keys, perception=SEES)
