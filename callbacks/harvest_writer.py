@@ -34,19 +34,8 @@ class HarvestWriter(PredictionWriter):
         super().__init__()
         self.checkpoint, self.config = checkpoint, config
 
-    def write_on_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        prediction: Any,
-        batch_indices: Sequence[int] | None,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int,
-    ) -> None:
-        index = trainer.global_rank + trainer.world_size * batch_idx
-        episodes = as_episodes(prediction, index)
-        super().write_on_batch_end(trainer, pl_module, episodes, batch_indices, batch, batch_idx, dataloader_idx)
+    def pieces_of(self, prediction: Mapping[str, Any], index: int) -> Mapping[str, Any]:
+        return as_episodes(prediction, index)
 
     def arrays(self, pl_module: pl.LightningModule) -> Mapping[str, Sequence[Array]]:
         pieces: dict[str, Sequence[Array]] = {**self._pieces}

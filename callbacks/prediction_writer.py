@@ -39,9 +39,13 @@ class PredictionWriter(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        for name, value in prediction.items():
+        for name, value in self.pieces_of(prediction, trainer.global_rank + trainer.world_size * batch_idx).items():
             if isinstance(value, Tensor):
                 self._pieces[name].append(value.cpu().numpy())
+
+    def pieces_of(self, prediction: Mapping[str, Any], index: int) -> Mapping[str, Any]:
+        """Return what to keep of a prediction; `index` is the number of its batch over all processes."""
+        return prediction
 
     def arrays(self, pl_module: pl.LightningModule) -> Mapping[str, Sequence[Array]]:
         """Return the pieces of each array to write, by name."""

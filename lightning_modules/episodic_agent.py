@@ -27,7 +27,7 @@ from episodic.networks.episodic_lstm import EpisodicLSTM
 from episodic.objectives.actor_critic import ActorCritic
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
-from episodic.tasks.blocks import BlockSpec
+from episodic.tasks.blocks import SPLITS, BlockSpec
 from episodic.tasks.task import Task, TaskSizes
 from lightning_modules.agent_evaluation import AgentEvaluation
 from lightning_modules.agent_updates import AgentUpdates
@@ -63,7 +63,8 @@ class EpisodicAgent(pl.LightningModule):
         InputError: a number out of its range, sizes that are not the data's, parts that do not go together.
     """
 
-    task: Task
+    tasks: dict[str, Task]  # by split; they differ in what the data's `evaluation` says
+    task: Task  # of training
     evaluation: AgentEvaluation  # made anew for every stage
     transferred: Tensor  # whether the warm start is done: in the checkpoint, so that a resume keeps what was learned
 
@@ -103,11 +104,11 @@ class EpisodicAgent(pl.LightningModule):
         self.updates = AgentUpdates(self, self.agent, self.learner, gradient_norm)
         self._episodes = 0.0  # played in this training so far
 
-    # ---------------------------------------------------------------------------------------------- set-up
-
     def setup(self, stage: str) -> None:
         """Take the task from the data module, and check that the agent fits it."""
-        self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.tasks = {split: data.task_of(split) for split in SPLITS}
+        self.task = self.tasks["train"]
         require_sizes(self.sizes, self.task)
         require(
             self.cues.network is None or self.task.shows_drawings,
@@ -116,8 +117,7 @@ class EpisodicAgent(pl.LightningModule):
         self.cues.forget()
         if stage == "fit":
             self._require_learning()
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.evaluation = AgentEvaluation({split: data.task_of(split) for split in ("val", "test")}, self.agent)
+        self.evaluation = AgentEvaluation({split: self.tasks[split] for split in ("val", "test")}, self.agent)
 
     def _require_learning(self) -> None:
         if self.learner is not None:
@@ -151,12 +151,10 @@ class EpisodicAgent(pl.LightningModule):
             self._embedder.eval()
         return self
 
-    # ---------------------------------------------------------------------------------------------- play
-
     def play(self, batch: BlockSpec, split: str) -> Iterator[Trajectory]:
         """The block's episodes, one after the other, as they are played; its cues must be there."""
-        task: Task = self.trainer.datamodule.task_of(split)  # type: ignore[attr-defined]
-        return rollout(task, self.agent, batch, greedy=split != "train" and self.greedy_evaluation)
+        greedy = split != "train" and self.greedy_evaluation
+        return rollout(self.tasks[split], self.agent, batch, greedy=greedy)
 
     def perceived(self, batch: BlockSpec, split: str) -> BlockSpec:
         """The block with its cues, which are made here where it shows drawings."""
@@ -170,8 +168,6 @@ class EpisodicAgent(pl.LightningModule):
         """The drawings that a split's blocks are made of."""
         part = self.trainer.datamodule.part(split)  # type: ignore[attr-defined]
         return DrawingTable(part.images, part.labels)
-
-    # ---------------------------------------------------------------------------------------------- training
 
     def configure_optimizers(self) -> Any:
         # With a frozen agent too: its optimiser then does nothing, but the steps are counted.
@@ -247,8 +243,6 @@ class EpisodicAgent(pl.LightningModule):
         blocks = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
         return float(blocks * batch.episodes * batch.batch_size * self.trainer.world_size)
 
-    # ---------------------------------------------------------------------------------------------- evaluation
-
     def validation_step(self, batch: BlockSpec, batch_idx: int) -> None:
         self._evaluate(batch, "val")
 
@@ -281,8 +275,6 @@ class EpisodicAgent(pl.LightningModule):
         """A harvest of the block, see `episodic.agents.harvest` and `datamodules.harvest_files`."""
         batch = self.perceived(batch, "predict")
         return harvest_block(self.play(batch, "predict"), self.agent.core, batch)
-
-    # ---------------------------------------------------------------------------------------------- checkpoints
 
     def _contents(self) -> dict[str, Tensor]:
         """What the memory holds, by the names of this module's state."""

@@ -37,6 +37,15 @@ class BlockSpec(NamedTuple):
         """Number of environments B."""
         return self.labels.shape[1]
 
+    def to(self, device: torch.device | str) -> "BlockSpec":
+        """Move all tensors to a device, those of the rules included."""
+        moved: dict[str, Any] = {
+            name: part.to(device) for name, part in self._asdict().items() if isinstance(part, Tensor)
+        }
+        if self.rules is not None:
+            moved["rules"] = type(self.rules)(*(part.to(device) for part in self.rules))
+        return self._replace(**moved)
+
 
 def block_seed(seed: int, split: str, rank: int, index: int) -> int:
     """Return the seed of a block, below 2^63 and unrelated to those of other splits, ranks and indices.

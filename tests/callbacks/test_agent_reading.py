@@ -39,8 +39,7 @@ def filled(memory: Memory, device: str = "cpu", labels: Tensor | None = None) ->
     for e in range(spec.episodes):
         recalled.append(memory.read(spec.cues[e].to(device)).label.cpu())
         memory.write(spec.cues[e].to(device), values[e].to(device), spec.labels[e].to(device))
-    rules = spec.rules._replace(**{name: part.to(device) for name, part in spec.rules._asdict().items()})
-    return spec._replace(labels=spec.labels.to(device), rules=rules), values, torch.stack(recalled)
+    return spec.to(device), values, torch.stack(recalled)
 
 
 @pytest.mark.parametrize("device", DEVICES)

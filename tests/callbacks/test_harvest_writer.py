@@ -48,13 +48,8 @@ def small_agent(data: BlockDataModule, memory: bool, state: str = "cell") -> Epi
     )
     with torch.no_grad():
         agent.agent.core.weight.mul_(4)  # type: ignore[operator]
-    agent.task = data.task
+    agent.task, agent.tasks = data.task, {"predict": data.task}
     return agent
-
-
-def moved(spec: BlockSpec, device: str) -> BlockSpec:
-    parts = {name: part.to(device) for name, part in spec._asdict().items() if isinstance(part, Tensor)}
-    return spec._replace(**parts)  # type: ignore[arg-type]
 
 
 class Played(NamedTuple):
@@ -82,7 +77,7 @@ def played(agent: EpisodicAgent, spec: BlockSpec) -> Played:
 def test_the_states_are_those_that_the_memory_is_searched_by(state: str, device: str) -> None:
     data = small_data()
     agent, spec = small_agent(data, True, state).to(device), next(data.evaluation_blocks("predict"))
-    spec = moved(spec, device)
+    spec = spec.to(device)
     trajectory = played(agent, spec)
     assert trajectory.queries is not None
     with torch.no_grad():

@@ -365,8 +365,7 @@ def test_choices_do_not_follow_the_luck() -> None:
 @pytest.mark.parametrize("device", DEVICES)
 def test_devices(device: str) -> None:
     agent = build(memory=EpisodicMemory, keys=Keys("hidden", stored="first"), perception=SEES).to(device)
-    rules = type(SPEC.rules)(*(part.to(device) for part in SPEC.rules))
-    spec = SPEC._replace(cues=SPEC.cues.to(device), labels=SPEC.labels.to(device), rules=rules)
+    spec = SPEC.to(device)
     trajectories, luck = play(agent, spec), TASK.luck(spec)
     for e, trajectory in enumerate(trajectories):
         assert trajectory.hidden.device.type == device

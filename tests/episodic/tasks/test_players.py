@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -216,10 +216,7 @@ def test_players_are_listed_under_their_names() -> None:
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("name", NAMES)
 def test_no_generator_of_a_cuda_device_moves(name: str, device: str) -> None:
-    spec = SMALL.draw_block(6, seed=3)
-    tensors = ((name, field) for name, field in spec._asdict().items() if isinstance(field, Tensor))
-    fields: dict[str, Any] = {name: field.to(device) for name, field in tensors}
-    moved = spec._replace(**fields)
+    moved = SMALL.draw_block(6, seed=3).to(device)
     torch.cuda.manual_seed(123)
     before = torch.get_rng_state(), torch.cuda.get_rng_state()
     one, other = (play_block(PLAYERS[name], SMALL, moved) for _ in range(2))
