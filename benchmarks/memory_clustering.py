@@ -13,8 +13,8 @@ from benchmarks.memory_steps import KEY_SIZES, VALUE_SIZE, Step, reading_and_wri
 from benchmarks.throughput import ratio
 from benchmarks.timing import Repeated, Setting, medians, take_turns
 from episodic.memory.episodic_memory import EpisodicMemory
-from episodic.memory.fuzzy_c_means import fuzzy_c_means
-from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.memory.fuzzy.fuzzy_c_means import fuzzy_c_means
+from episodic.memory.fuzzy.fuzzy_memory import FuzzyMemory
 from episodic.memory.memory import Memory
 from episodic.tasks.barcode_noise import flip_bits
 from episodic.tasks.barcodes import distinct_barcodes

@@ -7,8 +7,8 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from torch import Tensor
 
 from episodic.errors import require, require_choice, require_positive
-from episodic.memory.fuzzy_c_means import fuzzy_c_means
-from episodic.memory.memberships import check_fuzziness, memberships
+from episodic.memory.fuzzy.fuzzy_c_means import fuzzy_c_means
+from episodic.memory.fuzzy.memberships import check_fuzziness, memberships
 
 METHODS = ("k_means", "fuzzy_c_means")
 #: Largest number of points that are clustered; any others then join the clusters.
@@ -20,7 +20,7 @@ class Clustering:
     """Settings of a clustering.
 
     Args:
-        method: `k_means` (scikit-learn) or `fuzzy_c_means` (`episodic.memory.fuzzy_c_means`).
+        method: `k_means` (scikit-learn) or `fuzzy_c_means` (`episodic.memory.fuzzy.fuzzy_c_means`).
         clusters: Number of clusters; None is one for each context.
         fuzziness: Fuzziness of `fuzzy_c_means`. Many clusters need a small one, since a larger one draws all centres
             together.

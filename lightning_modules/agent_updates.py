@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from episodic.agents.agent import Agent
-from episodic.agents.learner import EmbedderLearner, Lesson
+from episodic.agents.learning.learner import EmbedderLearner, Lesson
 
 
 class AgentUpdates:

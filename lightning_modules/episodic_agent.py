@@ -13,7 +13,7 @@ from episodic.agents.drawing_cues import DrawingTable
 from episodic.agents.harvest import harvest_block
 from episodic.agents.keyed_memory import MemoryFactory
 from episodic.agents.keys import Keys
-from episodic.agents.learner import Learner, Lesson
+from episodic.agents.learning.learner import Learner, Lesson
 from episodic.agents.parts import build_agent
 from episodic.agents.perception import Perception
 from episodic.agents.rollout import rollout

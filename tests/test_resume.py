@@ -19,7 +19,7 @@ STATES = ["--model.averaging", "0.9", "--model.noise", "0.1", *ALL]
 LEARNED = ["--model.learner.objectives.softmax", '{"weight": 1.0}', "--model.learner.objectives.kaiser.weight", "0.5"]
 PROJECTED = ["--model.perception.cue_input", "true", "--model.perception.cue_projection", "3"]
 
-#: By stage: the module, and arguments of `fit` from the run's root, generated drawings and an earlier checkpoint's path.
+#: By stage: the module, and arguments of `fit` from the root of runs, generated drawings and a path for a checkpoint.
 Arguments = Callable[[Path, Path, Path], list[str]]
 STAGES: dict[str, tuple[type[pl.LightningModule], Arguments]] = {
     "agent": (EpisodicAgent, lambda root, drawings, earlier: tiny_bandit(root, epochs=3)),

@@ -16,17 +16,17 @@ from episodic.agents.agent import Agent, CueProjection
 from episodic.agents.class_code import class_signs
 from episodic.agents.drawing_cues import DrawingCues, DrawingTable
 from episodic.agents.drawing_embedder_config import DrawingEmbedderConfig
-from episodic.agents.examples import Examples, StoredDrawings, StoredStates
 from episodic.agents.harvest import harvest_block
 from episodic.agents.keyed_memory import KeyedMemory, Labeller, MemoryFactory
 from episodic.agents.keys import Keys
-from episodic.agents.learner import EmbedderLearner, Learner, Lesson
+from episodic.agents.learning.examples import Examples, StoredDrawings, StoredStates
+from episodic.agents.learning.learner import EmbedderLearner, Learner, Lesson
+from episodic.agents.learning.triggers import AfterBlock, AfterEpisode, Trigger
 from episodic.agents.parts import AgentParts, build_agent
 from episodic.agents.perception import Perception
 from episodic.agents.rollout import rollout
 from episodic.agents.state_embedder_config import StateEmbedderConfig
 from episodic.agents.trajectory import Reads, Trajectory
-from episodic.agents.triggers import AfterBlock, AfterEpisode, Trigger
 from episodic.agents.warm_start import WarmStart
 
 __all__ = [

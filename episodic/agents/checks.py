@@ -2,9 +2,9 @@
 
 from episodic.agents.keyed_memory import MemoryFactory
 from episodic.agents.keys import Keys
-from episodic.agents.learner import EmbedderLearner, Learner
+from episodic.agents.learning.learner import EmbedderLearner, Learner
+from episodic.agents.learning.triggers import AfterEpisode
 from episodic.agents.perception import Perception
-from episodic.agents.triggers import AfterEpisode
 from episodic.errors import require
 from episodic.memory.memory import Memory
 from episodic.tasks.task import Task, TaskSizes

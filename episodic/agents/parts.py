@@ -9,7 +9,7 @@ from episodic.agents.checks import require_every_drawing, require_together
 from episodic.agents.drawing_cues import DrawingCues
 from episodic.agents.keyed_memory import KeyedMemory, Labeller, MemoryFactory, build_store
 from episodic.agents.keys import Keys
-from episodic.agents.learner import EmbedderLearner, Learner
+from episodic.agents.learning.learner import EmbedderLearner, Learner
 from episodic.agents.perception import Perception
 from episodic.networks.core import CoreFactory
 from episodic.networks.cosine_classifier import CosineClassifier

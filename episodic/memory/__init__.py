@@ -9,11 +9,11 @@ searched by `read`, which answers with a `Recall`.
 """
 
 from episodic.memory.episodic_memory import EpisodicMemory
-from episodic.memory.fuzzy_c_means import FuzzyClusters, fuzzy_c_means
-from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.memory.fuzzy.fuzzy_c_means import FuzzyClusters, fuzzy_c_means
+from episodic.memory.fuzzy.fuzzy_memory import FuzzyMemory
+from episodic.memory.fuzzy.memberships import memberships
 from episodic.memory.kaiser_memory import KaiserAnswer, KaiserMemory
 from episodic.memory.kernels import KERNELS
-from episodic.memory.memberships import memberships
 from episodic.memory.memory import Memory
 from episodic.memory.recall import EMPTY, Recall
 from episodic.memory.sampling import draw_stored

@@ -11,7 +11,7 @@ from callbacks import agent_reading
 from callbacks.agent_reading import best_arms, memory_of, read_contents, read_counts, statistics_of
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
-from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.memory.fuzzy.fuzzy_memory import FuzzyMemory
 from episodic.memory.memory import Memory
 from episodic.memory.stack_memory import StackMemory
 from episodic.metrics.episode_statistics import EpisodeStatistics

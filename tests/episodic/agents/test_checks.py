@@ -7,17 +7,17 @@ import torch
 
 from episodic.agents.checks import require_learnable, require_sizes
 from episodic.agents.drawing_embedder_config import DrawingEmbedderConfig
-from episodic.agents.examples import StoredDrawings
 from episodic.agents.keys import Keys
-from episodic.agents.learner import Learner
+from episodic.agents.learning.examples import StoredDrawings
+from episodic.agents.learning.learner import Learner
+from episodic.agents.learning.triggers import AfterBlock, AfterEpisode
 from episodic.agents.parts import build_agent
 from episodic.agents.perception import Perception
 from episodic.agents.state_embedder_config import StateEmbedderConfig
-from episodic.agents.triggers import AfterBlock, AfterEpisode
 from episodic.agents.warm_start import WarmStart
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
-from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.memory.fuzzy.fuzzy_memory import FuzzyMemory
 from episodic.memory.stack_memory import StackMemory
 from episodic.objectives import KaiserConfig, Objectives, TripletConfig
 from episodic.tasks.barcode_bandit import BarcodeBandit

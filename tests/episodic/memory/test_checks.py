@@ -8,7 +8,7 @@ from torch import Tensor
 
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
-from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.memory.fuzzy.fuzzy_memory import FuzzyMemory
 from episodic.memory.memory import Memory
 from episodic.memory.stack_memory import StackMemory
 from tests.episodic.memory.memory_oracle import DEVICES

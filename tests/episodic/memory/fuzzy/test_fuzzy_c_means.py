@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from episodic.errors import InputError
-from episodic.memory.fuzzy_c_means import FuzzyClusters, fuzzy_c_means
-from episodic.memory.memberships import memberships
+from episodic.memory.fuzzy.fuzzy_c_means import FuzzyClusters, fuzzy_c_means
+from episodic.memory.fuzzy.memberships import memberships
 from tests.episodic.memory import fuzzy_oracle
 from tests.episodic.memory.memory_oracle import DEVICES
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import InputError
-from episodic.memory.memberships import memberships
+from episodic.memory.fuzzy.memberships import memberships
 from tests.episodic.memory import fuzzy_oracle
 from tests.episodic.memory.memory_oracle import DEVICES
 

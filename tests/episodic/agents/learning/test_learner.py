@@ -9,14 +9,14 @@ from torch import nn
 
 from episodic.agents.drawing_cues import DrawingTable
 from episodic.agents.drawing_embedder_config import DrawingEmbedderConfig
-from episodic.agents.examples import StoredDrawings, StoredStates
 from episodic.agents.keys import Keys
-from episodic.agents.learner import EmbedderLearner, Learner
+from episodic.agents.learning.examples import StoredDrawings, StoredStates
+from episodic.agents.learning.learner import EmbedderLearner, Learner
+from episodic.agents.learning.triggers import AfterBlock, AfterEpisode
 from episodic.agents.parts import build_agent
 from episodic.agents.perception import Perception
 from episodic.agents.rollout import rollout
 from episodic.agents.state_embedder_config import StateEmbedderConfig
-from episodic.agents.triggers import AfterBlock, AfterEpisode
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.objectives import KaiserConfig, LinearSchedule, Objectives, SoftmaxConfig, TripletConfig

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require, require_positive
-from episodic.memory.memberships import (
+from episodic.memory.fuzzy.memberships import (
     NOTHING,
     TINY,
     centred_memberships,

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from episodic.errors import InputError
-from episodic.memory.fuzzy_c_means import fuzzy_c_means
-from episodic.memory.fuzzy_memory import FuzzyMemory
+from episodic.memory.fuzzy.fuzzy_c_means import fuzzy_c_means
+from episodic.memory.fuzzy.fuzzy_memory import FuzzyMemory
 from episodic.memory.recall import Recall
 from episodic.memory.stacks import Stacks
 from tests.episodic.memory import fuzzy_oracle
@@ -254,7 +254,7 @@ def test_clusters_are_looked_for_when_they_are_needed(monkeypatch: pytest.Monkey
         calls.append(1)
         return fuzzy_c_means(*args, **options)
 
-    monkeypatch.setattr("episodic.memory.fuzzy_memory.fuzzy_c_means", counted)
+    monkeypatch.setattr("episodic.memory.fuzzy.fuzzy_memory.fuzzy_c_means", counted)
     memory = build()
     memory.read(draw(BATCH, KEY))
     assert len(calls) == 0

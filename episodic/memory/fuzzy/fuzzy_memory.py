@@ -9,9 +9,9 @@ from torch.nn.functional import normalize, pad
 
 from episodic.errors import require, require_choice, require_positive
 from episodic.memory.checks import check_vectors
-from episodic.memory.fuzzy_c_means import fuzzy_c_means
+from episodic.memory.fuzzy.fuzzy_c_means import fuzzy_c_means
+from episodic.memory.fuzzy.memberships import check_fuzziness, memberships
 from episodic.memory.kernels import KERNELS, inverse_norms
-from episodic.memory.memberships import check_fuzziness, memberships
 from episodic.memory.memory import Memory
 from episodic.memory.neighbours import just_under
 from episodic.memory.recall import EMPTY, Recall

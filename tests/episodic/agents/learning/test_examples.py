@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from episodic.agents.examples import StoredDrawings, StoredStates
+from episodic.agents.learning.examples import StoredDrawings, StoredStates
 from episodic.errors import InputError
 from tests.episodic.agents.stored import DRAWINGS, drawn, seeded, states, table
 

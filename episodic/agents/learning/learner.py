@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from episodic.agents.examples import Examples, StoredDrawings, StoredStates
-from episodic.agents.triggers import AfterEpisode, Trigger
+from episodic.agents.learning.examples import Examples, StoredDrawings, StoredStates
+from episodic.agents.learning.triggers import AfterEpisode, Trigger
 from episodic.errors import require
 from episodic.memory.memory import Memory
 from episodic.networks.cosine_classifier import CosineClassifier
