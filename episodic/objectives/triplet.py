@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-from pytorch_metric_learning.distances import CosineSimilarity
-from pytorch_metric_learning.losses import TripletMarginLoss
-from pytorch_metric_learning.miners import BatchEasyHardMiner, TripletMarginMiner
 from torch import Tensor, nn
 
 from episodic.errors import require_choice
@@ -46,6 +43,9 @@ class TripletObjective(Objective):
         super().__init__()
         require_margin(margin)
         require_choice("miner", miner, MINERS)
+        from pytorch_metric_learning.distances import CosineSimilarity  # only the extra `objectives` brings it
+        from pytorch_metric_learning.losses import TripletMarginLoss
+
         self.loss = TripletMarginLoss(margin=margin, distance=CosineSimilarity())
         self.miner = build_miner(miner, margin)
 
@@ -66,6 +66,9 @@ def build_miner(name: str, margin: float) -> nn.Module:
     >>> build_miner("easy_hard", 0.2).neg_strategy
     'hard'
     """
+    from pytorch_metric_learning.distances import CosineSimilarity
+    from pytorch_metric_learning.miners import BatchEasyHardMiner, TripletMarginMiner
+
     miner: nn.Module
     if name in ("all", "hard", "semihard"):
         miner = TripletMarginMiner(margin=margin, type_of_triplets=name, distance=CosineSimilarity())

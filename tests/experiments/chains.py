@@ -11,13 +11,13 @@ from tests.experiments.grids import CONFIG
 
 CONDITIONS: dict[str, Any] = {
     "agent": {"predicts": {"data.predict_blocks": 1}},
-    "elsewhere": {"trained_as": "agent", "data.noise": 0.2, "predicts": None, "evaluations": {}},
+    "elsewhere": {"trained_as": "agent", "data.task.noise": 0.2, "predicts": None, "evaluations": {}},
     "encoder": {
         "data.harvest": "@agent/harvest.npz",
         "evaluations": {"own": {}, "other": {"data.harvest": "@elsewhere/harvest.npz"}},
     },
-    "keys": {"model.initial": "@agent", "model.encoder.checkpoint": "@encoder"},
-    "plain": {"model.discount": 0.5},
+    "keys": {"model.warm_start.agent": "@agent", "model.warm_start.keys": "@encoder"},
+    "plain": {"model.loss.discount": 0.5},
 }
 
 

@@ -17,12 +17,12 @@ def said(**changes: Any) -> dict[str, Any]:
         "config": CONFIG,
         "seeds": [1, 2, 3],
         "overrides": {"trainer.max_epochs": 5},
-        "evaluations": {"0 %": {}, "20 %": {"data.best": 0.8}},
+        "evaluations": {"0 %": {}, "20 %": {"data.task.best": 0.8}},
         "baseline": "append",
         "conditions": {
-            "append": {"model.memory.organisation": "append"},
+            "append": {"model.memory": "EpisodicMemory"},
             "mean keys": {"trained_as": "append", "model.memory.kernel": "l2"},
-            "stack": {"model.memory.organisation": "stack"},
+            "stack": {"model.memory": "StackMemory"},
         },
         "metrics": ["test/reward", "test/recall_accuracy"],
     }

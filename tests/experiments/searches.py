@@ -36,8 +36,8 @@ def said(**changes: Any) -> dict[str, Any]:
         "trials": 5,
         "overrides": {"trainer.max_epochs": 2},
         "parameters": {
-            "model.discount": {"low": 0.0, "high": 1.0},
-            "model.memory.organisation": {"choices": ["append", "stack"]},
+            "model.loss.discount": {"low": 0.0, "high": 1.0},
+            "model.memory": {"choices": ["EpisodicMemory", "StackMemory"]},
         },
     }
     return {key: value for key, value in {**content, **changes}.items() if value is not None}
@@ -91,8 +91,8 @@ def train(arguments: list[str]) -> int:
 
 def reward_of(arguments: list[str]) -> float:
     """Greatest at a discount of 0.7 with stacks; the greater the seed, the better."""
-    reward = -((float(option(arguments, "model.discount")) - 0.7) ** 2)
-    reward += option(arguments, "model.memory.organisation") == "stack"
+    reward = -((float(option(arguments, "model.loss.discount")) - 0.7) ** 2)
+    reward += option(arguments, "model.memory") == "StackMemory"
     return reward + 0.01 * int(option(arguments, "seed_everything"))
 
 

@@ -8,7 +8,7 @@ from experiments.table import markdown_table
 from tests.experiments.grids import grid
 
 NAMES = ["cue, noise 0 %", "states, noise 0 %", "cue, noise 20 %", "states, noise 20 %", "label"]
-CONDITIONS = {name: {"model.discount": 0.1 * place} for place, name in enumerate(NAMES)}
+CONDITIONS = {name: {"model.loss.discount": 0.1 * place} for place, name in enumerate(NAMES)}
 
 
 def test_one_baseline_is_that_of_all_others() -> None:

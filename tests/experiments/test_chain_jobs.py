@@ -52,7 +52,7 @@ def test_a_prediction_is_the_same_training_on_other_data() -> None:
 
 
 def test_another_file_of_a_training_is_waited_for_too() -> None:
-    job = chain_jobs(plain={"model.initial": "@agent/checkpoints/last.ckpt"})["train plain"]
+    job = chain_jobs(plain={"model.warm_start.agent": "@agent/checkpoints/last.ckpt"})["train plain"]
     assert job.needs == (JOBS["train agent"],)
     assert f"--model.warm_start.agent={JOBS['train agent'].run.last}" in job.arguments
 
@@ -60,11 +60,11 @@ def test_another_file_of_a_training_is_waited_for_too() -> None:
 @pytest.mark.parametrize(
     ("changes", "same"),
     [
-        ({"agent": {**CONDITIONS["agent"], "model.discount": 0.1}}, {"train plain", "test plain / 0 %"}),
+        ({"agent": {**CONDITIONS["agent"], "model.loss.discount": 0.1}}, {"train plain", "test plain / 0 %"}),
         ({"agent": {"predicts": {"data.predict_blocks": 2}}}, {*ORDER[:2], *ORDER[9:], "predict elsewhere"}),
-        ({"elsewhere": {**CONDITIONS["elsewhere"], "data.noise": 0.3}}, {*ORDER} - {*ORDER[5:7]}),
+        ({"elsewhere": {**CONDITIONS["elsewhere"], "data.task.noise": 0.3}}, {*ORDER} - {*ORDER[5:7]}),
         ({"encoder": {**CONDITIONS["encoder"], "model.x": 1}}, {*ORDER[:3], *ORDER[9:], "predict elsewhere"}),
-        ({"plain": {"model.discount": 0.4}}, {*ORDER[:9]}),
+        ({"plain": {"model.loss.discount": 0.4}}, {*ORDER[:9]}),
     ],
     ids=["agent", "harvest", "harvest elsewhere", "encoder", "plain"],
 )

@@ -213,7 +213,7 @@ def test_an_encoder_of_other_states_is_one_line(
 
 def grid() -> dict[str, Any]:
     """A chain of conditions, and one that fails with what it would be for."""
-    numbers = {**tiny_overrides(epochs=1), "data.vocabulary": 3}
+    numbers = {**tiny_overrides(epochs=1), "data.task.vocabulary": 3}
     settings = {name: value for name, value in numbers.items() if name.startswith("data.")}
     machine = {name: value for name, value in numbers.items() if not name.startswith("data.")}
     small = {"data.batch_size": 16, "data.steps": 2, "model.network.embedding_size": 8}
@@ -221,10 +221,10 @@ def grid() -> dict[str, Any]:
     encoders = {"config": str(PROJECT / "configs" / "hidden_state_encoder.yaml"), **small}
     keys = {
         "config": str(PROJECT / "configs" / f"{KINDS['frozen']}.yaml"),
-        "model.initial": "@agent",
-        "model.encoder.checkpoint": "@encoder",
-        "model.encoder.embedding_size": 8,
-        "model.encoder.hidden_layer": 12,
+        "model.warm_start.agent": "@agent",
+        "model.warm_start.keys": "@encoder",
+        "model.keys.embedder.embedding_size": 8,
+        "model.keys.embedder.hidden_layer": 12,
     }
     return {
         "config": str(PROJECT / "configs" / "barcode_bandit_harvest.yaml"),
@@ -232,7 +232,7 @@ def grid() -> dict[str, Any]:
         "overrides": machine,
         "conditions": {
             "agent": {**settings, "evaluations": {}, "predicts": {}},
-            "noisy": {"trained_as": "agent", "evaluations": {}, "predicts": {"data.evaluation_noise": 0.5}},
+            "noisy": {"trained_as": "agent", "evaluations": {}, "predicts": {"data.evaluation.noise": 0.5}},
             "encoder": {
                 **encoders,
                 "data.harvest": "@agent/harvest.npz",

@@ -7,6 +7,9 @@ import pytest
 import yaml
 
 from datamodules.blocks import BlockDataModule
+from episodic.agents import Keys, Perception
+from episodic.networks import EpisodicLSTM
+from episodic.objectives import ActorCritic
 from experiments.deviations import DEVIATIONS
 from experiments.grid import read_grid
 from experiments.paper import AGENTS, EXPERIMENTS, NEAREST, Experiment
@@ -14,7 +17,10 @@ from lightning_modules.episodic_agent import EpisodicAgent
 from tests.tiny import PROJECT
 
 TEXT = " ".join(DEVIATIONS.split())
-DEFAULTS = {name: one.default for name, one in inspect.signature(EpisodicAgent.__init__).parameters.items()}
+
+
+def defaults(kind: type) -> dict[str, Any]:
+    return {name: one.default for name, one in inspect.signature(kind.__init__).parameters.items()}  # type: ignore[misc]
 
 
 @pytest.fixture(params=EXPERIMENTS, ids=lambda experiment: experiment.grid)
@@ -33,7 +39,11 @@ def config_of(experiment: Experiment, agent: str) -> dict[str, Any]:
 
 def settings(experiment: Experiment, agent: str) -> dict[str, Any]:
     """The arguments of an agent, its defaults included."""
-    return {**DEFAULTS, **config_of(experiment, agent)["model"]["init_args"]}
+    own = {**defaults(EpisodicAgent), **config_of(experiment, agent)["model"]["init_args"]}
+    for name, part in {"loss": ActorCritic, "keys": Keys, "perception": Perception, "core": EpisodicLSTM}.items():
+        given = own[name] if isinstance(own[name], dict) else {}
+        own[name] = {**defaults(part), **given}
+    return own
 
 
 def test_the_grids_have_what_the_page_shows(experiment: Experiment) -> None:
@@ -49,18 +59,19 @@ def test_the_grids_have_what_the_page_shows(experiment: Experiment) -> None:
 @pytest.mark.parametrize("agent", AGENTS)
 def test_learning_is_as_told(experiment: Experiment, agent: str) -> None:
     own = settings(experiment, agent)
-    entropy, schedule = own["entropy_weight"]["init_args"], own["learning_rate_schedule"]["init_args"]
-    assert f"Discount {own['discount']}" in TEXT
-    assert f"a trace of {own['trace']:g}" in TEXT
-    assert f"value weight {own['value_weight']}" in TEXT
+    loss = own["loss"]
+    entropy, schedule = loss["entropy_weight"]["init_args"], own["learning_rate_schedule"]["init_args"]
+    assert f"Discount {loss['discount']}" in TEXT
+    assert f"a trace of {loss['trace']:g}" in TEXT
+    assert f"value weight {loss['value_weight']}" in TEXT
     assert f"falls linearly from {entropy['start']} to {entropy['end']:g}" in TEXT
     assert own["optimizer"]["class_path"] == "torch.optim.Adam"
     assert f"falls linearly from {float(own['optimizer']['init_args']['lr'])} to a hundredth of it" in TEXT
     assert (schedule["start"], schedule["end"]) == (1.0, 0.01)
     assert f"clipped at norm {own['gradient_norm']:g}" in TEXT
-    assert own["hidden_size"] == 50
+    assert own["core"]["hidden_size"] == 50
     assert own["greedy_evaluation"] is False
-    assert own["cue_input"] is (agent == "L2RL+context")
+    assert own["perception"]["cue_input"] is (agent == "L2RL+context")
     assert config_of(experiment, agent)["checkpoint"] == {"monitor": "val/reward", "mode": "max"}
 
 
@@ -70,8 +81,9 @@ def test_memories_are_as_told(experiment: Experiment) -> None:
     assert f"{memory['threshold']} for {'barcodes' if experiment.grid == 'barcode_bandit' else 'drawings'}" in TEXT
     if "slack" in memory:
         assert f"no more than {memory['slack']} count" in TEXT
-    assert own["capacity"] is None, "a slot for each episode"
-    assert (own["key_source"], own["stored_states"], own["stored_value"]) == ("context", "last", "final")
+    keys = own["keys"]
+    assert keys["capacity"] is None, "a slot for each episode"
+    assert (keys["source"], keys["stored"], keys["value"]) == ("context", "last", "final")
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -80,7 +92,8 @@ def test_trainings_are_as_long_as_told(experiment: Experiment, agent: str) -> No
     config, data = config_of(experiment, agent), BlockDataModule()
     override = [text for text in grid.conditions[agent].arguments if "max_epochs" in text]
     epochs = int(override[0].partition("=")[2]) if override else config["trainer"]["max_epochs"]
-    assert "init_args" not in config["data"]
+    task = {"class_path": "BarcodeBandit"}
+    assert config["data"].get("init_args", {"task": task}) == {"task": task}, "the defaults of data and task"
     block = data.environments * data.task.episodes
     assert f"{epochs * data.blocks_per_epoch * block:,} with{'' if agent == 'epL2RL' else 'out'}" in TEXT
     assert f"{data.environments} environments" in TEXT

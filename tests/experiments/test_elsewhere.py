@@ -20,8 +20,8 @@ from tests.experiments.grids import CONFIG
 RENAMED: dict[str, Any] = {
     "player": CONDITIONS["agent"],
     "map of states": {"data.harvest": "@player/harvest.npz", "evaluations": {"own": {}}},
-    "keyed": {"model.encoder.checkpoint": "@map of states", "model.initial": "@player"},
-    "eager": {"model.discount": 0.9},
+    "keyed": {"model.warm_start.keys": "@map of states", "model.warm_start.agent": "@player"},
+    "eager": {"model.loss.discount": 0.9},
 }
 
 
@@ -63,7 +63,7 @@ def test_trainings_and_harvests_of_another_grid_are_used_and_tests_are_done(tmp_
 NEW = ["train eager", "test eager / test"]
 
 
-SAME: dict[str, Any] = {**CONDITIONS, **RENAMED, "other": {"model.discount": 0.9}}
+SAME: dict[str, Any] = {**CONDITIONS, **RENAMED, "other": {"model.loss.discount": 0.9}}
 
 
 def test_what_two_conditions_of_a_grid_have_in_common_is_done_once(tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_a_condition_that_gets_another_name_is_tested_alone(tmp_path: Path) -> N
 
 def test_what_was_done_twice_before_stays_as_it_is(tmp_path: Path) -> None:
     for name in ("eager", "other"):
-        do(jobs_of(tmp_path / name, "both", {name: {"model.discount": 0.9}}))
+        do(jobs_of(tmp_path / name, "both", {name: {"model.loss.discount": 0.9}}))
         (tmp_path / "both").mkdir(exist_ok=True)
         (tmp_path / name / "both" / name).rename(tmp_path / "both" / name)
-    pair = {name: {"model.discount": 0.9} for name in ("eager", "other")}
+    pair = {name: {"model.loss.discount": 0.9} for name in ("eager", "other")}
     both = jobs_of(tmp_path, "both", pair)
     assert [title for title in both if title.startswith("train ")] == ["train eager", "train other"]
     assert not undone(both)
@@ -107,13 +107,13 @@ def test_the_rows_tell_where_they_come_from(tmp_path: Path) -> None:
 
 
 def test_what_is_overridden_twice_counts_once(tmp_path: Path) -> None:
-    plain = {"agent": {"model.discount": 0.5, "model.trace": 0.9}}
+    plain = {"agent": {"model.loss.discount": 0.5, "model.trace": 0.9}}
     do(jobs_of(tmp_path, "first", plain))
-    told_twice = {"overrides": {"model.trace": 0.9, "model.discount": 0.1}}
-    assert undone(jobs_of(tmp_path, "second", {"agent": {"model.discount": 0.5}}, **told_twice)) == [
+    told_twice = {"overrides": {"model.trace": 0.9, "model.loss.discount": 0.1}}
+    assert undone(jobs_of(tmp_path, "second", {"agent": {"model.loss.discount": 0.5}}, **told_twice)) == [
         "test agent / test"
     ]
-    assert len(undone(jobs_of(tmp_path, "second", {"agent": {"model.discount": 0.1}}, **told_twice))) == 2
+    assert len(undone(jobs_of(tmp_path, "second", {"agent": {"model.loss.discount": 0.1}}, **told_twice))) == 2
 
 
 def test_what_adds_to_a_list_counts_each_time(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_values_are_written_as_on_the_command_line(value: Any, argument: str) ->
 def test_a_condition_without_a_training_has_the_others_config(tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text("seed_everything: 2")
-    conditions = {"a": {"config": str(other)}, "b": {"trained_as": "a", "model.discount": 0.1}, "c": {}}
+    conditions = {"a": {"config": str(other)}, "b": {"trained_as": "a", "model.loss.discount": 0.1}, "c": {}}
     found = grid(conditions=conditions, baseline=None).conditions
     assert [condition.config for condition in found.values()] == [other, other, Path(CONFIG)]
     assert found["a"].content == found["b"].content != found["c"].content
@@ -94,7 +94,10 @@ def test_a_comment_in_a_config_changes_nothing(tmp_path: Path) -> None:
         ({"seeds": 3}, "seeds is 3"),
         ({"seeds": [1, 1]}, "each may stand there once"),
         ({"evaluations": {}}, "evaluations is {}"),
-        ({"evaluations": {"a": {"data.noise": [1]}}}, r"evaluations, 'a': data.noise is \[1\]: it must be text"),
+        (
+            {"evaluations": {"a": {"data.task.noise": [1]}}},
+            r"evaluations, 'a': data.task.noise is \[1\]: it must be text",
+        ),
         ({"overrides": [1]}, r"overrides is \[1\]"),
         ({"overrides": {"run.name": "x"}}, "run.name is set by the runner"),
         ({"overrides": {"--model.x": 1}}, "'--model.x' is no name of an option"),
@@ -148,10 +151,10 @@ def test_names_that_yaml_takes_for_numbers_are_text(tmp_path: Path) -> None:
 def test_a_condition_may_have_evaluations_of_its_own() -> None:
     conditions = {
         "a": {},
-        "b": {"evaluations": {"20 %": {"data.best": 0.7}, "more": {}}, "model.discount": 0.1},
+        "b": {"evaluations": {"20 %": {"data.task.best": 0.7}, "more": {}}, "model.loss.discount": 0.1},
         "c": {"evaluations": {}},
         "d": {"evaluations": None, "predicts": None},
-        "e": {"trained_as": "d", "predicts": {"data.best": 0.6}, "evaluations": {}},
+        "e": {"trained_as": "d", "predicts": {"data.task.best": 0.6}, "evaluations": {}},
     }
     found = grid(conditions=conditions, baseline="b")
     assert {name: list(condition.evaluations) for name, condition in found.conditions.items()} == {
@@ -228,7 +231,7 @@ def test_a_file_that_cannot_be_read_is_one_line(text: str, complaint: str, tmp_p
 
 
 def test_parts_may_be_shared_by_anchors(tmp_path: Path) -> None:
-    text = FILE.replace("plain:", "plain: &base {model.discount: 0.5}")
+    text = FILE.replace("plain:", "plain: &base {model.loss.discount: 0.5}")
     text = text.replace("{model.memory", "{<<: *base, model.memory")
     found = read_grid(written(tmp_path, text))
     assert found.conditions["nearest"].arguments == ("--model.loss.discount=0.5", "--model.memory.threshold=-1")

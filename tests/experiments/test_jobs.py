@@ -69,7 +69,7 @@ def folders(**changes: Any) -> set[Path]:
     "changes",
     [
         {"overrides": {"trainer.max_epochs": 6}},
-        {"overrides": {"trainer.max_epochs": 5, "model.discount": 0.5}},
+        {"overrides": {"trainer.max_epochs": 5, "model.loss.discount": 0.5}},
         {"seeds": [4]},
         {"config": str(Path(CONFIG).with_name("barcode_bandit_l2rl.yaml"))},
     ],
@@ -88,8 +88,8 @@ def training(of_grid: dict[str, Any], of_condition: dict[str, Any]) -> Job:
 @pytest.mark.parametrize(
     ("whole", "part"),
     [
-        ("model.encoder", "model.encoder.checkpoint"),
-        ("model", "model.encoder.checkpoint"),
+        ("model.encoder", "model.warm_start.keys"),
+        ("model", "model.warm_start.keys"),
         ("trainer.callbacks", "trainer.callbacks+"),
         ("trainer.callbacks+", "trainer.callbacks.patience"),
     ],
@@ -104,12 +104,12 @@ def test_a_part_that_stands_before_its_whole_makes_another_run(whole: str, part:
 
 
 def test_otherwise_the_order_does_not_count() -> None:
-    said = dict.fromkeys(("model.encoder", "model.encoders", "model.discount", "data.model.encoder"), 1)
+    said = dict.fromkeys(("model.encoder", "model.encoders", "model.loss.discount", "data.model.encoder"), 1)
     assert training({}, said).run.path == training({}, dict(reversed(said.items()))).run.path
 
 
 def test_a_changed_evaluation_leaves_the_trainings() -> None:
-    changed = folders(evaluations={"0 %": {}, "20 %": {"data.best": 0.7}})
+    changed = folders(evaluations={"0 %": {}, "20 %": {"data.task.best": 0.7}})
     lost = folders() - changed
     assert len(lost) == 9  # 3 conditions, 3 seeds
     assert all("20" in path.name for path in lost)
@@ -122,7 +122,7 @@ def test_a_name_that_is_changed_back_finds_its_folder() -> None:
 def test_names_that_make_the_same_folder_stay_apart() -> None:
     assert folder_name("20 %") == folder_name("-20 %") == "20"
     assert folder_name("%") == "_"
-    rows = cells(evaluations={"20 %": {"data.best": 0.8}, "-20 %": {"data.best": 0.7}})
+    rows = cells(evaluations={"20 %": {"data.task.best": 0.8}, "-20 %": {"data.task.best": 0.7}})
     assert len({row.test.run.path for row in rows}) == len(rows)
 
 

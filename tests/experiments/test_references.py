@@ -52,21 +52,26 @@ def test_a_wrong_reference_is_named(value: str, complaint: str) -> None:
         ({"plain": {"data.harvest": "@agnt"}}, "^conditions, 'plain': data.harvest is '@agnt'"),
         ({"plain": {"evaluations": {"x": {"data.harvest": "@agnt"}}}}, "^conditions, 'plain': data.harvest is '@agnt'"),
         ({"plain": {"predicts": {"data.harvest": "@agnt"}}}, "^conditions, 'plain': data.harvest is '@agnt'"),
-        ({"plain": {"model.initial": "@plain"}}, "'plain' -> 'plain': each needs what the next one makes"),
+        ({"plain": {"model.warm_start.agent": "@plain"}}, "'plain' -> 'plain': each needs what the next one makes"),
         (
             {"plain": {"predicts": None, "data.harvest": "@plain/harvest.npz"}},
             r"'plain' -> 'plain' \(harvest\) -> 'plain': each needs what the next one makes",
         ),
         (
-            {"agent": {**CONDITIONS["agent"], "model.initial": "@keys"}},
+            {"agent": {**CONDITIONS["agent"], "model.warm_start.agent": "@keys"}},
             "'agent' -> 'keys' -> 'agent': each needs what the next one makes",
         ),
         (
-            {"agent": {**CONDITIONS["agent"], "model.initial": "@encoder"}},
+            {"agent": {**CONDITIONS["agent"], "model.warm_start.agent": "@encoder"}},
             r"'agent' -> 'encoder' -> 'agent' \(harvest\) -> 'agent': ",
         ),
         (
-            {"elsewhere": {**CONDITIONS["elsewhere"], "predicts": {"model.initial": "@elsewhere/harvest.npz"}}},
+            {
+                "elsewhere": {
+                    **CONDITIONS["elsewhere"],
+                    "predicts": {"model.warm_start.agent": "@elsewhere/harvest.npz"},
+                }
+            },
             r"'elsewhere' \(harvest\) -> 'elsewhere' \(harvest\): ",
         ),
     ],
@@ -86,4 +91,4 @@ def test_a_harvest_may_be_made_with_another_training() -> None:
 
 def test_an_override_of_all_trainings_cannot_be_one_of_them() -> None:
     with pytest.raises(InputError, match="'append' -> 'append': each needs"):
-        grid(overrides={"model.initial": "@append"})
+        grid(overrides={"model.warm_start.agent": "@append"})

@@ -62,7 +62,7 @@ def test_further_figures_have_columns_without_comparison() -> None:
 
 
 def test_the_note_tells_what_a_star_stands_for() -> None:
-    names = {"append, 1": {}, "stack, 1": {"model.memory.organisation": "stack"}}
+    names = {"append, 1": {}, "stack, 1": {"model.memory": "StackMemory"}}
     grid, section = reported(conditions=names, evaluations={"0 %": {}}, baseline="append, *")
     found = rows({("append, 1", "0 %"): (6.0, 8.0), ("stack, 1", "0 %"): (7.0, 8.0)})
     assert "The baseline is 'append, *', where the star stands for what follows" in note(grid, section, found)

@@ -21,7 +21,7 @@ CONDITIONS: dict[str, Any] = {
     "epL2RL": {},
     NEAREST: {"trained_as": "epL2RL", "model.memory.threshold": -1},
     "L2RL": {"model.memory": None},
-    "L2RL+context": {"model.memory": None, "model.cue_input": True},
+    "L2RL+context": {"model.memory": None, "model.perception.cue_input": True},
 }
 
 
@@ -29,7 +29,7 @@ def test_the_command_works_on_what_the_runner_writes(tmp_path: Path) -> None:
     results = tmp_path / "results"
     asked = said(
         seeds=[1],
-        overrides={**overrides_of(tiny_bandit(Path("-"), epochs=EPOCHS)), "data.exposures": EXPOSURES},
+        overrides={**overrides_of(tiny_bandit(Path("-"), epochs=EPOCHS)), "data.task.exposures": EXPOSURES},
         evaluations={"test": {}},
         conditions=CONDITIONS,
         baseline="epL2RL",

@@ -36,12 +36,12 @@ GRID = {
     "config": CONFIG,
     "seeds": [1],
     "overrides": tiny_overrides(epochs=4),
-    "evaluations": {"0 %": {}, "hard": {"data.best": 0.6}},
+    "evaluations": {"0 %": {}, "hard": {"data.task.best": 0.6}},
     "conditions": {
         "broken": {"model.memory.kernel": "nosuch"},
         "whole": {},
         "nearest": {"trained_as": "whole", "model.memory.threshold": -1},
-        "broken off": {"model.discount": 0.5},
+        "broken off": {"model.loss.discount": 0.5},
     },
     "metrics": ["test/reward"],
 }

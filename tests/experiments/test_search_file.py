@@ -32,8 +32,8 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert (found.name, found.seeds, found.trials) == ("small", (3,), 5)
     assert found.arguments == ("--trainer.max_epochs=2",)
     assert found.parameters == (
-        Range("model.discount", 0.0, 1.0),
-        Choices("model.memory.organisation", ("append", "stack")),
+        Range("model.loss.discount", 0.0, 1.0),
+        Choices("model.memory", ("EpisodicMemory", "StackMemory")),
     )
     assert read_search(written(tmp_path, trials=None), trials=7).trials == 7
 
@@ -81,8 +81,8 @@ WRONG = [
     ({"trials": True}, "trials is True"),
     ({"pruner": "median"}, "key is 'pruner'"),
     ({"overrides": {"seed_everything": 2}}, "seed_everything is set by the runner"),
-    ({"overrides": {"model.initial": "@whole"}}, "refers to a condition"),
-    ({"overrides": {"model.discount": 0.5}}, "model.discount stands under overrides and under parameters"),
+    ({"overrides": {"model.warm_start.agent": "@whole"}}, "refers to a condition"),
+    ({"overrides": {"model.loss.discount": 0.5}}, "model.loss.discount stands under overrides and under parameters"),
     ({"parameters": None}, "parameters is None"),
     ({"parameters": {}}, "it must name at least one"),
     ({"parameters": {"seed_everything": {"choices": [1, 2]}}}, "seed_everything is set by the runner"),

@@ -62,7 +62,7 @@ def test_two_processes_share_a_search(storage: str, tmp_path: Path, monkeypatch:
     assert [process.returncode for process in processes] == [0, 0], told
     assert all("6 of 6 trials" in output for output, _ in told)
     assert [row["trial"] for row in rows(tmp_path)] == [str(number) for number in range(6)]
-    assert len({row["model.discount"] for row in rows(tmp_path)}) == 6
+    assert len({row["model.loss.discount"] for row in rows(tmp_path)}) == 6
     lines = [line for _, errors in told for line in errors.splitlines()]
     assert len(lines) == 6, lines
     assert all(errors.splitlines() for _, errors in told), "one of them did nothing"
@@ -84,7 +84,7 @@ def test_what_a_killed_process_left_is_done(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_search_of_real_trainings_is_interrupted_and_goes_on(tmp_path: Path) -> None:
-    overrides, best = tiny_overrides(epochs=1), {"data.best": {"low": 0.5, "high": 1.0}}
+    overrides, best = tiny_overrides(epochs=1), {"data.task.best": {"low": 0.5, "high": 1.0}}
     arguments = written(tmp_path, overrides=overrides, parameters=best, trials=5)
     process = started("experiments.search", [*arguments, "--workers", "1"])
     log = wait_for(process, tmp_path, "runs/small/trial_0/*.log")
@@ -103,4 +103,4 @@ def test_a_search_of_real_trainings_is_interrupted_and_goes_on(tmp_path: Path) -
         (score,) = [state["best_model_score"] for state in states if state.get("monitor") == REWARD]
         assert float(row[REWARD]) == pytest.approx(float(score))
     ranked = sorted(found, key=lambda row: float(row[REWARD]))
-    assert float(ranked[-1]["data.best"]) > float(ranked[0]["data.best"]), "a better arm earns more"
+    assert float(ranked[-1]["data.task.best"]) > float(ranked[0]["data.task.best"]), "a better arm earns more"

@@ -59,14 +59,14 @@ def test_a_search_finds_the_optimum(place: Place, capsys: pytest.CaptureFixture[
     assert place.run(seeds=[1, 3], trials=20) == 0
     written = capsys.readouterr()
     best = max(place.rows, key=lambda row: float(row[REWARD]))
-    assert best["model.memory.organisation"] == "stack"
-    assert float(best["model.discount"]) == pytest.approx(0.7, abs=0.05)
+    assert best["model.memory"] == "StackMemory"
+    assert float(best["model.loss.discount"]) == pytest.approx(0.7, abs=0.05)
     assert float(best[REWARD]) == pytest.approx((float(best["seed_1"]) + float(best["seed_3"])) / 2)
     assert float(best["seed_3"]) == pytest.approx(float(best["seed_1"]) + 0.02)
     assert "20 of 20 trials in" in written.out
     (command,) = [line for line in written.out.splitlines() if "cli.py fit" in line]
     assert "--seed_everything 1 --trainer.max_epochs=2" in command
-    assert f"--model.loss.discount={best['model.discount']} --model.memory.organisation=stack" in command
+    assert f"--model.loss.discount={best['model.loss.discount']} --model.memory=StackMemory" in command
     table = [line.split("|")[1].strip() for line in written.out.splitlines() if line.startswith("|")]
     ranked = sorted(place.rows, key=lambda row: -float(row[REWARD]))
     assert table[2:] == [row["trial"] for row in ranked[:5]]
@@ -211,18 +211,21 @@ def test_the_same_values_are_not_trained_with_again(place: Place, monkeypatch: p
     begun = []
 
     def counting(arguments: list[str]) -> int:
-        begun.append(option(arguments, "model.discount") + option(arguments, "model.memory.organisation"))
+        begun.append(option(arguments, "model.loss.discount") + option(arguments, "model.memory"))
         return train(arguments)
 
     monkeypatch.setattr(Here, "command", staticmethod(counting))
-    few = {"model.discount": {"choices": [0.1, 0.7]}, "model.memory.organisation": {"choices": ["append", "stack"]}}
+    few = {
+        "model.loss.discount": {"choices": [0.1, 0.7]},
+        "model.memory": {"choices": ["EpisodicMemory", "StackMemory"]},
+    }
     assert place.run("--workers", "1", parameters=few, trials=12) == 0
     assert len(begun) == len(set(begun)) <= 4
     assert len(place.rows) == 12
 
 
 def test_a_trial_is_trained_as_a_condition_of_a_grid_is() -> None:
-    overrides: dict[str, Any] = {"model.discount": 0.5, "model.memory.organisation": "stack"}
+    overrides: dict[str, Any] = {"model.loss.discount": 0.5, "model.memory": "StackMemory"}
     (condition,) = grid_cells(conditions={"trial 7": overrides}, evaluations={"": {}}, baseline=None, seeds=[3])
     expected = training_of(condition.test)
     found = search(overrides={"trainer.max_epochs": 5}, seeds=[3])
@@ -252,7 +255,7 @@ def test_a_training_that_was_done_but_not_told_of_counts(place: Place, monkeypat
     monkeypatch.setattr(Here, "command", staticmethod(lambda arguments: 1))
     assert place.run(trials=1) == 0
     values = {parameter.name: place.rows[0][parameter.name] for parameter in found.parameters}
-    chosen: dict[str, Any] = {**values, "model.discount": float(values["model.discount"])}
+    chosen: dict[str, Any] = {**values, "model.loss.discount": float(values["model.loss.discount"])}
     record = read_record(trial_jobs(found, 0, chosen, place.root)[0])
     assert record is not None
     assert record.finished is not None

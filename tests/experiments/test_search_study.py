@@ -136,7 +136,7 @@ def test_a_trial_of_which_only_the_number_was_taken_is_replaced(storage: str, mo
     look(study, monkeypatch)
     trial, values = claimed(study)
     assert number_of(trial) == 0
-    assert sorted(values) == ["model.discount", "model.memory.organisation"]
+    assert sorted(values) == ["model.loss.discount", "model.memory"]
 
 
 def test_a_failure_that_was_not_told_of_to_the_end_stays_one(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def drawn(study: SharedStudy, number: int) -> list[dict[str, Any]]:
     values = []
     for _ in range(number):
         trial, chosen = claimed(study)
-        study.finish(trial, [chosen["model.discount"]], 0.0)
+        study.finish(trial, [chosen["model.loss.discount"]], 0.0)
         values.append(chosen)
     return values
 
@@ -162,9 +162,11 @@ def test_what_is_drawn_does_not_depend_on_interruptions(tmp_path: Path) -> None:
     whole = drawn(opened(str(tmp_path / "whole.log"), trials=20), 20)
     parts = [chosen for _ in range(4) for chosen in drawn(opened(str(tmp_path / "parts.log"), trials=20), 5)]
     assert whole == parts
-    assert len({chosen["model.discount"] for chosen in whole}) == 20
+    assert len({chosen["model.loss.discount"] for chosen in whole}) == 20
     first, last = whole[:10], whole[10:]
-    assert sum(chosen["model.discount"] for chosen in last) > sum(chosen["model.discount"] for chosen in first)
+    assert sum(chosen["model.loss.discount"] for chosen in last) > sum(
+        chosen["model.loss.discount"] for chosen in first
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,4 +218,4 @@ def test_a_trial_with_the_same_values_is_found(tmp_path: Path) -> None:
     found = study.twin(values)
     assert isinstance(found, FrozenTrial)
     assert (found.number, found.state) == (0, TrialState.COMPLETE)
-    assert study.twin({**values, "model.discount": 2.0}) is None
+    assert study.twin({**values, "model.loss.discount": 2.0}) is None

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from episodic.errors import InputError
-from launcher.arguments import option, with_run_config
+from launcher.arguments import FORMAT, option, with_run_config
 
 
 @pytest.fixture
@@ -11,7 +11,7 @@ def checkpoint(tmp_path: Path) -> Path:
     path = tmp_path / "run" / "checkpoints" / "best.ckpt"
     path.parent.mkdir(parents=True)
     path.touch()
-    (tmp_path / "run" / "config.yaml").touch()
+    (tmp_path / "run" / "config.yaml").write_text(FORMAT)
     return path
 
 

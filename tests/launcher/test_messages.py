@@ -16,7 +16,7 @@ def test_only_the_telling_lines_stay() -> None:
 
 def test_an_unknown_class_is_answered_with_those_there_are() -> None:
     message = """Parser key "model":
-  Subtypes: [<class 'losses.schedules.Schedule'>, <class 'NoneType'>]
+  Subtypes: [<class 'episodic.objectives.schedules.Schedule'>, <class 'NoneType'>]
   - Expected a dot import path string: NoSuch"""
     told = one_line(message)
     assert told.startswith("model: NoSuch is no known class")

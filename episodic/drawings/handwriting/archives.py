@@ -1,13 +1,11 @@
 """A generated data set in Omniglot's layout, for tests and for training without Omniglot."""
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich import get_console
-from rich.progress import track
 
 from episodic.drawings.handwriting.alphabets import BACKGROUND, EVALUATION, draw_alphabet, require_seed
 from episodic.drawings.handwriting.png import to_png
@@ -15,6 +13,8 @@ from episodic.errors import require, require_positive
 
 #: Changes whenever the same arguments would give other drawings.
 FORMAT = "2"
+
+Item = tuple[str, int]  # an alphabet and its number of characters
 
 
 def generate_omniglot(
@@ -60,17 +60,24 @@ def generate_omniglot(
     folder = root / "omniglot-py"
     folder.mkdir(parents=True, exist_ok=True)
     parts = ((BACKGROUND, folder / "images_background.zip"), (EVALUATION, folder / "images_evaluation.zip"))
-    quiet = not (progress and get_console().is_terminal)
     first = 1
     for (part, path), alphabets in zip(parts, (background, evaluation), strict=True):
         require(not path.exists(), f"{path} exists already: give a folder that holds no Omniglot")
         # Stored without compression: PNGs are compressed already.
         with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as archive:
-            items = track(alphabets.items(), f"generating {path.stem}", disable=quiet, transient=True)
-            for number, (alphabet, characters) in enumerate(items):
+            items = list(alphabets.items())
+            for number, (alphabet, characters) in enumerate(_tracked(items, path.stem) if progress else items):
                 images = draw_alphabet(characters, drawings, size, [seed, part, number])
                 _write_alphabet(archive, f"{path.stem}/{alphabet}", images, first)
                 first += characters
+
+
+def _tracked(items: Sequence[Item], name: str) -> Iterable[Item]:
+    """Show the progress through the items, on a terminal."""
+    from rich import get_console  # only the extra `drawings` brings it
+    from rich.progress import track
+
+    return track(items, f"generating {name}", disable=not get_console().is_terminal, transient=True)
 
 
 def _write_alphabet(archive: zipfile.ZipFile, folder: str, characters: Iterator[NDArray[np.uint8]], first: int) -> None:

@@ -214,7 +214,7 @@ def small(folder: Path, drawings: Path) -> Path:
     bandit = overrides_of(tiny_omniglot_bandit(folder, drawings, "omniglot_bandit_l2rl", epochs=1))
     drawn = overrides_of(tiny_encoder(folder, drawings, epochs=1))
     states = overrides_of(tiny_hidden_state_encoder(folder, epochs=1))
-    key = {"model.encoder.embedding_size": 8, "model.encoder.hidden_layer": 12}
+    key = {"model.keys.embedder.embedding_size": 8, "model.keys.embedder.hidden_layer": 12}
     for name, section in said["conditions"].items():
         if name == ENCODER:
             section |= drawn
