@@ -97,7 +97,7 @@ def part(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]
 
 def assert_equal(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
     assert found.keys() == wanted.keys()
-    assert len(wanted) > 3
+    assert len(wanted) >= 2
     for name, tensor in wanted.items():
         assert torch.equal(found[name], tensor), name
 
@@ -107,20 +107,20 @@ def test_the_harvest_tells_which_agent_it_is_of(chain: Path) -> None:
         told = json.loads(str(harvest["provenance"]))
         assert harvest["cell"].shape == harvest["hidden"].shape == (2 * 4 * 6, 4, 50)  # blocks, environments, episodes
     assert told["checkpoint"] == hashlib.sha256(Path(best(start(chain))).read_bytes()).hexdigest()
-    assert yaml.safe_load(told["config"])["data"]["init_args"]["vocabulary"] == 3
+    assert yaml.safe_load(told["config"])["data"]["init_args"]["task"]["init_args"]["vocabulary"] == 3
 
 
 def test_frozen_parts_are_the_earlier_ones_to_the_bit(chain: Path) -> None:
     found = weights(agent(chain, "frozen"))
-    assert_equal(part(found, "network."), part(weights(start(chain)), "network."))
-    assert_equal(part(found, "encoder."), load_embedder(best(encoder(chain))).state_dict())
+    assert_equal(part(found, "agent.core."), part(weights(start(chain)), "agent.core."))
+    assert_equal(part(found, "agent.memory.embedder."), load_embedder(best(encoder(chain))).state_dict())
 
 
 def test_parts_that_learn_on_have_learned(chain: Path) -> None:
     found, before = weights(agent(chain, "online")), weights(start(chain))
     for own, other in (
-        (part(found, "network."), part(before, "network.")),
-        (part(found, "encoder."), load_embedder(best(encoder(chain))).state_dict()),
+        (part(found, "agent.core."), part(before, "agent.core.")),
+        (part(found, "agent.memory.embedder."), load_embedder(best(encoder(chain))).state_dict()),
     ):
         assert own.keys() == other.keys()
         assert not all(torch.equal(own[name], other[name]) for name in own)
@@ -153,7 +153,10 @@ def test_an_agent_needs_none_of_the_earlier_files(kind: str, moved: Path, chain:
     kept = weights(run)
     assert_goes_on(run, gone)
     if kind == "frozen":
-        assert_equal(part(read_checkpoint(last(run))["state_dict"], "encoder."), part(kept, "encoder."))
+        assert_equal(
+            part(read_checkpoint(last(run))["state_dict"], "agent.memory.embedder."),
+            part(kept, "agent.memory.embedder."),
+        )
 
 
 @pytest.mark.parametrize("run", [encoder, tuned])

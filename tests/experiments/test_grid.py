@@ -96,7 +96,7 @@ def test_a_comment_in_a_config_changes_nothing(tmp_path: Path) -> None:
         ({"evaluations": {}}, "evaluations is {}"),
         (
             {"evaluations": {"a": {"data.task.noise": [1]}}},
-            r"evaluations, 'a': data.task.noise is \[1\]: it must be text",
+            r"'a': data.task.noise is \[1\]: it must be text",
         ),
         ({"overrides": [1]}, r"overrides is \[1\]"),
         ({"overrides": {"run.name": "x"}}, "run.name is set by the runner"),

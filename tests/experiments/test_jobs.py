@@ -23,7 +23,7 @@ def test_the_command_of_a_training() -> None:
     version = training.run.version
     assert version.startswith("seed_1-")
     expected = ["fit", "--config", CONFIG, "--seed_everything", "1", "--run.root", "runs/small", "--run.name", "append"]
-    expected += ["--run.version", version, "--trainer.max_epochs=5", "--model.memory.organisation=append"]
+    expected += ["--run.version", version, "--trainer.max_epochs=5", "--model.memory=EpisodicMemory"]
     assert list(training.arguments) == [*expected, "--trainer.enable_progress_bar=false"]
     assert training.product == Path("runs/small/append", version, "checkpoints/best.ckpt")
 
@@ -32,7 +32,7 @@ def test_a_test_writes_elsewhere_than_the_training() -> None:
     append, mean = cell("append").test, cell("mean keys").test
     assert append.training == mean.training
     assert "--model.memory.kernel=l2" in mean.arguments
-    assert "--model.memory.organisation=append" not in append.arguments  # the run's own config says so
+    assert "--model.memory=EpisodicMemory" not in append.arguments  # the run's own config says so
     best = str(training_of(mean).run.best)
     assert mean.arguments[:3] == append.arguments[:3] == ("test", "--ckpt_path", best)
     assert mean.arguments[mean.arguments.index("--run.name") + 1] == "mean_keys"
@@ -88,7 +88,7 @@ def training(of_grid: dict[str, Any], of_condition: dict[str, Any]) -> Job:
 @pytest.mark.parametrize(
     ("whole", "part"),
     [
-        ("model.encoder", "model.warm_start.keys"),
+        ("model.keys.embedder", "model.keys.embedder.layers"),
         ("model", "model.warm_start.keys"),
         ("trainer.callbacks", "trainer.callbacks+"),
         ("trainer.callbacks+", "trainer.callbacks.patience"),

@@ -223,7 +223,7 @@ def small(folder: Path, drawings: Path) -> Path:
         elif "trained_as" not in section:
             section |= bandit | (key if name == "encoded hidden state" else {})
             if name != "no memory":
-                section["model.cue_encoder.cache_dir"] = str(folder / "cache")
+                section["model.perception.embedder.cache_dir"] = str(folder / "cache")
     path = folder / "pipeline.yaml"
     path.write_text(yaml.safe_dump(said, sort_keys=False))
     return path

@@ -19,7 +19,7 @@ from tests.repository import commit_all, without_git_variables
 from tests.tiny import PROJECT
 
 REPORT = {"question": "Which is best?", "answer": "The *stack*."}
-CONDITIONS: dict[str, Any] = {"append": {}, "stack": {"model.memory.organisation": "stack"}}
+CONDITIONS: dict[str, Any] = {"append": {}, "stack": {"model.memory": "StackMemory"}}
 
 
 @pytest.fixture(autouse=True)
