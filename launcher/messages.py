@@ -45,8 +45,8 @@ def _classes_for(message: str) -> list[str]:
         return []
     module, _, name = next(part for part in bases[-1] if part).rpartition(".")
     base = getattr(importlib.import_module(module), name)
-    found = {base, *_descendants(base)}
-    return sorted(c.__name__ for c in found if _own(c) and not getattr(c, "__abstractmethods__", None))
+    classes = {base, *_descendants(base)}
+    return sorted(c.__name__ for c in classes if _own(c) and not getattr(c, "__abstractmethods__", None))
 
 
 def _descendants(base: type) -> set[type]:

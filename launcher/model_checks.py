@@ -34,20 +34,20 @@ def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str)
     """Raise `InputError` where a checkpoint's weights are not those of the model that the config describes."""
     contents = {f"{MEMORY}{name}" for name, _ in _memory(model).named_buffers()}  # of any batch, and not looked at
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if name not in contents}
-    found = {name: tensor.shape for name, tensor in saved.items() if name not in contents}
+    present = {name: tensor.shape for name, tensor in saved.items() if name not in contents}
     kind = type(model).__name__
     require(
-        not found or bool(wanted.keys() & found.keys()),
+        not present or bool(wanted.keys() & present.keys()),
         f"checkpoint {path} is not one of this {kind}: another stage or an earlier version made it, train it again",
     )
-    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    missing, unknown = sorted(wanted.keys() - present.keys()), sorted(present.keys() - wanted.keys())
     if missing or unknown:
         name, fault = (missing[0], "lacks") if missing else (unknown[0], "holds an unknown")
         raise InputError(f"checkpoint {path} is not one of this {kind}: it {fault} {name}")
     for name, shape in wanted.items():
         require(
-            found[name] == shape,
-            f"checkpoint {path} does not fit this {kind}: {name} is {list(found[name])} there and {list(shape)} here",
+            present[name] == shape,
+            f"checkpoint {path} does not fit this {kind}: {name} is {list(present[name])} there and {list(shape)} here",
         )
 
 

@@ -142,7 +142,7 @@ def existing_run(settings: RunSettings, name: str) -> RunFolder:
     root = Path(settings.root)
     if settings.version is not None:
         return RunFolder(root, name, settings.version)
-    found = list((root / name).glob("*/checkpoints/last.ckpt"))
-    require(bool(found), f"no trained run in {root / name}: nothing to resume or test there; `fit` comes first")
-    newest = max(found, key=lambda path: path.stat().st_mtime)
+    checkpoints = list((root / name).glob("*/checkpoints/last.ckpt"))
+    require(bool(checkpoints), f"no trained run in {root / name}: nothing to resume or test there; `fit` comes first")
+    newest = max(checkpoints, key=lambda path: path.stat().st_mtime)
     return RunFolder(root, name, newest.parents[1].name)

@@ -33,7 +33,7 @@ from lightning_modules.episodic_agent import EpisodicAgent
 
 TRAINER_DEFAULTS = {
     "use_distributed_sampler": False,  # the data modules share out the data themselves
-    "num_sanity_val_steps": 0,  # a run's validation figures all belong to an epoch
+    "num_sanity_val_steps": 0,  # a run's validation metrics all belong to an epoch
     "enable_model_summary": False,
     "log_every_n_steps": 1,
 }
@@ -139,8 +139,8 @@ class StageCLI(LightningCLI):
         if given is not None:
             self.checkpoint = read_checkpoint(given)
             settings.ckpt_path = given
-        place = {"root": str(self.run.root), "name": self.run.name, "version": self.run.version}
-        settings.run = Namespace(**place, threads=asked.threads)
+        run = {"root": str(self.run.root), "name": self.run.name, "version": self.run.version}
+        settings.run = Namespace(**run, threads=asked.threads)
 
     def _verb(self, resuming: bool) -> str:
         return "resume" if resuming else str(self.subcommand)

@@ -15,7 +15,7 @@ from tests.tiny import tiny_autoencoder, tiny_bandit, tiny_encoder, tiny_hidden_
 KILLS = int(os.environ.get("KILLS", "1"))
 STAGES = ("agent", "autoencoder", "encoder", "hidden_state_encoder")
 #: Epochs that leave time to be killed in.
-EPOCHS = {"agent": 60, "autoencoder": 40, "encoder": 20, "hidden_state_encoder": 150}
+EPOCHS = {"agent": 30, "autoencoder": 20, "encoder": 10, "hidden_state_encoder": 60}
 WITH_MEMORY = ["--model.objectives.kaiser.weight", "0.5", "--model.objectives.kaiser.memory_size", "20"]
 
 
