@@ -9,7 +9,7 @@ from episodic.agents.agent import Agent
 from episodic.agents.trajectory import Trajectory
 from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.tasks.blocks import BlockSpec
-from episodic.tasks.task import Task
+from episodic.tasks.task import Schedule, Task
 
 
 class AgentEvaluation(nn.Module):
@@ -60,5 +60,6 @@ class AgentEvaluation(nn.Module):
 
 
 def _statistics(task: Task, agent: Agent) -> EpisodeStatistics:
-    by_step = agent.memory is not None and agent.memory.searches_each_step(task.steps)
+    scheduled = task.schedule != Schedule.whole_episode(task.steps)
+    by_step = agent.memory is not None and (scheduled or agent.memory.searches_each_step(task.steps))
     return EpisodeStatistics(task.exposures, task.steps, task.episodes, by_step=by_step, measures=task.measures)

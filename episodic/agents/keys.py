@@ -25,7 +25,8 @@ class Keys:
     - `label`: the context's label, one-hot: an upper bound. It needs a similarity threshold above 0, since otherwise
       a first exposure recalls the memory of another label.
 
-    An `embedder` replaces whatever the source gives by its embedding.
+    An `embedder` replaces whatever the source gives by its embedding. Where a task's schedule writes within an episode,
+    the steps that it names are stored, each with its own cell state, and `stored` and `value` have no part.
 
     Args:
         source: `context`, `input`, `hidden` or `label`.

@@ -40,15 +40,16 @@ class BanditEpisode:
     Args:
         arms: `[B, A]` probability of a reward for each arm.
         luck: `[T, B]`; an arm pays if the luck of the step is below the arm's probability.
+        dtype: of the rewards.
 
     >>> episode = BanditEpisode(arms=torch.tensor([[0.9, 0.1]]), luck=torch.tensor([[0.5]]))
     >>> episode.pays
     (tensor([[1., 0.]]),)
     """
 
-    def __init__(self, arms: Tensor, luck: Tensor) -> None:
+    def __init__(self, arms: Tensor, luck: Tensor, dtype: torch.dtype = torch.float32) -> None:
         self.arms = arms
-        self.pays = (luck.unsqueeze(-1) < arms).float().unbind()  # [B, A] for each step
+        self.pays = (luck.unsqueeze(-1) < arms).to(dtype).unbind()  # [B, A] for each step
 
     def step(self, t: int, action: Tensor, reward: Tensor) -> None:
         """Write the reward `[B, 1]` of actions `[B, 1]` in place."""
@@ -183,7 +184,7 @@ class Bandit(Task):
 
     def begin(self, spec: BlockSpec, episode: int, luck: Tensor, observation: Tensor) -> BanditEpisode:
         """Begin an episode; a bandit shows no observation."""
-        return BanditEpisode(spec.rules.arms(episode), luck)
+        return BanditEpisode(spec.rules.arms(episode), luck, observation.dtype)
 
     def ideal(self, spec: BlockSpec) -> Tensor:
         """Return the summed reward `[]` of the ideal observer, which keeps one posterior per context."""
