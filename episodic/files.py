@@ -1,0 +1,88 @@
+"""Files that are replaced as a whole: a reader finds the old content or the new one, never a part."""
+
+import errno
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from episodic.errors import InputError
+
+#: Age in seconds from which an unfinished file counts as left behind by a process that was killed.
+ABANDONED = 3600.0
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Write a file under a temporary name beside it, then put it in its place.
+
+    The new content reaches the disk before it replaces the old one, so a process that is killed, or a disk that fills
+    up, leaves the old file whole. Missing folders are created.
+
+    Args:
+        path: of the file to write or to replace.
+
+    Yields:
+        The temporary path to write to.
+
+    Raises:
+        InputError: the disk is full, or the folder cannot be written to.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with replacing(f"{folder}/a.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['a.txt']
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
+        _flush(path.parent)
+    except OSError as error:
+        raise InputError(_complaint(path, error)) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def replace_text(path: str | Path, text: str) -> None:
+    """Replace a file by a text in UTF-8, line ends as they are; see `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """List the temporary files of `replacing` directly in a folder."""
+    return sorted(folder.glob(".*.tmp"))
+
+
+def _remove_abandoned(path: Path) -> None:
+    for other in unfinished(path.parent):
+        with suppress(OSError):
+            if other.name.startswith(f".{path.name[:200]}.") and time.time() - other.stat().st_mtime > ABANDONED:
+                other.unlink()
+
+
+def _flush(path: Path) -> None:
+    """Bring a file's content, or a folder's list of names, to the disk."""
+    if os.name != "posix" and path.is_dir():
+        return  # only POSIX opens folders
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _complaint(path: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{path} cannot be written: the disk is full; the earlier file, if any, is unchanged"
+    return f"{path} cannot be written: {error.strerror or error}"
