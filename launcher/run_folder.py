@@ -1,16 +1,14 @@
-"""Where a run lives: `<root>/<name>/<version>/`, and that no run overwrites another."""
+"""Where a run lives, `<root>/<name>/<version>/`, and that one process at a time writes there."""
 
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from episodic.errors import InputError, require
-
-#: How the process that starts a distributed run tells the others which version it chose.
-VERSION_VARIABLE = "EPISODIC_RUN_VERSION"
+from launcher.process_lock import ProcessLock, holder
 
 
 @dataclass
@@ -63,26 +61,30 @@ class RunFolder:
         """The configuration that the run was started with."""
         return self.path / "config.yaml"
 
+    @property
+    def lock(self) -> Path:
+        """The file that is there while a command writes into the folder."""
+        return self.path / ".lock"
+
     def in_use(self) -> bool:
         """Whether anything lies in the folder."""
         return self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
 
+    def user(self) -> str | None:
+        """Describe the process that writes into the folder now; None where there is none."""
+        return holder(self.lock)
+
     def create(self) -> None:
-        """Make the folder; it must not hold a run.
+        """Claim the folder by making it; it must not exist.
 
         Raises:
-            InputError: it does, or it cannot be made.
+            InputError: it exists, or it cannot be made.
         """
-        rest = f"resume it with --ckpt_path {self.last}" if self.last.is_file() else "delete it (it has no checkpoint)"
-        require(not self.in_use(), f"run folder {self.path} is in use: choose another --run.version, or {rest}")
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"run folder {self.path} cannot be made: {error.strerror}") from error
+        require(self._make(), f"run folder {self.path} exists already: choose another --run.version{self._remedy()}")
 
     def discard_if_untrained(self) -> None:
-        """Take the folder away again where a run failed before it left a checkpoint."""
-        if not self.checkpoints.exists():
+        """Remove a folder that this process has made, unless it holds a checkpoint."""
+        if not any(self.checkpoints.glob("*")):
             shutil.rmtree(self.path, ignore_errors=True)
             with suppress(OSError):  # where other runs of that name are there, its folder stays
                 self.path.parent.rmdir()
@@ -95,6 +97,73 @@ class RunFolder:
             return None
         run = path.parents[1]
         return cls(root=_as_given(run.parents[1]), name=run.parent.name, version=run.name)
+
+    def _make(self) -> bool:
+        """Make the folder; False where it exists."""
+        try:
+            for _ in range(100):
+                with suppress(FileNotFoundError):  # another process has just removed the run's parent folder
+                    self.path.mkdir(parents=True)
+                    return True
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise InputError(f"run folder {self.path} cannot be made: {error.strerror}") from error
+        return False
+
+    def _remedy(self) -> str:
+        """What else can be done about a folder that exists; nothing that would harm a run in progress."""
+        if (user := self.user()) is not None:
+            return f" ({user} is using it)"
+        if self.last.is_file():
+            return f", or resume it with --ckpt_path {self.last}"
+        return ", or delete it (its training was killed before the first checkpoint)" if self.lock.exists() else ""
+
+
+def claim_numbered(root: Path, name: str) -> RunFolder:
+    """Claim the folder `version_N` with the smallest N that does not exist yet.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    number = 0
+    while not (run := RunFolder(root, name, f"version_{number}"))._make():
+        number += 1
+    return run
+
+
+@contextmanager
+def writing_to(run: RunFolder, *, new: bool) -> Iterator[None]:
+    """Keep other processes out of a run's folder for as long as a command runs.
+
+    Args:
+        run: the run; its folder exists.
+        new: whether this process has just made the folder. It is removed if the command fails before training starts.
+
+    Raises:
+        InputError: another process is writing there, or this user may not.
+    """
+    lock = ProcessLock(run.lock)
+    try:
+        _acquire(lock, run)
+        yield
+    except BaseException as error:
+        lock.release()
+        # Of a training that was broken off, the metrics are kept; invalid input leaves nothing.
+        if new and (isinstance(error, InputError) or not (run.path / "metrics.csv").exists()):
+            run.discard_if_untrained()
+        raise
+    finally:
+        lock.release()
+
+
+def _acquire(lock: ProcessLock, run: RunFolder) -> None:
+    elsewhere = "--run.root DIR or --run.version NAME puts what this command writes elsewhere"
+    try:
+        acquired = lock.acquire()
+    except OSError as error:
+        raise InputError(f"run folder {run.path} cannot be written to ({error.strerror}): {elsewhere}") from error
+    require(acquired, f"run folder {run.path} is in use by {run.user() or 'another process'}: wait for it; {elsewhere}")
 
 
 def _as_given(path: Path) -> Path:
@@ -116,33 +185,3 @@ def run_name(settings: RunSettings, configs: Sequence[Path]) -> str:
             f"{part!r} is no name for a folder: --run.name and --run.version are single names",
         )
     return str(name)
-
-
-def new_run(settings: RunSettings, name: str) -> RunFolder:
-    """The folder of a new run: the version asked for, else the next free number."""
-    root = Path(settings.root)
-    if settings.version is not None:
-        return RunFolder(root, name, settings.version)
-    if (rank := int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))) > 0:
-        version = os.environ.get(VERSION_VARIABLE)
-        require(version is not None, f"process {rank} cannot number the run by itself: give --run.version")
-        return RunFolder(root, name, str(version))
-    number = 0
-    while RunFolder(root, name, f"version_{number}").in_use():
-        number += 1
-    return RunFolder(root, name, f"version_{number}")
-
-
-def existing_run(settings: RunSettings, name: str) -> RunFolder:
-    """The folder of a run that was trained: the version asked for, else the newest that has a checkpoint.
-
-    Raises:
-        InputError: there is none.
-    """
-    root = Path(settings.root)
-    if settings.version is not None:
-        return RunFolder(root, name, settings.version)
-    checkpoints = list((root / name).glob("*/checkpoints/last.ckpt"))
-    require(bool(checkpoints), f"no trained run in {root / name}: nothing to resume or test there; `fit` comes first")
-    newest = max(checkpoints, key=lambda path: path.stat().st_mtime)
-    return RunFolder(root, name, newest.parents[1].name)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +10,28 @@ import torch
 import yaml
 from jsonargparse import Namespace
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from callbacks.harvest_writer import HarvestWriter
 from callbacks.hyperparameters import HyperparameterTab
 from callbacks.metrics_csv import MetricsCSV
-from callbacks.pictures import keeps_files
 from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.result_files import MetricsJSON, RegretCSV
 from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint, logged_before
 from episodic.checkpoints import read_checkpoint
-from episodic.errors import InputError, require, require_positive
-from launcher.arguments import FORMAT, option
+from episodic.errors import require, require_positive
+from launcher.latest import resolve_all
 from launcher.model_checks import check_fit, fill_in_drawing_embedder
 from launcher.parser import OneLineParser, one_line_errors
+from launcher.placement import Request, occupy, place
 from launcher.provenance import without_places
-from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
+from launcher.run_config import SaveRunConfig
+from launcher.run_folder import RunFolder, RunSettings
+from launcher.workload import require_done, require_work
 from lightning_modules.episodic_agent import EpisodicAgent
 
 TRAINER_DEFAULTS = {
@@ -39,50 +42,24 @@ TRAINER_DEFAULTS = {
 }
 
 
-class SaveRunConfig(SaveConfigCallback):
-    """Writes `config.yaml` into the folder of a training run; an earlier one is kept beside it.
-
-    What the model took from the data stays open there, so that a test on other data takes it from those.
-    """
-
-    def __init__(self, *args: Any, filled_in: list[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.filled_in = filled_in
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage != "fit" or not keeps_files(trainer):
-            return
-        path = Path(trainer.default_root_dir) / self.config_filename
-        config = self.config.clone()
-        config.ckpt_path = None
-        for name in self.filled_in:
-            config.model.init_args[name] = None
-        text = f"{FORMAT}\n{self.parser.dump(config, skip_none=False, skip_link_targets=False)}"
-        if path.exists() and path.read_text() != text:
-            number = len(list(path.parent.glob("config_before_resume_*.yaml")))
-            path.rename(path.with_name(f"config_before_resume_{number}.yaml"))
-        path.write_text(text)
-
-
 class StageCLI(LightningCLI):
     """The command line of every stage; model and data are whatever classes the config names."""
 
     run: RunFolder
     checkpoint: dict[str, Any] | None = None
-    fresh = False  # whether the run's folder is yet to be made
-    created = False
 
     def __init__(self, args: list[str] | None = None) -> None:
         self.filled_in: list[str] = []
-        super().__init__(
-            save_config_callback=SaveRunConfig,
-            save_config_kwargs={"filled_in": self.filled_in},
-            trainer_defaults=TRAINER_DEFAULTS,
-            seed_everything_default=0,
-            parser_class=OneLineParser,
-            auto_configure_optimizers=False,
-            args=args,
-        )
+        with ExitStack() as self.cleanup:  # gives the run's folder back
+            super().__init__(
+                save_config_callback=SaveRunConfig,
+                save_config_kwargs={"filled_in": self.filled_in},
+                trainer_defaults=TRAINER_DEFAULTS,
+                seed_everything_default=0,
+                parser_class=OneLineParser,
+                auto_configure_optimizers=False,
+                args=args,
+            )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_class_arguments(RunSettings, "run")
@@ -98,6 +75,7 @@ class StageCLI(LightningCLI):
         return settings
 
     def before_instantiate_classes(self) -> None:
+        require_work(str(self.subcommand), self.settings)
         self._place_run()
         if (threads := self.settings.run.threads) is not None:
             require_positive(**{"run.threads": threads})
@@ -112,52 +90,23 @@ class StageCLI(LightningCLI):
             super().instantiate_classes()
 
     def _run_subcommand(self, subcommand: str) -> None:
-        try:
-            with one_line_errors(MisconfigurationException):
-                super()._run_subcommand(subcommand)
-        except InputError:
-            if self.created:
-                self.run.discard_if_untrained()
-            raise
+        with one_line_errors(MisconfigurationException):
+            super()._run_subcommand(subcommand)
+        require_done(self.trainer, subcommand)
 
     def _place_run(self) -> None:
-        """Find the run's folder, and the checkpoint that the command starts from."""
+        """Take the run's folder, and read the checkpoint that the command starts from."""
         settings, asked = self.settings, RunSettings(**self.settings.run.as_dict())
-        given = settings.get("ckpt_path")
-        name = run_name(asked, [Path(str(path)) for path in settings.get("config") or []])
-        resuming = self.subcommand == "fit" and given is not None
-        if given is None and self.subcommand == "fit":
-            self.run, self.fresh = new_run(asked, name), True
-        elif given in (None, "last", "best"):
-            self.run = existing_run(asked, name)
-            given = str(self.run.last if given == "last" else self.run.best)
-            require(Path(given).is_file(), f"nothing to {self._verb(resuming)}: {given} does not exist")
-        else:
-            home = RunFolder.of_checkpoint(Path(given))
-            require(Path(given).is_file(), f"nothing to {self._verb(resuming)}: checkpoint {given} does not exist")
-            self.run = self._run_for_checkpoint(asked, name, home)
-        if given is not None:
-            self.checkpoint = read_checkpoint(given)
-            settings.ckpt_path = given
+        configs = [Path(str(path)) for path in settings.get("config") or []]
+        placement = place(Request(str(self.subcommand), asked, configs, settings.get("ckpt_path"), self.arguments))
+        if placement.checkpoint is not None:
+            settings.ckpt_path = str(placement.checkpoint)
+            self.checkpoint = read_checkpoint(placement.checkpoint)
+        resolve_all(settings, "model", required=self.checkpoint is None)
+        resolve_all(settings, "data", required=True)
+        self.run = occupy(placement, self.cleanup, writes=not settings.trainer.fast_dev_run)
         run = {"root": str(self.run.root), "name": self.run.name, "version": self.run.version}
         settings.run = Namespace(**run, threads=asked.threads)
-
-    def _verb(self, resuming: bool) -> str:
-        return "resume" if resuming else str(self.subcommand)
-
-    def _run_for_checkpoint(self, asked: RunSettings, name: str, home: RunFolder | None) -> RunFolder:
-        """A checkpoint is taken up in its own run, unless another name or version is asked for."""
-        if home is not None and home.config.is_file():
-            elsewhere = asked.version is not None and RunFolder(Path(asked.root), name, asked.version)
-            if not elsewhere or elsewhere.path.absolute() == home.path.absolute() or not self._placed_by_hand():
-                return home
-        self.fresh = True
-        return new_run(asked, name)
-
-    def _placed_by_hand(self) -> bool:
-        """Whether a place stands on the command line itself, rather than in a run's saved config."""
-        names = ("--run.root", "--run.name", "--run.version")
-        return any(option(self.arguments, name) is not None for name in names)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         self.arguments = list(args or [])
@@ -228,12 +177,3 @@ class StageCLI(LightningCLI):
     def after_instantiate_classes(self) -> None:
         if self.checkpoint is not None:
             check_fit(self.checkpoint["state_dict"], self.model, str(self.settings.ckpt_path))
-
-    def _take_folder(self) -> None:
-        """Make the folder of a new run, before anything is written; one that is in use is never written to."""
-        if self.fresh and keeps_files(self.trainer):
-            self.run.create()
-            self.created = True
-        os.environ[VERSION_VARIABLE] = self.run.version  # for the processes of a distributed run
-
-    before_fit = before_test = before_predict = _take_folder

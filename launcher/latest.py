@@ -1,0 +1,99 @@
+"""`latest` as the version in a path, `runs/NAME/latest/checkpoints/best.ckpt`: the newest finished run of that name."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+
+from episodic.errors import InputError, require
+from launcher.ranks import rank
+from launcher.run_progress import newest, trained_runs
+
+LATEST = "latest"
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def names_latest(value: object) -> bool:
+    """Whether a value is a path to a file of the latest run.
+
+    >>> [names_latest(path) for path in ("runs/a/latest/harvest.npz", "runs/a/version_0/harvest.npz", "latest", None)]
+    [True, False, False, False]
+    """
+    return _parts(value) is not None
+
+
+def resolve_latest(path: str, option: str) -> str:
+    """Put the version of the newest finished run in place of `latest`; other paths stay as they are.
+
+    Args:
+        path: of a run's checkpoint or harvest, as an option gives it.
+        option: name of the option, for messages.
+
+    Raises:
+        InputError: no run of that name is finished, or the newest one lacks the file.
+    """
+    parts = _parts(path)
+    if parts is None or Path(path).exists():  # a folder that is called so in truth
+        return path
+    folder, rest = parts
+    run, reasons = newest(trained_runs(folder))
+    passed_over = f" ({reasons})" if reasons else ""
+    if run is None:
+        raise InputError(f"{option} is {path}: no run in {folder} is finished{passed_over}; {_training(folder.name)}")
+    resolved = run.path / rest
+    remedy = f"; `python cli.py predict --ckpt_path {run.best}` writes it" if rest.suffix == ".npz" else ""
+    require(resolved.exists(), f"{option} is {path}: the newest finished run, {run.path}, has no {rest}{remedy}")
+    if rank() == 0:
+        print(f"{option}: {resolved}, of the newest finished run{passed_over}")
+    return str(resolved)
+
+
+def resolve_all(settings: Namespace, section: str, *, required: bool) -> None:
+    """Resolve `latest` in all options of a section, such as `model`.
+
+    Args:
+        settings: of the command; changed in place.
+        section: name of the section.
+        required: whether a path that leads to no run is an error; otherwise it stays as it is.
+
+    Raises:
+        InputError: see `resolve_latest`.
+    """
+    for holder, key, name in list(_options(settings.get(section), section)):
+        with nullcontext() if required else suppress(InputError):
+            holder[key] = resolve_latest(holder[key], name)
+
+
+def _options(value: Any, name: str) -> Iterator[tuple[Any, Any, str]]:
+    """Find the paths with `latest` below a value: what holds each, under which key, and the option's name."""
+    items: Any = ()
+    if isinstance(value, Namespace | dict):
+        items = vars(value).items() if isinstance(value, Namespace) else value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    for key, part in items:
+        option = name if key == "init_args" else f"{name}.{key}"
+        if names_latest(part):
+            yield value, key, option
+        yield from _options(part, option)
+
+
+def _parts(value: object) -> tuple[Path, Path] | None:
+    """Split a path into the folder of its runs and the file within the run; None for anything else."""
+    if not isinstance(value, str) or LATEST not in value:
+        return None
+    path = Path(value)
+    for depth in (1, 2):  # RUN/harvest.npz, RUN/checkpoints/best.ckpt
+        if len(path.parts) > depth + 1 and path.parts[-1 - depth] == LATEST and path.suffix in (".ckpt", ".npz"):
+            return path.parents[depth], path.relative_to(path.parents[depth - 1])
+    return None
+
+
+def _training(name: str) -> str:
+    """Say which command trains a run of a name."""
+    config = Path("configs") / f"{name}.yaml"
+    if (PROJECT / config).is_file():
+        return f"`python cli.py fit --config {config}` trains one"
+    return f"`python cli.py fit --run.name {name}` with its config trains one"
