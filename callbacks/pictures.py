@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from torch import Tensor
 
+from episodic.files import replacing
+
 FOLDER = "figures"
 
 
@@ -36,9 +38,8 @@ def log_picture(trainer: pl.Trainer, figure: Figure, name: str, *, file: bool = 
     if not keeps_files(trainer):
         return
     if file:
-        folder = Path(trainer.default_root_dir) / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(folder / f"{name}.png", dpi=130)
+        with replacing(Path(trainer.default_root_dir) / FOLDER / f"{name}.png") as temporary:
+            figure.savefig(temporary, dpi=130, format="png")
     for logger in trainer.loggers:
         send_picture(logger, figure, name, trainer.global_step)
 

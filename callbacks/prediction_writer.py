@@ -54,10 +54,8 @@ class PredictionWriter(BasePredictionWriter):
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if getattr(trainer, "fast_dev_run", False):
             return
-        folder = Path(trainer.default_root_dir)
-        folder.mkdir(parents=True, exist_ok=True)
         suffix = f"_rank_{trainer.global_rank}" if trainer.world_size > 1 else ""
-        path = folder / f"{self.file_name}{suffix}.npz"
+        path = Path(trainer.default_root_dir) / f"{self.file_name}{suffix}.npz"
         arrays = self.arrays(pl_module)
         write_npz(path, arrays, compressed=self.compressed)
         if trainer.is_global_zero:

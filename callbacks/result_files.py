@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -11,6 +10,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 from callbacks.agent_reading import statistics_of
 from callbacks.pictures import keeps_files
+from episodic.files import replace_text
 
 REGRET_FILE = "regret_by_pull.csv"
 
@@ -47,18 +47,10 @@ class RegretCSV(pl.Callback):
             ]
             table = io.StringIO()
             csv.writer(table, lineterminator="\n").writerows([["exposure", "pull", "regret"], *rows])
-            _replace(Path(trainer.default_root_dir) / REGRET_FILE, table.getvalue())
+            replace_text(Path(trainer.default_root_dir) / REGRET_FILE, table.getvalue())
 
 
 def _write_metrics(trainer: pl.Trainer, name: str) -> None:
     if keeps_files(trainer):
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        _replace(Path(trainer.default_root_dir) / name, json.dumps(metrics, indent=2) + "\n")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file as a whole: readers see the old text or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    os.replace(temporary, path)
+        replace_text(Path(trainer.default_root_dir) / name, json.dumps(metrics, indent=2) + "\n")

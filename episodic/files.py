@@ -1,7 +1,9 @@
 """Files that are replaced as a whole: a reader finds the old content or the new one, never a part."""
 
 import errno
+import glob
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -41,7 +43,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
+        remove_abandoned(path.parent, f".{glob.escape(path.name[:200])}.*.tmp")
         yield temporary
         _flush(temporary)
         os.replace(temporary, path)
@@ -64,11 +66,17 @@ def unfinished(folder: Path) -> list[Path]:
     return sorted(folder.glob(".*.tmp"))
 
 
-def _remove_abandoned(path: Path) -> None:
-    for other in unfinished(path.parent):
+def remove_abandoned(folder: Path, pattern: str) -> None:
+    """Remove temporary files and folders directly in a folder that a killed process has left behind.
+
+    Args:
+        folder: to look in; it may be missing.
+        pattern: of their names, as for `glob`.
+    """
+    for path in folder.glob(pattern):
         with suppress(OSError):
-            if other.name.startswith(f".{path.name[:200]}.") and time.time() - other.stat().st_mtime > ABANDONED:
-                other.unlink()
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _flush(path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from episodic.errors import InputError, require
-from launcher.latest import names_latest, resolve_latest
+from launcher.runs.latest import names_latest, resolve_latest
 
 #: First line of a run's `config.yaml`: configs of other formats are refused.
 FORMAT = "# episodic-memory-lab, format 2"
@@ -15,7 +15,7 @@ COMMANDS = ("fit", "validate", "test", "predict")
 def with_run_config(arguments: Sequence[str]) -> list[str]:
     """Put the run's own `config.yaml` in front where a command names a checkpoint and no config.
 
-    A version takes the place of `latest` in the checkpoint's path; see `launcher.latest`.
+    A version takes the place of `latest` in the checkpoint's path; see `launcher.runs.latest`.
 
     Raises:
         InputError: no `config.yaml` lies beside the checkpoint's folder, or it cannot be read.
@@ -50,7 +50,7 @@ def _with_version(arguments: list[str]) -> list[str]:
     checkpoint = option(arguments, "--ckpt_path")
     if checkpoint is None or not names_latest(checkpoint):
         return arguments
-    return [*arguments, "--ckpt_path", resolve_latest(checkpoint, "ckpt_path")]
+    return [*arguments, "--ckpt_path", resolve_latest(checkpoint, "ckpt_path", finished=arguments[0] != "fit")]
 
 
 def option(arguments: Sequence[str], *names: str) -> str | None:

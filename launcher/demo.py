@@ -29,6 +29,11 @@ def demo() -> int:
     run = RunFolder(PROJECT / "runs", "barcode_bandit", f"demo_{sources_hash()}")
     folder = ["--run.root", str(run.root), "--run.name", run.name, "--run.version", run.version]
     config = ["--config", str(PROJECT / CONFIG)]
+    if (user := run.user()) is not None:
+        print(
+            f"error: {user} is already making the demo in {run.path.relative_to(PROJECT)}: wait for it", file=sys.stderr
+        )
+        return 2
     if not (run.path / "metrics.json").is_file():
         resume = ["--ckpt_path", str(run.last)] if run.last.is_file() else []
         if not resume:

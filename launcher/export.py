@@ -5,10 +5,9 @@ Its model card is TARGET.md; TARGET.yaml is the configuration that trains it aga
 """
 
 import io
-import os
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from torch.nn import Module
 
 from episodic.checkpoints import EMBEDDER_KEY, load_embedder, read_checkpoint
 from episodic.drawings.images import SMALLEST
-from episodic.errors import InputError, require
+from episodic.errors import require
+from episodic.files import replacing
 from episodic.networks.embedder import Embedder
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from launcher.main import run
@@ -26,6 +26,7 @@ from launcher.model_card import machine, model_card
 from launcher.parser import OneLineParser
 from launcher.provenance import read_provenance
 from launcher.run_folder import RunFolder
+from launcher.runs.process_lock import ProcessLock, holder
 
 #: Largest size of an exported encoder in bytes.
 LARGEST = 3_000_000
@@ -79,7 +80,7 @@ def export(
     )
     text = model_card(target.stem, description, provenance, len(content), machine())
     contents = dict(zip(paths, (content, text.encode(), provenance["config"].encode()), strict=False))
-    _write(contents)
+    _write(contents, overwrite)
     return {path: len(content) for path, content in contents.items()}
 
 
@@ -97,6 +98,7 @@ def _tested_run(path: Path) -> RunFolder:
     assert home is not None
     require(home.best.is_file(), f"run {path} has no checkpoints/best.ckpt: `python cli.py fit` makes one")
     require(home.config.is_file(), f"run {path} has no config.yaml: it is incomplete")
+    require(home.user() is None, f"run {path} is in use by {home.user()}: wait for it")
     return home
 
 
@@ -107,9 +109,7 @@ def _targets(target: Path, card: bool, overwrite: bool) -> list[Path]:
     for path in beside if not card else []:
         require(not path.exists(), f"{path} would become outdated: delete it, or leave out --no-card")
     paths = [target, *beside] if card else [target]
-    for path in paths:
-        require(not path.is_dir(), f"{path} is a folder: name another target")
-        require(overwrite or not path.exists(), f"{path} exists already: --overwrite replaces it")
+    _require_free(paths, overwrite)
     return paths
 
 
@@ -140,21 +140,22 @@ def _serialised(content: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _write(contents: Mapping[Path, bytes]) -> None:
-    """Write all files atomically, or none if one of them cannot be written."""
-    staged = {path: path.with_name(f"{path.name}.{os.getpid()}.tmp") for path in contents}
-    try:
+def _write(contents: Mapping[Path, bytes], overwrite: bool) -> None:
+    """Write all files, or none if one of them cannot be written or has appeared since."""
+    target = next(iter(contents))
+    lock = ProcessLock(target.with_name(f".{target.name}.lock"))
+    with ExitStack() as stack:
+        stack.callback(lock.release)
         for path, content in contents.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            staged[path].write_bytes(content)
-        for path, replacement in staged.items():
-            os.replace(replacement, path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        for replacement in staged.values():
-            with suppress(OSError):
-                replacement.unlink(missing_ok=True)
+            stack.enter_context(replacing(path)).write_bytes(content)
+        require(lock.acquire(), f"{target} is being written by {holder(lock.path) or 'another process'}: try again")
+        _require_free(contents, overwrite)
+
+
+def _require_free(paths: Iterable[Path], overwrite: bool) -> None:
+    for path in paths:
+        require(not path.is_dir(), f"{path} is a folder: name another target")
+        require(overwrite or not path.exists(), f"{path} exists already: --overwrite replaces it")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from episodic.errors import InputError, require
-from launcher.process_lock import ProcessLock, holder
+from launcher.runs.process_lock import ProcessLock, holder
 
 
 @dataclass

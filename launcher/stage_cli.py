@@ -24,13 +24,13 @@ from callbacks.result_files import MetricsJSON, RegretCSV
 from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint, logged_before
 from episodic.checkpoints import read_checkpoint
 from episodic.errors import require, require_positive
-from launcher.latest import resolve_all
 from launcher.model_checks import check_fit, fill_in_drawing_embedder
 from launcher.parser import OneLineParser, one_line_errors
-from launcher.placement import Request, occupy, place
 from launcher.provenance import without_places
-from launcher.run_config import SaveRunConfig
 from launcher.run_folder import RunFolder, RunSettings
+from launcher.runs.latest import resolve_all
+from launcher.runs.placement import Request, occupy, place
+from launcher.runs.saved_config import SaveRunConfig
 from launcher.workload import require_done, require_work
 from lightning_modules.episodic_agent import EpisodicAgent
 

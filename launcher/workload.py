@@ -7,7 +7,7 @@ from jsonargparse import Namespace
 from pytorch_lightning import Trainer
 
 from episodic.errors import require
-from launcher.ranks import rank
+from launcher.runs.ranks import rank
 
 #: The trainer's option that limits what a command does, for each command.
 LIMITS = {

@@ -1,9 +1,6 @@
 """Embeddings of a table of drawings, computed once for each encoder."""
 
 import hashlib
-import os
-import uuid
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -12,6 +9,7 @@ from torch import Tensor, nn
 from episodic.drawings.cache_folder import cache_folder
 from episodic.drawings.embedding import embed_drawings
 from episodic.errors import InputError
+from episodic.files import replacing
 
 #: Changes whenever the same network would embed the same drawings differently.
 FORMAT = "1"
@@ -88,17 +86,8 @@ def _read(path: Path, count: int) -> Tensor | None:
 
 
 def _write(path: Path, embeddings: Tensor) -> None:
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:  # given the path, torch would not raise OSError
+        with replacing(path) as temporary, temporary.open("xb") as file:  # given a path, torch raises no OSError
             torch.save(embeddings, file)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(
-            f"embeddings cannot be kept in {path.parent} ({error.strerror}): "
-            "cache_dir of cue_encoder names another folder"
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    except InputError as error:
+        raise InputError(f"{error}; cache_dir of perception.embedder names another folder for embeddings") from error

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from episodic.errors import InputError
-from launcher.run_folder import RunFolder, RunSettings, existing_run, new_run, run_name
+from launcher.run_folder import RunFolder, RunSettings, claim_numbered, run_name, writing_to
+from launcher.runs.process_lock import ProcessLock
 
 
 def trained(root: Path, name: str, version: str) -> RunFolder:
@@ -15,34 +16,34 @@ def trained(root: Path, name: str, version: str) -> RunFolder:
 
 
 def test_versions_count_up(tmp_path: Path) -> None:
-    settings = RunSettings(root=str(tmp_path))
-    assert new_run(settings, "a").version == "version_0"
-    trained(tmp_path, "a", "version_0")
-    assert new_run(settings, "a").version == "version_1"
-    assert new_run(settings, "b").version == "version_0"
+    names = [claim_numbered(tmp_path, name).version for name in ("a", "a", "b", "a")]
+    assert names == ["version_0", "version_1", "version_0", "version_2"]
 
 
-def test_a_run_in_use_is_not_taken(tmp_path: Path) -> None:
-    run = trained(tmp_path, "a", "x")
-    with pytest.raises(InputError, match=r"is in use: .*resume it with --ckpt_path"):
-        run.create()
+def test_the_next_number_is_taken_where_the_folder_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "a" / "version_0").mkdir(parents=True)  # empty, but somebody has claimed it
+    (tmp_path / "a" / "version_1").touch()
+    assert claim_numbered(tmp_path, "a").version == "version_2"
 
 
-def test_an_empty_folder_may_be_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("leave", "advice"),
+    [
+        (lambda run: None, "choose another --run.version$"),
+        (lambda run: (run.checkpoints.mkdir(), run.last.touch()), r", or resume it with --ckpt_path .*last\.ckpt$"),
+        (lambda run: run.lock.touch(), r", or delete it \(its training was killed before the first checkpoint\)$"),
+        (lambda run: ProcessLock(run.lock).acquire(), r" \(process \d+ on .* is using it\)$"),
+    ],
+    ids=["empty", "trained", "killed", "running"],
+)
+def test_a_folder_that_exists_is_refused_with_advice(leave: object, advice: str, tmp_path: Path) -> None:
     run = RunFolder(tmp_path, "a", "x")
-    run.path.mkdir(parents=True)
     run.create()
-
-
-def test_the_newest_trained_run_is_found(tmp_path: Path) -> None:
-    import os
-
-    for age, version in enumerate(("old", "new")):
-        os.utime(trained(tmp_path, "a", version).last, (age, age))
-    RunFolder(tmp_path, "a", "untrained").create()
-    assert existing_run(RunSettings(root=str(tmp_path)), "a").version == "new"
-    with pytest.raises(InputError, match="no trained run"):
-        existing_run(RunSettings(root=str(tmp_path)), "b")
+    assert callable(leave)
+    leave(run)
+    with pytest.raises(InputError, match=f"exists already: .*{advice}") as error:
+        run.create()
+    assert ("delete" in str(error.value)) == ("killed" in advice)
 
 
 def test_a_checkpoint_knows_its_run(tmp_path: Path) -> None:
@@ -53,13 +54,56 @@ def test_a_checkpoint_knows_its_run(tmp_path: Path) -> None:
     assert RunFolder.of_checkpoint(tmp_path / "elsewhere.ckpt") is None
 
 
-def test_only_an_untrained_run_is_discarded(tmp_path: Path) -> None:
-    kept, dropped = trained(tmp_path, "a", "x"), RunFolder(tmp_path, "b", "x")
-    dropped.create()
-    for run in (kept, dropped):
-        run.discard_if_untrained()
-    assert kept.last.exists()
-    assert not dropped.path.parent.exists()
+def test_one_process_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
+    run = trained(tmp_path, "a", "x")
+    with writing_to(run, new=False):
+        assert run.user() is not None
+        with (
+            pytest.raises(InputError, match=r"is in use by process \d+ on .*: wait for it"),
+            writing_to(run, new=False),
+        ):
+            pass
+    assert run.user() is None
+    assert not run.lock.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "left", "kept"),
+    [
+        (InputError("x"), [], False),
+        (InputError("x"), ["config.yaml", "metrics.csv"], False),
+        (InputError("x"), ["checkpoints/last.ckpt"], True),
+        (KeyboardInterrupt(), ["config.yaml"], False),
+        (RuntimeError(), ["metrics.csv"], True),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
+)
+@pytest.mark.parametrize("new", [True, False])
+def test_a_new_folder_goes_when_the_command_fails_before_it_has_trained(
+    new: bool, error: BaseException, left: list[str], kept: bool, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path, "a", "x")
+    run.create()
+    with pytest.raises(type(error)), writing_to(run, new=new):  # noqa: PT012
+        for name in left:
+            (run.path / name).parent.mkdir(exist_ok=True)
+            (run.path / name).touch()
+        raise error
+    assert run.path.exists() == (kept or not new)
+    assert run.path.parent.exists() == run.path.exists()
+    assert not run.lock.exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = trained(tmp_path, "a", "x")
+
+    def refuse(self: ProcessLock) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(ProcessLock, "acquire", refuse)
+    message = r"cannot be written to \(Permission denied\): --run\.root DIR"
+    with pytest.raises(InputError, match=message), writing_to(run, new=False):
+        pass
 
 
 def test_the_name_comes_from_the_first_config() -> None:

@@ -1,18 +1,16 @@
 """A cache of decoded drawings: one file for each source and image size."""
 
 import hashlib
-import os
-import uuid
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from episodic.drawings.omniglot.damage import summary
 from episodic.drawings.omniglot.listing import Member
+from episodic.errors import InputError
+from episodic.files import replacing
 
 #: Changes whenever the same drawings would be decoded to other pixels.
 CACHE_FORMAT = "2"
@@ -57,21 +55,13 @@ def write_cache(path: Path, origin: str, images: NDArray[np.uint8]) -> None:
 
     Several processes may write at once. A reader never sees an incomplete file.
     """
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
+        with replacing(path) as temporary, temporary.open("xb") as file:
             np.savez(file, images=images, sha256=np.array(_digest(images)), fingerprint=np.array(origin))
-        os.replace(temporary, path)
-    except OSError as error:
+    except InputError as error:
         warnings.warn(
-            f"decoded drawings cannot be kept in {path.parent} ({summary(error)}) and are decoded each time; "
-            f"--data.cache_dir names another folder",
-            stacklevel=2,
+            f"{error}; drawings are decoded each time: --data.cache_dir names another folder for them", stacklevel=2
         )
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _digest(images: NDArray[np.uint8]) -> str:

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from episodic.drawings.omniglot.damage import summary
 from episodic.errors import InputError
+from episodic.files import remove_abandoned, replacing
 
 PARTS = ("background", "evaluation")
 FOLDER = "omniglot-py"
 VARIABLE = "OMNIGLOT_ROOT"
+SCRATCH = ".download-"
 DEFAULT_ROOT = "data"
 DOWNLOAD_TIMEOUT = 20.0  # seconds without a byte
 
@@ -90,10 +92,12 @@ def _download_missing(root: Path) -> None:
     # Imported here: only the download needs torchvision, and the import is slow.
     from torchvision import datasets
 
+    remove_abandoned(root / FOLDER, f"{SCRATCH}*")
     # A scratch folder keeps an interrupted download from being mistaken for the data set.
-    with tempfile.TemporaryDirectory(dir=root / FOLDER, prefix=".download-") as scratch:
+    with tempfile.TemporaryDirectory(dir=root / FOLDER, prefix=SCRATCH) as scratch:
         for part in PARTS:
             if part_source(root, part) is None:
                 datasets.Omniglot(scratch, background=part == "background", download=True)
                 archive = Path(FOLDER) / f"images_{part}.zip"
-                os.replace(scratch / archive, root / archive)
+                with replacing(root / archive) as temporary:
+                    os.replace(scratch / archive, temporary)

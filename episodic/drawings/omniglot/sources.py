@@ -15,6 +15,7 @@ from episodic.drawings.handwriting.archives import FORMAT, generate_omniglot
 from episodic.drawings.omniglot.listing import OFFICIAL, Counts
 from episodic.drawings.omniglot.root import find_omniglot
 from episodic.errors import InputError, require, require_positive
+from episodic.files import remove_abandoned
 
 
 class DrawingSource(ABC):
@@ -122,7 +123,8 @@ class GeneratedDrawings(DrawingSource):
         folder = self.folder(cache_dir)
         if folder.is_dir():
             return folder
-        temporary = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
+        remove_abandoned(folder.parent, f".{folder.name}.*.tmp")
+        temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
         try:
             generate_omniglot(temporary, self.background, self.evaluation, self.drawers, seed=self.seed, progress=True)
             os.rename(temporary, folder)

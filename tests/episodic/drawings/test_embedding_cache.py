@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(
         folder.mkdir()
         monkeypatch.setattr(Path, "open", no_permission)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(InputError, match=r"^embeddings cannot be kept in .*: cache_dir of cue_encoder names") as error:
+    with pytest.raises(InputError, match=r"cannot be written: .*; cache_dir of perception\.embedder names") as error:
         cached_embeddings(build(), drawings(2), folder)
     assert "\n" not in str(error.value)
     assert sorted(tmp_path.rglob("*")) == before

@@ -148,7 +148,7 @@ def test_two_sources_keep_a_cache_each(
 
 def test_without_a_writable_cache_it_goes_on(generated_omniglot: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.warns(UserWarning, match=r"decoded drawings cannot be kept.*--data\.cache_dir"):
+    with pytest.warns(UserWarning, match=r"cannot be written.*decoded each time: --data\.cache_dir"):
         part = load(generated_omniglot, tmp_path / "file")
     assert_equal(part, load(generated_omniglot, tmp_path / "cache"))
     assert (tmp_path / "file").read_text() == "not a folder"

@@ -8,11 +8,11 @@ from typing import Any
 from jsonargparse import Namespace
 
 from episodic.errors import InputError, require
-from launcher.ranks import rank
-from launcher.run_progress import newest, trained_runs
+from launcher.runs.ranks import rank
+from launcher.runs.progress import newest, trained_runs
 
 LATEST = "latest"
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def names_latest(value: object) -> bool:
@@ -24,12 +24,13 @@ def names_latest(value: object) -> bool:
     return _parts(value) is not None
 
 
-def resolve_latest(path: str, option: str) -> str:
+def resolve_latest(path: str, option: str, *, finished: bool = True) -> str:
     """Put the version of the newest finished run in place of `latest`; other paths stay as they are.
 
     Args:
         path: of a run's checkpoint or harvest, as an option gives it.
         option: name of the option, for messages.
+        finished: whether the run must be finished; a run to be resumed need not be.
 
     Raises:
         InputError: no run of that name is finished, or the newest one lacks the file.
@@ -38,15 +39,17 @@ def resolve_latest(path: str, option: str) -> str:
     if parts is None or Path(path).exists():  # a folder that is called so in truth
         return path
     folder, rest = parts
-    run, reasons = newest(trained_runs(folder))
+    runs = trained_runs(folder)
+    run, reasons = newest(runs) if finished or not runs else (runs[0], "")
     passed_over = f" ({reasons})" if reasons else ""
     if run is None:
         raise InputError(f"{option} is {path}: no run in {folder} is finished{passed_over}; {_training(folder.name)}")
     resolved = run.path / rest
     remedy = f"; `python cli.py predict --ckpt_path {run.best}` writes it" if rest.suffix == ".npz" else ""
-    require(resolved.exists(), f"{option} is {path}: the newest finished run, {run.path}, has no {rest}{remedy}")
+    require(resolved.exists(), f"{option} is {path}: the newest run, {run.path}, has no {rest}{remedy}")
     if rank() == 0:
-        print(f"{option}: {resolved}, of the newest finished run{passed_over}")
+        kind = "newest finished run" if finished else "newest run"
+        print(f"{option}: {resolved}, of the {kind}{passed_over}")
     return str(resolved)
 
 
@@ -70,7 +73,7 @@ def _options(value: Any, name: str) -> Iterator[tuple[Any, Any, str]]:
     """Find the paths with `latest` below a value: what holds each, under which key, and the option's name."""
     items: Any = ()
     if isinstance(value, Namespace | dict):
-        items = vars(value).items() if isinstance(value, Namespace) else value.items()
+        items = value.items(branches=True, nested=False) if isinstance(value, Namespace) else value.items()
     elif isinstance(value, list):
         items = enumerate(value)
     for key, part in items:
@@ -85,10 +88,10 @@ def _parts(value: object) -> tuple[Path, Path] | None:
     if not isinstance(value, str) or LATEST not in value:
         return None
     path = Path(value)
-    for depth in (1, 2):  # RUN/harvest.npz, RUN/checkpoints/best.ckpt
-        if len(path.parts) > depth + 1 and path.parts[-1 - depth] == LATEST and path.suffix in (".ckpt", ".npz"):
-            return path.parents[depth], path.relative_to(path.parents[depth - 1])
-    return None
+    depth = 2 if path.parent.name == "checkpoints" else 1
+    if len(path.parts) < depth + 2 or path.parts[-1 - depth] != LATEST or path.suffix not in (".ckpt", ".npz"):
+        return None
+    return path.parents[depth], path.relative_to(path.parents[depth - 1])
 
 
 def _training(name: str) -> str:

@@ -8,7 +8,7 @@ import yaml
 
 from episodic.checkpoints import read_checkpoint
 from episodic.errors import InputError
-from launcher.ranks import chosen_version, rank
+from launcher.runs.ranks import chosen_version, rank
 from launcher.run_folder import RunFolder
 
 
