@@ -27,7 +27,10 @@ def with_run_config(arguments: Sequence[str]) -> list[str]:
     if checkpoint is None or checkpoint in ("last", "best"):
         return arguments
     path = Path(checkpoint)
-    require(os.path.isfile(path), f"checkpoint {checkpoint} does not exist: --ckpt_path has to name a file")
+    require(
+        os.path.isfile(path),
+        f"checkpoint {checkpoint} does not exist or is not accessible: --ckpt_path has to name a file",
+    )
     config = path.absolute().parent.parent / "config.yaml"
     require(
         os.path.isfile(config),

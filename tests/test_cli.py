@@ -154,7 +154,7 @@ def test_a_second_run_takes_the_next_version(agent_run: Path) -> None:
 def test_a_run_is_never_overwritten(agent_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = files(agent_run)
     assert main(["fit", *tiny_bandit(agent_run.parents[1]), "--run.version", "version_0"]) != 0
-    assert "in use" in one_error(capsys)
+    assert "exists already" in one_error(capsys)
     assert files(agent_run) == before
 
 
@@ -165,9 +165,9 @@ def test_a_checkpoint_from_elsewhere_never_lands_in_another_run(
     assert main(["fit", *place]) == 0
     capsys.readouterr()
     before = files(tmp_path)
-    for command in ("fit", "test", "predict"):
+    for command in ("fit", "test", "validate", "predict"):
         assert main([command, *place, "--ckpt_path", str(agent_run / "checkpoints" / "last.ckpt")]) == 2
-        assert "in use" in one_error(capsys)
+        assert "exists already" in one_error(capsys)
     assert files(tmp_path) == before
     new = [*place[:-1], "branch", "--trainer.max_epochs", "3"]
     assert main(["fit", *new, "--ckpt_path", str(agent_run / "checkpoints" / "last.ckpt")]) == 0
