@@ -1,5 +1,6 @@
 """`latest` as the version in a path, `runs/NAME/latest/checkpoints/best.ckpt`: the newest finished run of that name."""
 
+import os
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -24,13 +25,14 @@ def names_latest(value: object) -> bool:
     return _parts(value) is not None
 
 
-def resolve_latest(path: str, option: str, *, finished: bool = True) -> str:
+def resolve_latest(path: str, option: str, *, finished: bool = True, root: str | None = None) -> str:
     """Put the version of the newest finished run in place of `latest`; other paths stay as they are.
 
     Args:
         path: of a run's checkpoint or harvest, as an option gives it.
         option: name of the option, for messages.
         finished: whether the run must be finished; a run to be resumed need not be.
+        root: `--run.root` of the command, which says where it writes and moves no path in a config.
 
     Raises:
         InputError: no run of that name is finished, or the newest one lacks the file.
@@ -43,7 +45,11 @@ def resolve_latest(path: str, option: str, *, finished: bool = True) -> str:
     run, reasons = newest(runs) if finished or not runs else (runs[0], "")
     passed_over = f" ({reasons})" if reasons else ""
     if run is None:
-        raise InputError(f"{option} is {path}: no run in {folder} is finished{passed_over}; {_training(folder.name)}")
+        elsewhere = root is not None and os.path.realpath(root) != os.path.realpath(folder.parent)
+        remark = f" (--run.root {root} does not move this path)" if elsewhere else ""
+        raise InputError(
+            f"{option} is {path}: no run in {folder} is finished{passed_over}; {_training(folder.name)}{remark}"
+        )
     resolved = run.path / rest
     remedy = f"; `python cli.py predict --ckpt_path {run.best}` writes it" if rest.suffix == ".npz" else ""
     require(resolved.exists(), f"{option} is {path}: the newest run, {run.path}, has no {rest}{remedy}")
@@ -66,7 +72,7 @@ def resolve_all(settings: Namespace, section: str, *, required: bool) -> None:
     """
     for holder, key, name in list(_options(settings.get(section), section)):
         with nullcontext() if required else suppress(InputError):
-            holder[key] = resolve_latest(holder[key], name)
+            holder[key] = resolve_latest(holder[key], name, root=settings.run.root)
 
 
 def _options(value: Any, name: str) -> Iterator[tuple[Any, Any, str]]:

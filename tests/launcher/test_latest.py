@@ -69,8 +69,10 @@ def test_every_option_of_a_section_is_resolved(tmp_path: Path) -> None:
     gone = f"{tmp_path}/gone/latest/checkpoints/best.ckpt"
     start = Namespace(class_path="WarmStart", init_args=Namespace(agent=latest, keys=gone, freeze=True))
     plain = {"update": "latest", "files": [latest]}
-    settings = Namespace(model=Namespace(init_args=Namespace(warm_start=start, plain=plain)))
-    with pytest.raises(InputError, match=r"model\.warm_start\.keys is .*gone"):
+    settings = Namespace(
+        run=Namespace(root="mine"), model=Namespace(init_args=Namespace(warm_start=start, plain=plain))
+    )
+    with pytest.raises(InputError, match=r"model\.warm_start\.keys is .*gone.*--run\.root mine does not move"):
         resolve_all(settings, "model", required=True)
     resolve_all(settings, "model", required=False)
     assert start.init_args.as_dict() == {"agent": str(run.best), "keys": gone, "freeze": True}
