@@ -99,12 +99,12 @@ class StageCLI(LightningCLI):
         settings, asked = self.settings, RunSettings(**self.settings.run.as_dict())
         configs = [Path(str(path)) for path in settings.get("config") or []]
         placement = place(Request(str(self.subcommand), asked, configs, settings.get("ckpt_path"), self.arguments))
-        if placement.checkpoint is not None:
+        self.run = occupy(placement, self.cleanup, writes=not settings.trainer.fast_dev_run)
+        if placement.checkpoint is not None:  # read now that nobody else writes to the run
             settings.ckpt_path = str(placement.checkpoint)
             self.checkpoint = read_checkpoint(placement.checkpoint)
         resolve_all(settings, "model", required=self.checkpoint is None)
         resolve_all(settings, "data", required=True)
-        self.run = occupy(placement, self.cleanup, writes=not settings.trainer.fast_dev_run)
         run = {"root": str(self.run.root), "name": self.run.name, "version": self.run.version}
         settings.run = Namespace(**run, threads=asked.threads)
 
