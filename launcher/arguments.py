@@ -1,40 +1,59 @@
 """What the command line says before it is parsed: which config belongs to a checkpoint."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from episodic.errors import require
+from episodic.errors import InputError, require
+from launcher.run_config import read_run_config
+from launcher.run_folder import RunFolder
 
 #: First line of a run's `config.yaml`: configs of other formats are refused.
 FORMAT = "# episodic-memory-lab, format 2"
 COMMANDS = ("fit", "validate", "test", "predict")
+#: Uses the config beside a checkpoint whatever it names; see `launcher.trust`.
+TRUST = "--trust"
 
 
 def with_run_config(arguments: Sequence[str]) -> list[str]:
     """Put the run's own `config.yaml` in front where a command names a checkpoint and no config.
 
+    The run's place is then that of the checkpoint, whatever the config says.
+
     Raises:
-        InputError: no `config.yaml` lies beside the checkpoint's folder.
+        InputError: no `config.yaml` lies beside the checkpoint's folder, or it is not trusted.
     """
     arguments = list(arguments)
-    if not arguments or arguments[0] not in COMMANDS or option(arguments, "--config", "-c") is not None:
+    if not arguments or arguments[0] not in COMMANDS:
         return arguments
+    trusted, arguments = TRUST in arguments, [argument for argument in arguments if argument != TRUST]
     checkpoint = option(arguments, "--ckpt_path")
-    if checkpoint is None or checkpoint in ("last", "best"):
+    if checkpoint in (None, "last", "best") or option(arguments, "--config", "-c") is not None:
         return arguments
-    path = Path(checkpoint)
-    require(path.is_file(), f"checkpoint {checkpoint} does not exist: --ckpt_path has to name a file")
-    config = path.absolute().parent.parent / "config.yaml"
+    require(os.path.isfile(checkpoint), f"checkpoint {checkpoint} does not exist: --ckpt_path has to name a file")
+    run = RunFolder.of_checkpoint(Path(checkpoint))
+    if run is None or not os.path.isfile(run.config):
+        raise InputError(f"checkpoint {checkpoint} has no config.yaml of its run beside its folder: give --config")
     require(
-        config.is_file(),
-        f"checkpoint {checkpoint} has no {config.name} of its run beside its folder: give --config",
-    )
-    require(
-        config.read_text(encoding="utf-8").startswith(FORMAT),
-        f"run {config.parent} was made by an earlier version, whose options and checkpoints differ: train it again, or "
+        _first_line(run.config).startswith(FORMAT),
+        f"run {run.path} was made by an earlier version, whose options and checkpoints differ: train it again, or "
         "give --config",
     )
-    return [arguments[0], "--config", str(config), *arguments[1:]]
+    if not trusted:
+        _require_trusted(run.config, arguments)
+    place = ["--run.root", str(run.root), "--run.name", run.name, "--run.version", run.version]
+    return [arguments[0], "--config", str(run.config), *place, *arguments[1:]]
+
+
+def _require_trusted(config: Path, arguments: Sequence[str]) -> None:
+    from launcher.trust import require_trusted  # it imports the stages, which other commands do without
+
+    require_trusted(read_run_config(config), config, lambda name: option(arguments, name) is not None)
+
+
+def _first_line(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.readline(len(FORMAT) + 1).decode("utf-8", errors="replace")
 
 
 def option(arguments: Sequence[str], *names: str) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from episodic.drawings.cache_folder import cache_folder
+from episodic.drawings.cache_folder import cache_folder, make_cache_folder
 from episodic.drawings.embedding import embed_drawings
 from episodic.errors import InputError
 
@@ -90,7 +90,7 @@ def _read(path: Path, count: int) -> Tensor | None:
 def _write(path: Path, embeddings: Tensor) -> None:
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_cache_folder(path.parent)
         with temporary.open("xb") as file:  # given the path, torch would not raise OSError
             torch.save(embeddings, file)
         os.replace(temporary, path)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from episodic.drawings.cache_folder import make_cache_folder
 from episodic.drawings.omniglot.damage import summary
 from episodic.drawings.omniglot.listing import Member
 
@@ -59,7 +60,7 @@ def write_cache(path: Path, origin: str, images: NDArray[np.uint8]) -> None:
     """
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_cache_folder(path.parent)
         with temporary.open("xb") as file:
             np.savez(file, images=images, sha256=np.array(_digest(images)), fingerprint=np.array(origin))
         os.replace(temporary, path)
