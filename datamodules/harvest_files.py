@@ -97,7 +97,8 @@ def read_harvest(path: str, states: Sequence[str] = STATES) -> Harvest:
 
 def _read_arrays(path: str, names: Sequence[str]) -> dict[str, Any]:
     remedy = "`python cli.py predict --ckpt_path RUN/checkpoints/best.ckpt` with an agent writes one"
-    require(os.path.isfile(path), f"harvest {path} does not exist, or is no file: {remedy}")
+    require(os.path.exists(path), f"harvest {path} does not exist: {remedy}")
+    require(os.path.isfile(path), f"harvest {path} is no file: {remedy}")
     try:
         require_honest_sizes(path)
         with np.load(path, allow_pickle=False) as stored:

@@ -29,8 +29,8 @@ def make_cache_folder(folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     # The tag may exist already, and some caches may not be written to.
-    with suppress(OSError), (folder / TAG).open("x", encoding="utf-8") as file:
-        file.write(TAG_TEXT)
+    with suppress(OSError), (folder / TAG).open("xb") as file:
+        file.write(TAG_TEXT.encode())
 
 
 def is_cache_folder(folder: Path) -> bool:

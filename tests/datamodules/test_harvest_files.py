@@ -55,7 +55,7 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "labels above": ({"label_count": 5}, "its labels must lie between 0 and 4"),
     "labels below": ({"label": np.full(120, -1)}, "its labels must lie between 0 and 5"),
     "exposures from 0": ({"exposure": np.zeros(120, np.int16)}, "exposures count from 1"),
-    "pickles": ({"label": np.array([{}] * 120)}, "is damaged or no harvest"),
+    "pickles": ({"label": np.array([{}] * 120)}, "is damaged: label holds objects"),
 }
 
 

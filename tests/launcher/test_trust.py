@@ -200,16 +200,18 @@ def test_every_shipped_config_is_trusted_as_a_run_records_it(config: Path, tmp_p
     require_trusted(read_run_config(path), path, lambda name: False)
 
 
-GADGETS = """
-    torch.hub.load torch.load torch.jit.load torch.utils.cpp_extension.load torch.optim torch.optim.torch.load
-    torch.optim.lr_scheduler.LambdaLR torch.optim.optimizer.warnings subprocess.Popen os.system builtins.eval
-    functools.partial Popen LambdaCallback pytorch_lightning.Trainer pytorch_lightning.callbacks.LambdaCallback
-    pytorch_lightning.callbacks.ModelCheckpoint pytorch_lightning.callbacks.os pytorch_lightning.cli.LightningCLI
-    pytorch_lightning.loggers.WandbLogger pytorch_lightning.loggers.MLFlowLogger launcher.demo.command cli.main
-    experiments.run.main episodic.files.replacing episodic.files.Path episodic.files.os.system episodic episodic.
-    episodic.errors.InputError callbacks.HarvestWriter callbacks.PredictionWriter callbacks.metrics_csv.MetricsCSV
-    .episodic episodic..memory .
-""".split()
+GADGETS = [
+    "torch.hub.load", "torch.load", "torch.jit.load", "torch.utils.cpp_extension.load", "torch.optim",
+    "torch.optim.torch.load", "torch.optim.lr_scheduler.LambdaLR", "torch.optim.optimizer.warnings",
+    "subprocess.Popen", "os.system", "builtins.eval", "functools.partial", "Popen", "LambdaCallback",
+    "pytorch_lightning.Trainer", "pytorch_lightning.callbacks.LambdaCallback",
+    "pytorch_lightning.callbacks.ModelCheckpoint", "pytorch_lightning.callbacks.os",
+    "pytorch_lightning.cli.LightningCLI", "pytorch_lightning.loggers.WandbLogger",
+    "pytorch_lightning.loggers.MLFlowLogger", "launcher.demo.command", "cli.main", "experiments.run.main",
+    "episodic.files.replacing", "episodic.files.Path", "episodic.files.os.system", "episodic", "episodic.",
+    "episodic.errors.InputError", "callbacks.HarvestWriter", "callbacks.PredictionWriter",
+    "callbacks.metrics_csv.MetricsCSV", ".episodic", "episodic..memory", ".",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [*GADGETS, "", "a b", "os\n.system"])

@@ -124,8 +124,8 @@ class GeneratedDrawings(DrawingSource):
             return folder
         temporary = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
         try:
-            make_cache_folder(folder.parent)
             generate_omniglot(temporary, self.background, self.evaluation, self.drawers, seed=self.seed, progress=True)
+            make_cache_folder(folder.parent)
             os.rename(temporary, folder)
         except OSError as error:
             if not folder.is_dir():  # otherwise another process was first
