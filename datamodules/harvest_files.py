@@ -100,7 +100,7 @@ def _read_arrays(path: str, names: Sequence[str]) -> dict[str, Any]:
     require(os.path.exists(path), f"harvest {path} does not exist: {remedy}")
     require(os.path.isfile(path), f"harvest {path} is no file: {remedy}")
     try:
-        require_honest_sizes(path)
+        require_honest_sizes(path, f"harvest {path}")
         with np.load(path, allow_pickle=False) as stored:
             missing = [name for name in names if name not in stored]
             require(not missing, f"harvest {path} is no harvest: it lacks {', '.join(missing)}; {remedy}")

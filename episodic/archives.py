@@ -13,10 +13,14 @@ from episodic.errors import require
 LARGEST_RATIO, ALWAYS_ALLOWED = 20, 64_000_000
 
 
-def require_honest_sizes(path: str | Path) -> None:
+def require_honest_sizes(path: str | Path, name: str) -> None:
     """Raise `InputError` unless the arrays of an `.npz` file are as large as its headers say, and not too large.
 
     Nothing is unfolded but the headers.
+
+    Args:
+        path: of the file.
+        name: what the file is called in a message.
 
     Raises:
         InputError: an array occurs twice, holds objects, or has another size than its header says; or the file unfolds
@@ -24,23 +28,23 @@ def require_honest_sizes(path: str | Path) -> None:
     """
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        require(len({m.filename for m in members}) == len(members), f"{path} is damaged: an array occurs twice in it")
+        require(len({m.filename for m in members}) == len(members), f"{name} is damaged: an array occurs twice in it")
         total, size = sum(member.file_size for member in members), os.path.getsize(path)
         require(
             total <= max(ALWAYS_ALLOWED, LARGEST_RATIO * size),
-            f"{path} is damaged: its {size:,} bytes unfold to {total:,}",
+            f"{name} is damaged: its {size:,} bytes unfold to {total:,}",
         )
         for member in members:
-            _require_honest_header(archive, member, path)
+            _require_honest_header(archive, member, name)
 
 
-def _require_honest_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str | Path) -> None:
+def _require_honest_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file_name: str) -> None:
     with archive.open(member) as file:
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, _, kind = read(file)
         header = file.tell()
-    name = member.filename.removesuffix(".npy")
-    require(not kind.hasobject, f"{path} is damaged: {name} holds objects, which are never read")
+    array = member.filename.removesuffix(".npy")
+    require(not kind.hasobject, f"{file_name} is damaged: {array} holds objects, which are never read")
     honest = min(shape, default=0) >= 0 and math.prod(shape) * kind.itemsize == member.file_size - header
-    require(honest, f"{path} is damaged: {name} has another size than its header says")
+    require(honest, f"{file_name} is damaged: {array} has another size than its header says")

@@ -94,8 +94,8 @@ def test_files_that_are_no_harvest_are_one_line(kind: str, tmp_path: Path) -> No
         path.write_bytes(
             {"text": b"no harvest", "empty": b"", "cut": bytes(content[:-100]), "zip": b"PK\x03\x04"}[kind]
         )
-    message = "does not exist: `python cli.py predict" if kind == "missing" else "is damaged or no harvest"
-    with pytest.raises(InputError, match=message) as error:
+    messages = {"missing": "does not exist: `python cli.py predict", "folder": "is no file: `python cli.py predict"}
+    with pytest.raises(InputError, match=messages.get(kind, "is damaged or no harvest")) as error:
         read_harvest(str(path))
     assert "\n" not in str(error.value)
 
