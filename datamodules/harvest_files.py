@@ -16,6 +16,7 @@
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict, cast
 
@@ -23,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from episodic.archives import require_honest_sizes
 from episodic.errors import InputError, require, require_choice
 
 #: The only format so far.
@@ -37,6 +39,8 @@ INTEGERS: dict[str, type[np.integer[Any]]] = {
     "episode": np.int16,
     "action": np.uint8,
 }
+#: Labels that a small harvest may have; a larger one may have as many as episodes.
+MOST_LABELS = 100_000
 
 
 class Provenance(TypedDict):
@@ -93,13 +97,14 @@ def read_harvest(path: str, states: Sequence[str] = STATES) -> Harvest:
 
 def _read_arrays(path: str, names: Sequence[str]) -> dict[str, Any]:
     remedy = "`python cli.py predict --ckpt_path RUN/checkpoints/best.ckpt` with an agent writes one"
+    require(os.path.exists(path), f"harvest {path} does not exist: {remedy}")
+    require(os.path.isfile(path), f"harvest {path} is no file: {remedy}")
     try:
+        require_honest_sizes(path, f"harvest {path}")
         with np.load(path, allow_pickle=False) as stored:
             missing = [name for name in names if name not in stored]
             require(not missing, f"harvest {path} is no harvest: it lacks {', '.join(missing)}; {remedy}")
             return {name: np.asarray(stored[name]) for name in names}
-    except FileNotFoundError as error:
-        raise InputError(f"harvest {path} does not exist: {remedy}") from error
     except InputError:
         raise
     except Exception as error:  # the errors of damaged bytes have no common base
@@ -140,6 +145,8 @@ def _check_values(path: str, tensors: Mapping[str, Tensor], provenance: Provenan
         finite = name not in tensors or bool(tensors[name].sum(dtype=torch.float64).isfinite())
         require(finite, f"harvest {path} is damaged: {name} holds numbers that are not finite")
     labels, count = tensors["label"], provenance["label_count"]
+    most = max(MOST_LABELS, len(labels))
+    require(0 < count <= most, f"harvest {path} is damaged: it claims {count} labels: at most {most} are possible")
     require(
         bool(((labels >= 0) & (labels < count)).all()),
         f"harvest {path} is damaged: its labels must lie between 0 and {count - 1}",

@@ -5,8 +5,23 @@ class InputError(ValueError):
     """Report a mistake in the input: an argument, a file, a data set or a run folder.
 
     The message is one line that names the argument, its value and what would be right. The command line prints
-    that line without a traceback and exits with a non-zero status.
+    that line without a traceback and exits with a non-zero status. Characters that would steer a terminal, such as
+    those in names that come from files, are written as escapes.
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(str(message)))
+
+
+def printable(text: str) -> str:
+    r"""Write characters that would steer a terminal, or reverse a text, as escapes; line ends stay.
+
+    >>> printable("a\x1b[2Jb\u202e")
+    'a\\x1b[2Jb\\u202e'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def require(condition: bool, message: str) -> None:

@@ -61,6 +61,16 @@ def replace_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
+def is_file_name(name: str) -> bool:
+    """Whether a text can name a file or folder: one printable name of at most 200 bytes, which `..` is not.
+
+    >>> [is_file_name(name) for name in ("version_0", "a/b", "..", "a\\nb", "x" * 300)]
+    [True, False, False, False, False]
+    """
+    short = 0 < len(name.encode(errors="replace")) <= 200
+    return short and name.isprintable() and name not in (".", "..") and not any(c in name for c in "/\\")
+
+
 def unfinished(folder: Path) -> list[Path]:
     """List the temporary files of `replacing` directly in a folder."""
     return sorted(folder.glob(".*.tmp"))

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from episodic.errors import InputError, require
+from launcher.run_config import read_run_config
+from launcher.run_folder import RunFolder
 from launcher.runs.latest import names_latest, resolve_latest
 
 #: First line of a run's `config.yaml`: configs of other formats are refused.
 FORMAT = "# episodic-memory-lab, format 2"
 COMMANDS = ("fit", "validate", "test", "predict")
+#: Uses the config beside a checkpoint whatever it names; see `launcher.trust`.
+TRUST = "--trust"
 
 
 def with_run_config(arguments: Sequence[str]) -> list[str]:
@@ -18,34 +22,44 @@ def with_run_config(arguments: Sequence[str]) -> list[str]:
     A version takes the place of `latest` in the checkpoint's path; see `launcher.runs.latest`.
 
     Raises:
-        InputError: no `config.yaml` lies beside the checkpoint's folder, or it cannot be read.
+        InputError: no `config.yaml` lies beside the checkpoint's folder, it cannot be read, or it is not trusted.
     """
     arguments = _with_version(list(arguments))
-    if not arguments or arguments[0] not in COMMANDS or option(arguments, "--config", "-c") is not None:
+    if not arguments or arguments[0] not in COMMANDS:
         return arguments
+    trusted, arguments = TRUST in arguments, [argument for argument in arguments if argument != TRUST]
     checkpoint = option(arguments, "--ckpt_path")
-    if checkpoint is None or checkpoint in ("last", "best"):
+    if checkpoint in (None, "last", "best") or option(arguments, "--config", "-c") is not None:
         return arguments
-    path = Path(checkpoint)
     require(
-        os.path.isfile(path),
+        os.path.isfile(checkpoint),
         f"checkpoint {checkpoint} does not exist or is not accessible: --ckpt_path has to name a file",
     )
-    config = path.absolute().parent.parent / "config.yaml"
+    run = RunFolder.of_checkpoint(Path(checkpoint))
+    if run is None or not os.path.isfile(run.config):
+        raise InputError(f"checkpoint {checkpoint} has no config.yaml of its run beside its folder: give --config")
     require(
-        os.path.isfile(config),
-        f"checkpoint {checkpoint} has no {config.name} of its run beside its folder: give --config",
-    )
-    try:
-        text = config.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{config} cannot be read ({error}): give --config") from error
-    require(
-        text.startswith(FORMAT),
-        f"run {config.parent} was made by an earlier version, whose options and checkpoints differ: train it again, or "
+        _first_line(run.config).startswith(FORMAT),
+        f"run {run.path} was made by an earlier version, whose options and checkpoints differ: train it again, or "
         "give --config",
     )
-    return [arguments[0], "--config", str(config), *arguments[1:]]
+    if not trusted:
+        _require_trusted(run.config, arguments)
+    return [arguments[0], "--config", str(run.config), *arguments[1:]]
+
+
+def _require_trusted(config: Path, arguments: Sequence[str]) -> None:
+    from launcher.trust import require_trusted  # it imports the stages, which other commands do without
+
+    require_trusted(read_run_config(config), config, lambda name: option(arguments, name) is not None)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.readline(len(FORMAT) + 1).decode("utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give --config") from error
 
 
 def _with_version(arguments: list[str]) -> list[str]:

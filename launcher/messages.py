@@ -3,6 +3,8 @@
 import importlib
 import re
 
+from episodic.errors import printable
+
 LONGEST = 400
 #: What a parser says of its own doings, which nobody can act on.
 NOISE = re.compile(
@@ -19,7 +21,7 @@ def one_line(message: str) -> str:
     lines = [re.sub(r"\s+", " ", line).strip(" -\t") for line in message.splitlines()]
     telling = [line for line in lines if line and not NOISE.match(line)] or [line for line in lines if line]
     telling = [_readable(line, message) for line in telling]
-    text = "; ".join(dict.fromkeys(telling))
+    text = printable("; ".join(dict.fromkeys(telling)))
     key = re.search(r'[Kk]ey "([\w.]+)"', message)
     if key and not text.startswith(("Parser", key.group(1))):
         text = f"{key.group(1)}: {text}"

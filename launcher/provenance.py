@@ -9,6 +9,7 @@ import torch
 import yaml
 
 from episodic.errors import InputError, require
+from launcher.run_config import read_run_config
 from launcher.run_folder import RunFolder
 
 #: Arguments that say where files lay on the machine of the training.
@@ -38,12 +39,9 @@ def read_provenance(run: RunFolder, checkpoint: Mapping[str, Any]) -> dict[str, 
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"{path} cannot be read: it is damaged") from error
-    require(isinstance(config, dict) and "model" in config, f"{path} is no run's configuration: it names no model")
-    return dict(config)
+    config = read_run_config(path)
+    require("model" in config, f"{path} is no run's configuration: it names no model")
+    return config
 
 
 def without_places(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from episodic.errors import InputError, require
+from episodic.files import is_file_name
 from launcher.runs.process_lock import ProcessLock, holder
 
 
@@ -181,7 +182,7 @@ def run_name(settings: RunSettings, configs: Sequence[Path]) -> str:
     require(name is not None, "no --config and no --run.name: one of them has to name the run")
     for part in (name, settings.version):
         require(
-            part is None or (part not in ("", ".", "..") and Path(part).name == part),
-            f"{part!r} is no name for a folder: --run.name and --run.version are single names",
+            part is None or is_file_name(part),
+            f"{str(part)[:200]!r} is no name for a folder: --run.name and --run.version are short single names",
         )
     return str(name)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from argparse import SUPPRESS
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from callbacks.result_files import MetricsJSON, RegretCSV
 from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint, logged_before
 from episodic.checkpoints import read_checkpoint
 from episodic.errors import require, require_positive
+from launcher.arguments import TRUST
 from launcher.model_checks import check_fit, fill_in_drawing_embedder
 from launcher.parser import OneLineParser, one_line_errors
 from launcher.provenance import without_places
@@ -64,6 +66,9 @@ class StageCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_class_arguments(RunSettings, "run")
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
+        # For the help alone: `with_run_config` takes it off the command line.
+        help_text = "use the config beside --ckpt_path whatever classes and folders it names; see SECURITY.md"
+        parser.add_argument(TRUST, action="store_true", default=SUPPRESS, help=help_text)
 
     def _parse_ckpt_path(self) -> None:
         """Lightning would let the checkpoint's hyperparameters override the configuration: here it always wins."""

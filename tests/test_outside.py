@@ -54,7 +54,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run_test(root: Path, name: str) -> dict[str, float]:
     checkpoint = root / name / "version_0" / "checkpoints" / "best.ckpt"
-    assert main(["test", "--ckpt_path", str(checkpoint), "--trainer.enable_progress_bar", "false"]) == 0
+    assert main(["test", "--ckpt_path", str(checkpoint), "--trust", "--trainer.enable_progress_bar", "false"]) == 0
     metrics: dict[str, float] = json.loads((root / name / "version_0" / "metrics.json").read_text())
     return metrics
 

@@ -1,11 +1,13 @@
 """Embedders described in checkpoints and rebuilt from them, including the shipped ones."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from episodic.checkpoints.outline import require_fit
 from episodic.checkpoints.reading import read_checkpoint, with_prefix
 from episodic.errors import InputError, require
 from episodic.networks.autoencoder import ConvolutionalAutoencoder
@@ -30,6 +32,9 @@ DRAWING_NETWORKS: dict[str, type[ImageEmbedder]] = {
 
 #: The networks that a checkpoint may name; no other class is ever built from one.
 NETWORKS: dict[str, type[Embedder]] = {"HiddenStateEmbedder": HiddenStateEmbedder, **DRAWING_NETWORKS}
+
+#: Types of an embedder's arguments, and how many there may be.
+PLAIN, MOST_ARGUMENTS = (bool, int, float, str, type(None)), 50
 
 
 def describe_embedder(network: Embedder, prefix: str) -> dict[str, Any]:
@@ -65,7 +70,7 @@ def find_checkpoint(path: str | Path) -> str | Path:
     >>> find_checkpoint("omniglot_encoder").name
     'omniglot_encoder.ckpt'
     """
-    if "://" in str(path) or Path(path).is_file():
+    if "://" in str(path) or os.path.isfile(path):
         return path
     shipped = shipped_embedders()
     names = ", ".join(shipped) or "none"
@@ -98,7 +103,7 @@ def load_embedder(path: str | Path) -> Embedder:
     checkpoint = read_checkpoint(path)
     description = _description(checkpoint, path)
     weights = with_prefix(checkpoint["state_dict"], str(description.get("prefix", "")))
-    network = _rebuilt(description["network"], description.get("arguments"), weights, path)
+    network = _rebuilt(description["network"], _arguments(description, path), weights, path)
     return network.requires_grad_(False).eval()
 
 
@@ -113,15 +118,23 @@ def describe_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     path = find_checkpoint(path)
     description = _description(read_checkpoint(path), path)
-    name, arguments = description["network"], description.get("arguments")
-    if not isinstance(arguments, Mapping):
-        raise _unfitting(path, name)
-    return {"network": name, "arguments": dict(arguments)}
+    return {"network": description["network"], "arguments": _arguments(description, path)}
 
 
-def _rebuilt(name: str, arguments: Any, weights: dict[str, Tensor], path: str | Path) -> Embedder:
+def _arguments(description: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
+    """The arguments of an embedder; each is a number or a short text."""
+    arguments = description.get("arguments")
+    if not isinstance(arguments, Mapping) or len(arguments) > MOST_ARGUMENTS:
+        raise _unfitting(path, description["network"])
+    if not all(isinstance(name, str) and isinstance(value, PLAIN) for name, value in arguments.items()):
+        raise _unfitting(path, description["network"])
+    return dict(arguments)
+
+
+def _rebuilt(name: str, arguments: dict[str, Any], weights: dict[str, Tensor], path: str | Path) -> Embedder:
     """Build a network and load its weights; whatever does not fit becomes one `InputError`."""
     try:
+        require_fit(NETWORKS[name], arguments, weights)
         network = NETWORKS[name](**arguments)
         network.load_state_dict(weights)
     except (AttributeError, TypeError, ValueError, RuntimeError) as error:

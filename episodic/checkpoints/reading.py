@@ -1,6 +1,6 @@
 """Checkpoint files, read without ever running code that they hold."""
 
-import pickletools
+import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from episodic.checkpoints.limits import require_plain_file, require_stored_tensors
 from episodic.errors import InputError, require
 
 
@@ -22,7 +23,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         The checkpoint's entries; `state_dict` is one of them.
 
     Raises:
-        InputError: the file does not exist, is damaged, holds pickled code, or is no checkpoint.
+        InputError: the file does not exist, is damaged, holds pickled code, is no checkpoint, or would take more memory
+            than it is large.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -32,32 +34,21 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     require("://" not in str(path), f"checkpoint {path} is an address: it must be a local file")
     path = Path(path)
-    require(path.is_file(), f"checkpoint {path} does not exist")
+    require(os.path.isfile(path), f"checkpoint {path} does not exist, or is no file")
+    require_plain_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch comments on files that are no checkpoints
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the exceptions that damaged bytes cause have no common base
-        if "GLOBAL" in str(error).upper() or _is_pickled_code(path):
-            raise InputError(
-                f"checkpoint {path} holds more than tensors and plain data: it is not read, because reading it would "
-                "run its code"
-            ) from error
         raise InputError(f"checkpoint {path} is damaged or is no checkpoint") from error
     state = checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
     require(
         isinstance(state, Mapping) and all(isinstance(name, str) for name in state),
         f"checkpoint {path} is no checkpoint of a training stage: it has no state_dict",
     )
+    require_stored_tensors(checkpoint, path)
     return dict(checkpoint)
-
-
-def _is_pickled_code(path: Path) -> bool:
-    """Whether a file is a bare pickle that names a class or a function, without loading it."""
-    try:
-        return any("GLOBAL" in opcode.name for opcode, _, _ in pickletools.genops(path.read_bytes()))
-    except Exception:  # not a pickle at all
-        return False
 
 
 def with_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,8 +1,15 @@
 """The folder of decoded drawings, generated drawings and embeddings."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
+
+#: Marks a folder as a cache for programs that back up or clean, see https://bford.info/cachedir.
+TAG, SIGNATURE = "CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55"
+#: The tag's content.
+TAG_TEXT = f"{SIGNATURE}\n# Drawings and embeddings of episodic-memory-lab; everything here may be deleted.\n"
 
 
 def cache_folder(folder: str | Path | None = None) -> Path:
@@ -11,4 +18,29 @@ def cache_folder(folder: str | Path | None = None) -> Path:
     >>> cache_folder("some/folder").parts
     ('some', 'folder')
     """
-    return Path(folder or platformdirs.user_cache_dir("episodic-memory-lab")).expanduser()
+    return Path(os.path.expanduser(folder or platformdirs.user_cache_dir("episodic-memory-lab")))
+
+
+def make_cache_folder(folder: Path) -> None:
+    """Make a cache folder and mark it as one by its tag.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # The tag may exist already, and some caches may not be written to.
+    with suppress(OSError), (folder / TAG).open("xb") as file:
+        file.write(TAG_TEXT.encode())
+
+
+def is_cache_folder(folder: Path) -> bool:
+    """Whether a folder is marked as a cache of this project.
+
+    >>> is_cache_folder(Path("no/such/folder"))
+    False
+    """
+    tag = folder / TAG
+    try:
+        return os.path.isfile(tag) and tag.stat().st_size < 1000 and tag.read_text(encoding="utf-8") == TAG_TEXT
+    except (OSError, ValueError):
+        return False

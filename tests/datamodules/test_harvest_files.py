@@ -55,7 +55,7 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "labels above": ({"label_count": 5}, "its labels must lie between 0 and 4"),
     "labels below": ({"label": np.full(120, -1)}, "its labels must lie between 0 and 5"),
     "exposures from 0": ({"exposure": np.zeros(120, np.int16)}, "exposures count from 1"),
-    "pickles": ({"label": np.array([{}] * 120)}, "is damaged or no harvest"),
+    "pickles": ({"label": np.array([{}] * 120)}, "is damaged: label holds objects"),
 }
 
 
@@ -94,8 +94,8 @@ def test_files_that_are_no_harvest_are_one_line(kind: str, tmp_path: Path) -> No
         path.write_bytes(
             {"text": b"no harvest", "empty": b"", "cut": bytes(content[:-100]), "zip": b"PK\x03\x04"}[kind]
         )
-    message = "does not exist: `python cli.py predict" if kind == "missing" else "is damaged or no harvest"
-    with pytest.raises(InputError, match=message) as error:
+    messages = {"missing": "does not exist: `python cli.py predict", "folder": "is no file: `python cli.py predict"}
+    with pytest.raises(InputError, match=messages.get(kind, "is damaged or no harvest")) as error:
         read_harvest(str(path))
     assert "\n" not in str(error.value)
 

@@ -11,7 +11,7 @@ def checkpoint(tmp_path: Path) -> Path:
     path = tmp_path / "run" / "checkpoints" / "best.ckpt"
     path.parent.mkdir(parents=True)
     path.touch()
-    (tmp_path / "run" / "config.yaml").write_text(FORMAT)
+    (tmp_path / "run" / "config.yaml").write_text(f"{FORMAT}\nseed_everything: 1\n")
     return path
 
 

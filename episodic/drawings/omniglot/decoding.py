@@ -11,7 +11,7 @@ from PIL import Image
 
 from episodic.drawings.images import SMALLEST, area_average
 from episodic.drawings.omniglot.damage import readable
-from episodic.drawings.omniglot.listing import Member
+from episodic.drawings.omniglot.listing import LARGEST_FILE, Member
 from episodic.errors import require
 
 #: `area_average` is exact up to this side: sums of 255 over a drawing stay below 2^24.
@@ -62,8 +62,8 @@ def _contents(source: Path, members: Sequence[Member]) -> Iterator[tuple[str, by
     """Yield a name for error messages and the bytes of every member."""
     if source.is_dir():
         for path in (source.parent / member.name for member in members):
-            with readable(str(path)):
-                data = path.read_bytes()
+            with readable(str(path)), path.open("rb") as file:
+                data = file.read(LARGEST_FILE)
             yield str(path), data
         return
     with readable(str(source)):

@@ -1,6 +1,7 @@
 """The drawings and classes of Omniglot's parts, listed and counted without decoding."""
 
 import os
+import stat
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,10 @@ OFFICIAL: Mapping[str, Counts] = {
     "background": Counts(classes=964, alphabets=30, drawings=20),
     "evaluation": Counts(classes=659, alphabets=20, drawings=20),
 }
+
+
+#: Steps in the path of a drawing, and its largest size in bytes; those of Omniglot have about 200.
+DEPTH, LARGEST_FILE = 4, 1_000_000
 
 
 class Member(NamedTuple):
@@ -86,21 +91,32 @@ def _folder_members(source: Path) -> list[Member]:
     def fail(error: OSError) -> None:
         raise error
 
-    files = [Path(folder, name) for folder, _, names in os.walk(source, onerror=fail) for name in names]
-    stats = ((file, file.stat()) for file in files)
-    parts = ((file.relative_to(source.parent).parts, stat) for file, stat in stats)
-    return [Member(path, stat.st_size, stat.st_mtime_ns) for path, stat in parts]
+    members = []
+    for folder, subfolders, names in os.walk(source, onerror=fail):
+        steps = Path(folder).relative_to(source.parent).parts
+        if len(steps) == DEPTH - 1:
+            subfolders.clear()  # drawings lie no deeper, however much does
+        for name in names:
+            state = os.stat(os.path.join(folder, name))
+            if stat.S_ISREG(state.st_mode):  # a link to one counts too; a pipe or a device would never end
+                members.append(Member((*steps, name), state.st_size, state.st_mtime_ns))
+    return members
 
 
 def _is_drawing(member: Member, top: str) -> bool:
     hidden = any(step.startswith(".") for step in member.path)  # .DS_Store and the like
-    expected_depth = len(member.path) == 4 and member.path[0] == top
+    expected_depth = len(member.path) == DEPTH and member.path[0] == top
     return expected_depth and not hidden and member.path[-1].lower().endswith(".png")
 
 
 def _check(members: Sequence[Member], source: Path, expected: Counts | None) -> None:
     """Raise `InputError` unless the part has the expected content, or any content if none is expected."""
     require(bool(members), f"{source} holds no <alphabet>/<character>/<drawing>.png: it is not Omniglot")
+    largest = max(members, key=lambda member: member.size)
+    require(
+        largest.size <= LARGEST_FILE,
+        f"{largest.name} in {source} has {largest.size:,} bytes: a drawing has at most {LARGEST_FILE:,}",
+    )
     if expected is None:
         return
     drawings = Counter(member.class_name for member in members)

@@ -32,8 +32,8 @@ def find_omniglot(root: str | None = None) -> Path:
         InputError: There is no data set and the download failed.
     """
     named = os.environ.get(VARIABLE)
-    target = Path(root or DEFAULT_ROOT).expanduser()
-    for folder in (target if root else None, Path(named).expanduser() if named else None, target):
+    target = Path(os.path.expanduser(root or DEFAULT_ROOT))
+    for folder in (target if root else None, Path(os.path.expanduser(named)) if named else None, target):
         if folder is not None and holds_omniglot(folder):
             return folder
     try:
@@ -65,9 +65,9 @@ def part_source(root: Path, part: str) -> Path | None:
     """
     folder = root / FOLDER / f"images_{part}"
     archive = folder.with_suffix(".zip")
-    if folder.is_dir():
+    if os.path.isdir(folder):
         return folder
-    return archive if archive.is_file() else None
+    return archive if os.path.isfile(archive) else None
 
 
 def _download(root: Path) -> None:

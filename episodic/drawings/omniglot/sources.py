@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from episodic.drawings.cache_folder import cache_folder
+from episodic.drawings.cache_folder import cache_folder, make_cache_folder
 from episodic.drawings.handwriting.archives import FORMAT, generate_omniglot
 from episodic.drawings.omniglot.listing import OFFICIAL, Counts
 from episodic.drawings.omniglot.root import find_omniglot
@@ -121,12 +121,13 @@ class GeneratedDrawings(DrawingSource):
         """
         require(root is None, f"root is {root}: it must be null for generated drawings, which lie in the cache folder")
         folder = self.folder(cache_dir)
-        if folder.is_dir():
+        if os.path.isdir(folder):
             return folder
         remove_abandoned(folder.parent, f".{folder.name}.*.tmp")
         temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
         try:
             generate_omniglot(temporary, self.background, self.evaluation, self.drawers, seed=self.seed, progress=True)
+            make_cache_folder(folder.parent)
             os.rename(temporary, folder)
         except OSError as error:
             if not folder.is_dir():  # otherwise another process was first

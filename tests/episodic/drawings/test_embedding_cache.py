@@ -68,23 +68,23 @@ def test_what_is_kept_is_what_was_embedded_and_is_made_once(tmp_path: Path, monk
     network, images, folder = build(), drawings(), tmp_path / "not" / "there"
     first = cached_embeddings(network, images, folder)
     assert torch.equal(first, embed_table(network, images))
-    (file,) = folder.iterdir()
+    (file,) = folder.glob("*.pt")
     written = file.stat().st_mtime_ns
     monkeypatch.setattr(network, "embed", refuse)
     assert torch.equal(cached_embeddings(network, images, str(folder)), first)
     again = build()
     monkeypatch.setattr(again, "embed", refuse)
     assert torch.equal(cached_embeddings(again, images.clone(), folder), first)
-    assert [(path, path.stat().st_mtime_ns) for path in folder.iterdir()] == [(file, written)]
+    assert [(path, path.stat().st_mtime_ns) for path in folder.glob("*.pt")] == [(file, written)]
 
 
 def test_without_a_folder_it_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / name))
     cached_embeddings(build(), drawings(2))
-    assert len(list((tmp_path / "episodic-memory-lab").iterdir())) == 1
+    assert len(list((tmp_path / "episodic-memory-lab").glob("*.pt"))) == 1
     monkeypatch.setenv("HOME", str(tmp_path))
     cached_embeddings(build(), drawings(2), "~/kept")
-    assert len(list((tmp_path / "kept").iterdir())) == 1
+    assert len(list((tmp_path / "kept").glob("*.pt"))) == 1
 
 
 def test_another_network_or_other_drawings_have_a_file_of_their_own(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_another_network_or_other_drawings_have_a_file_of_their_own(tmp_path: Pa
     ]
     for number, (one, table) in enumerate(cases, start=1):
         found = cached_embeddings(one, table, tmp_path)
-        assert len(list(tmp_path.iterdir())) == number
+        assert len(list(tmp_path.glob("*.pt"))) == number
         assert torch.equal(found, embed_table(one, table))
 
 
@@ -116,7 +116,7 @@ def test_another_network_or_other_drawings_have_a_file_of_their_own(tmp_path: Pa
 def test_a_damaged_file_is_made_anew(damage: str, tmp_path: Path) -> None:
     network, images = build(), drawings(4)
     first = cached_embeddings(network, images, tmp_path)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.pt")
     whole = file.read_bytes()
     if damage in ("cut", "empty", "text"):
         file.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "text": b"notes\n"}[damage])
@@ -124,7 +124,7 @@ def test_a_damaged_file_is_made_anew(damage: str, tmp_path: Path) -> None:
         torch.save({"x": first} if damage == "other" else first[:3], file)
     assert torch.equal(cached_embeddings(network, images, tmp_path), first)
     assert torch.equal(torch.load(file, weights_only=True), first)
-    assert list(tmp_path.iterdir()) == [file]
+    assert list(tmp_path.glob("*.pt")) == [file]
 
 
 @pytest.mark.parametrize("kind", ["file", "no permission"])
