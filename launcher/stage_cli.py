@@ -14,6 +14,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import TensorBoardLogger
 
+import launcher.short_names  # noqa: F401 -- configs name these classes by their short names
 from callbacks.harvest_writer import HarvestWriter
 from callbacks.hyperparameters import HyperparameterTab
 from callbacks.metrics_csv import MetricsCSV
