@@ -26,8 +26,11 @@ from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint,
 from episodic.checkpoints import read_checkpoint
 from episodic.errors import InputError, require, require_positive
 from launcher.arguments import FORMAT, option
+from launcher.help_formatter import name_sections
 from launcher.model_checks import check_fit, fill_in_drawing_embedder
+from launcher.overview import COMMANDS
 from launcher.parser import OneLineParser, one_line_errors
+from launcher.part_help import print_part_help
 from launcher.provenance import without_places
 from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
 from lightning_modules.episodic_agent import EpisodicAgent
@@ -88,6 +91,13 @@ class StageCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_class_arguments(RunSettings, "run")
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
+
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        """Describe a command as the overview does, with a title for each section."""
+        description = {"description": COMMANDS[subcommand]}
+        parser: LightningArgumentParser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs | description)
+        name_sections(parser)
+        return parser
 
     def _parse_ckpt_path(self) -> None:
         """Lightning would let the checkpoint's hyperparameters override the configuration: here it always wins."""
@@ -162,6 +172,8 @@ class StageCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         self.arguments = list(args or [])
+        if print_part_help(self.arguments):
+            raise SystemExit(0)
         super().parse_arguments(parser, args)
         self.subcommand = self.config["subcommand"]
         require(self.settings.get("model") is not None, "no model: --config has to name one, see configs/")
