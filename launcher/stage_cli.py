@@ -33,6 +33,7 @@ from launcher.parser import OneLineParser, one_line_errors
 from launcher.part_help import print_part_help
 from launcher.provenance import without_places
 from launcher.run_folder import VERSION_VARIABLE, RunFolder, RunSettings, existing_run, new_run, run_name
+from launcher.summary import summarised
 from lightning_modules.episodic_agent import EpisodicAgent
 
 TRAINER_DEFAULTS = {
@@ -124,12 +125,22 @@ class StageCLI(LightningCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:
-            with one_line_errors(MisconfigurationException):
+            with one_line_errors(MisconfigurationException), summarised(self):
                 super()._run_subcommand(subcommand)
         except InputError:
             if self.created:
                 self.run.discard_if_untrained()
             raise
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Lightning's commands, without its own table of metrics: the summary has one."""
+        return {name: {*skipped, "verbose"} for name, skipped in LightningCLI.subcommands().items()}
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        table = {"verbose": False} if subcommand in ("validate", "test") else {}
+        arguments: dict[str, Any] = super()._prepare_subcommand_kwargs(subcommand)
+        return arguments | table
 
     def _place_run(self) -> None:
         """Find the run's folder, and the checkpoint that the command starts from."""
