@@ -58,8 +58,8 @@ def _is_telling(name: str, numbers: Mapping[tuple[str | None, ...], Sequence[int
 
 def _rank(name: str) -> tuple[int, int, str]:
     kind = name.partition("/")[2]
-    numbered = NUMBERED.match(kind)
-    return bool(numbered), HEADLINES.index(kind) if kind in HEADLINES else len(HEADLINES), name
+    order = [place for place, headline in enumerate(HEADLINES) if f"{kind}_".startswith(f"{headline}_")]
+    return bool(NUMBERED.match(kind)), min(order, default=len(HEADLINES)), name
 
 
 def metric_table(metrics: Mapping[str, float], known: Mapping[str, References]) -> Table:

@@ -20,7 +20,7 @@ from launcher.run_folder import RunFolder
 from lightning_modules.episodic_agent import EpisodicAgent
 
 SPLITS = {"fit": "val", "validate": "val", "test": "test"}
-FILES = {
+FILES: dict[str, tuple[str, ...]] = {
     "fit": ("metrics.csv",),
     "validate": ("validation.json",),
     "test": ("metrics.json",),
