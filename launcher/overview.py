@@ -31,7 +31,8 @@ EXAMPLES = {
     "fit --config configs/barcode_bandit.yaml --print_config": "all options with their values",
 }
 MORE = """\
-Completion in bash and zsh: docs/command_line.md. Everything else: README.md.
+Completion in a shell: python -m launcher.completion bash, see docs/command_line.md.
+Everything else: README.md.
 EPISODIC_DEBUG=1 shows where an error comes from."""
 
 
