@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from copy import copy
 from typing import Any
 
-from jsonargparse import ActionConfigFile, ArgumentParser, DefaultHelpFormatter, Namespace
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from rich_argparse import RichHelpFormatter
 
 #: Longest explanation of an option.
@@ -64,7 +64,7 @@ METAVARS = {
 }
 
 
-class OptionsFormatter(RichHelpFormatter, DefaultHelpFormatter):  # type: ignore[misc]
+class OptionsFormatter(RichHelpFormatter, DefaultHelpFormatter):
     """jsonargparse's formatter with rich's colours and short explanations."""
 
     help_markup = text_markup = False  # brackets in explanations are no markup
@@ -112,7 +112,7 @@ class OptionsFormatter(RichHelpFormatter, DefaultHelpFormatter):  # type: ignore
         sentence = explanation if len(explanation) <= LONGEST else explanation[: LONGEST - 3] + "..."
         if action.required:
             return f"{sentence} (required)"
-        if action.default in (SUPPRESS, None) or isinstance(action, ActionConfigFile):
+        if action.default in (SUPPRESS, None) or action.dest == "config":
             return sentence
         named = action.default.get("class_path") if isinstance(action.default, dict | Namespace) else None
         return f"{sentence} (default: {str(named).rpartition('.')[2] if named else '%(default)s'})"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytorch_lightning as pl
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -16,8 +16,10 @@ from episodic.drawings.omniglot.sources import OmniglotDrawings
 from launcher.metric_table import headline_metrics, metric_table
 from launcher.next_commands import next_commands, resume_command
 from launcher.references import references
-from launcher.run_folder import RunFolder
 from lightning_modules.episodic_agent import EpisodicAgent
+
+if TYPE_CHECKING:
+    from launcher.stage_cli import StageCLI
 
 SPLITS = {"fit": "val", "validate": "val", "test": "test"}
 FILES: dict[str, tuple[str, ...]] = {
@@ -28,17 +30,6 @@ FILES: dict[str, tuple[str, ...]] = {
 }
 #: Rows of the table after a training, which is judged by its test.
 ROWS_OF_FIT = 5
-
-
-class Command(Protocol):
-    """What is summarised: a StageCLI."""
-
-    subcommand: str
-    trainer: pl.Trainer
-    model: pl.LightningModule
-    datamodule: pl.LightningDataModule
-    run: RunFolder
-    settings: Any
 
 
 class Stopwatch(NamedTuple):
@@ -52,7 +43,7 @@ class Stopwatch(NamedTuple):
 
 
 @contextmanager
-def summarised(command: Command) -> Iterator[None]:
+def summarised(command: "StageCLI") -> Iterator[None]:
     """Print the summary after a command; after an interruption, how it is resumed."""
     begun = Stopwatch(time.time(), time.monotonic())
     try:
@@ -66,7 +57,7 @@ def summarised(command: Command) -> Iterator[None]:
         _print_summary(command, begun)
 
 
-def _print_interruption(command: Command) -> None:
+def _print_interruption(command: "StageCLI") -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     if command.subcommand == "fit" and command.run.last.is_file():
         console.print(Text(f"interrupted; resume with\n  {resume_command(command.run)}"))
@@ -74,7 +65,7 @@ def _print_interruption(command: Command) -> None:
         console.print(Text(f"interrupted: {command.run.path} has no checkpoint to resume from"))
 
 
-def _print_summary(command: Command, begun: Stopwatch) -> None:
+def _print_summary(command: "StageCLI", begun: Stopwatch) -> None:
     console = Console(highlight=False, soft_wrap=True)
     metrics = _metrics(command)
     if metrics:
@@ -89,19 +80,19 @@ def _print_summary(command: Command, begun: Stopwatch) -> None:
         console.print(Text.assemble(f"  {name:<12}", (_printable(value), "cyan")))
 
 
-def _metrics(command: Command) -> dict[str, float]:
+def _metrics(command: "StageCLI") -> dict[str, float]:
     """The metrics of the command's split, as the trainer logged them last."""
-    split = SPLITS.get(command.subcommand, "none")
+    split = SPLITS.get(str(command.subcommand), "none")
     logged = command.trainer.callback_metrics
     return {name: float(value) for name, value in sorted(logged.items()) if name.startswith(f"{split}/")}
 
 
-def _task(command: Command) -> Any:
+def _task(command: "StageCLI") -> Any:
     task_of = getattr(command.datamodule, "task_of", None)
-    return None if task_of is None else task_of(SPLITS.get(command.subcommand, "predict"))
+    return None if task_of is None else task_of(SPLITS.get(str(command.subcommand), "predict"))
 
 
-def _agent(command: Command) -> str | None:
+def _agent(command: "StageCLI") -> str | None:
     """Which of the paper's agents this is; None: another one, or one that plays other drawings than the paper's."""
     model, splits = command.model, getattr(command.datamodule, "splits", None)
     if not isinstance(model, EpisodicAgent) or (splits and not isinstance(splits.drawings, OmniglotDrawings)):
@@ -112,7 +103,7 @@ def _agent(command: Command) -> str | None:
     return "epL2RL" if memory.keys.source == "context" and not model.agent.cue_input else None
 
 
-def _facts(command: Command, begun: Stopwatch, metrics: int) -> Iterator[tuple[str, str]]:
+def _facts(command: "StageCLI", begun: Stopwatch, metrics: int) -> Iterator[tuple[str, str]]:
     """What to say about a command, line by line: a name and a value."""
     if getattr(command.trainer, "fast_dev_run", False):
         yield "run", "none: a fast_dev_run writes no files"
@@ -122,7 +113,7 @@ def _facts(command: Command, begun: Stopwatch, metrics: int) -> Iterator[tuple[s
     checkpoint = _checkpoint(command)
     if checkpoint is not None:
         yield "checkpoint", f"{checkpoint}{_score(command)}"
-    for name in FILES[command.subcommand]:
+    for name in FILES[str(command.subcommand)]:
         if _is_new(run.path / name, begun):
             yield "file", f"{run.path / name}" + (f", all {metrics} metrics" if name.endswith(".json") else "")
     pictures = [path for path in (run.path / FOLDER).glob("*.png") if _is_new(path, begun)]
@@ -130,19 +121,19 @@ def _facts(command: Command, begun: Stopwatch, metrics: int) -> Iterator[tuple[s
         yield "pictures", f"{run.path / FOLDER} ({len(pictures)})"
     if command.subcommand == "fit" and _stopped_early(command.trainer) and run.last.is_file():
         yield "resume", resume_command(run)
-    commands = next_commands(command.subcommand, command.model, command.datamodule, run, checkpoint)
+    commands = next_commands(str(command.subcommand), command.model, command.datamodule, run, checkpoint)
     for position, line in enumerate(commands):
         yield "next" if position == 0 else "", line
 
 
-def _checkpoint(command: Command) -> Path | None:
+def _checkpoint(command: "StageCLI") -> Path | None:
     """The checkpoint that a training left, or that another command used."""
     if command.subcommand != "fit":
         return Path(str(command.settings.ckpt_path))
     return next((path for path in (command.run.best, command.run.last) if path.is_file()), None)
 
 
-def _score(command: Command) -> str:
+def _score(command: "StageCLI") -> str:
     """The monitored metric of the best checkpoint of a training."""
     callback: Any = command.trainer.checkpoint_callback
     score = getattr(callback, "best_model_score", None)

@@ -13,7 +13,7 @@ from episodic.progress import Meter, track
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that the test moves on."""
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("episodic.progress.time.monotonic", lambda: now[0])
     return now
 
 
