@@ -79,6 +79,9 @@ class StageCLI(LightningCLI):
 
     def __init__(self, args: list[str] | None = None) -> None:
         self.filled_in: list[str] = []
+        self.arguments = list(args or [])
+        if print_part_help(self.arguments):
+            raise SystemExit(0)
         super().__init__(
             save_config_callback=SaveRunConfig,
             save_config_kwargs={"filled_in": self.filled_in},
@@ -94,7 +97,9 @@ class StageCLI(LightningCLI):
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
 
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
-        """Describe a command as the overview does, with a title for each section."""
+        """Describe a command as the overview does, with a title for each section; leave the other commands empty."""
+        if set(self.arguments[:1]) & (set(COMMANDS) - {subcommand}):
+            return self.init_parser(**kwargs)  # to fill it takes as long as to fill the one that is asked for
         description = {"description": COMMANDS[subcommand]}
         parser: LightningArgumentParser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs | description)
         name_sections(parser)
@@ -182,9 +187,6 @@ class StageCLI(LightningCLI):
         return any(option(self.arguments, name) is not None for name in names)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        self.arguments = list(args or [])
-        if print_part_help(self.arguments):
-            raise SystemExit(0)
         super().parse_arguments(parser, args)
         self.subcommand = self.config["subcommand"]
         require(self.settings.get("model") is not None, "no model: --config has to name one, see configs/")

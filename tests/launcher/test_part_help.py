@@ -51,7 +51,7 @@ def test_a_part_is_described(asked: list[str], expected: list[str], capsys: pyte
         (["--model.help", "Foo"], "Foo is no known class for it: it may be EpisodicAgent"),
         (["--model.memory.help", "EpisodicLSTM"], "it may be EpisodicMemory, FuzzyMemory, StackMemory"),
         (["--model.memory.help", "no.where"], "no.where is no known class"),
-        (["--model.nothing.help"], "no class that --model takes has a part nothing"),
+        (["--model.nothing.help"], "no class that model takes has a part nothing"),
         ([*BARCODES, "--model.nothing.help"], "EpisodicAgent has no part nothing; its parts are core, memory"),
         (["--model.gradient_norm.help"], "gradient_norm is of type float"),
         (["--config", "none.yaml", "--model.core.help"], "none.yaml does not exist"),
