@@ -15,7 +15,6 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import cli  # noqa: F401  # so that the configs' short names are known
 from datamodules.drawings import DrawingBatch
 from datamodules.omniglot import OmniglotDataModule
 from launcher.stage_cli import TRAINER_DEFAULTS, StageCLI

@@ -1,21 +1,17 @@
-"""The progress of a training: rate, main metric and remaining time."""
+"""The progress of a command: rate, main metric and remaining time."""
 
+import math
 import sys
 import time
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from pytorch_lightning.trainer.states import TrainerFn
 
+from datamodules.blocks import BlockDataModule
 from datamodules.state_batches import StateBatch
+from episodic.progress import Meter
 from episodic.tasks.blocks import BlockSpec
 
 #: Metrics to show, if the stage logs them.
@@ -25,8 +21,8 @@ SHOWN = ("train/reward", "val/reward", "train/reconstruction_mse", "val/reconstr
 class TrainingProgress(ProgressBar):
     """Show one bar for the whole training on a terminal; print a line every few seconds elsewhere.
 
-    It shows finished batches, items a second (episodes, hidden states or drawings), the newest training and validation
-    metrics, and the elapsed and remaining time.
+    It shows finished batches and epochs, items a second (episodes, hidden states or drawings), the newest training and
+    validation metrics, and the elapsed and remaining time. `validate`, `test` and `predict` have a bar of batches.
 
     Args:
         seconds_between_lines: pause between two lines.
@@ -35,9 +31,12 @@ class TrainingProgress(ProgressBar):
     def __init__(self, seconds_between_lines: float = 10.0) -> None:
         super().__init__()
         self.seconds_between_lines = seconds_between_lines
-        self.console = Console(stderr=True)
-        self._bar: Progress | None = None
+        self._meter: Meter | None = None
         self._enabled = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the meter: a bar holds a lock, which can neither be copied nor sent to another process."""
+        return {**vars(self), "_meter": None}
 
     def disable(self) -> None:
         self._enabled = False
@@ -46,74 +45,85 @@ class TrainingProgress(ProgressBar):
         self._enabled = True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._total = int(trainer.num_training_batches * (trainer.max_epochs or 1))
-        if trainer.max_epochs == -1:
-            self._total = 0
-        self._started = self._last_line = time.monotonic()
-        self._before = trainer.fit_loop.epoch_loop.total_batch_idx + 1
-        self._items = 0
-        if self._enabled and self.console.is_terminal:
-            self._bar = Progress(
-                BarColumn(bar_width=12),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-                TextColumn("{task.fields[metrics]}"),
-                console=self.console,
-                refresh_per_second=4,
-            )
-            self._bar.start()
-            self._task = self._bar.add_task("training", total=self._total or None, metrics="")
-            self._bar.update(self._task, completed=max(self._before, 0))
+        self._started, self._items = time.monotonic(), 0
+        epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else 0
+        self._open(trainer, "training", trainer.num_training_batches * epochs, _trained(trainer))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._items += count_items(batch)[0] * trainer.world_size
-        now = time.monotonic()
-        if self._bar is not None:
-            done = trainer.fit_loop.epoch_loop.total_batch_idx + 1
-            shown = self._metrics(trainer, batch) if now - self._last_line > 0.25 else None
-            if shown is not None:
-                self._last_line = now
-                self._bar.update(self._task, completed=done, metrics=shown)
-        elif self._enabled and now - self._last_line > self.seconds_between_lines:
-            self._last_line = now
-            self._line(trainer, batch)
+        if self._meter is not None:
+            self._meter.update(_trained(trainer), lambda: self._note(trainer, batch))
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn == TrainerFn.VALIDATING:  # not during training
+            self._open(trainer, "validating", sum(trainer.num_val_batches))
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._open(trainer, "testing", sum(trainer.num_test_batches))
+
+    def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._open(trainer, "predicting", sum(trainer.num_predict_batches))
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self._advance()
+
+    def on_test_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        self._advance()
+
+    def on_predict_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        self._advance()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self._bar is not None:
-            done = trainer.fit_loop.epoch_loop.total_batch_idx + 1
-            self._bar.update(self._task, completed=done, refresh=True)
-        self._stop()
+        self._close()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self._close()
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._close()
+
+    def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        self._stop()
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        self._stop()
+        self._close()
 
     def print(self, *args: Any, **kwargs: Any) -> None:
         print(*args, **kwargs, file=sys.stderr)
 
-    def _stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+    def _open(self, trainer: pl.Trainer, doing: str, total: float, done: int = 0) -> None:
+        self._close()
+        if self._enabled:
+            whole = int(total) if math.isfinite(total) else 0
+            unit = "blocks" if isinstance(trainer.datamodule, BlockDataModule) else "batches"  # type: ignore[attr-defined]
+            pause = self.seconds_between_lines
+            self._meter = Meter(doing, whole, unit, done=done, patience=pause, pause=pause)
 
-    def _metrics(self, trainer: pl.Trainer, batch: Any) -> str:
+    def _advance(self) -> None:
+        if self._meter is not None:
+            self._meter.update(self._meter.done + 1)
+
+    def _close(self) -> None:
+        if self._meter is not None:
+            self._meter.close()
+            self._meter = None
+
+    def _note(self, trainer: pl.Trainer, batch: Any) -> str:
         rate = self._items / max(time.monotonic() - self._started, 1e-9)
-        shown = [f"{rate:,.0f} {count_items(batch)[1]}/s"]
+        epochs = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
+        shown = [f"epoch {trainer.current_epoch + 1}{epochs}", f"{rate:,.0f} {count_items(batch)[1]}/s"]
         metrics = trainer.callback_metrics
         shown += [f"{key} {float(metrics[key]):.4g}" for key in SHOWN if key in metrics]
         return "  ".join(shown)
 
-    def _line(self, trainer: pl.Trainer, batch: Any) -> None:
-        done = trainer.fit_loop.epoch_loop.total_batch_idx + 1
-        elapsed = time.monotonic() - self._started
-        left = elapsed / max(done - max(self._before, 0), 1) * max(self._total - done, 0)
-        self.print(
-            f"{done}/{self._total or '?'}  {self._metrics(trainer, batch)}  {elapsed:.0f} s elapsed, {left:.0f} s left"
-        )
+
+def _trained(trainer: pl.Trainer) -> int:
+    """Batches of the training that are done."""
+    return trainer.fit_loop.epoch_loop.total_batch_idx + 1
 
 
 def count_items(batch: Any) -> tuple[int, str]:

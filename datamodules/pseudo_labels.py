@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-from sklearn.cluster import KMeans, kmeans_plusplus
 from torch import Tensor
 
 from episodic.errors import require, require_choice, require_positive
@@ -61,6 +60,8 @@ def cluster_labels(points: Tensor, clusters: int, clustering: Clustering | None 
     >>> bool(labels[0] == labels[1] != labels[2])
     True
     """
+    from sklearn.cluster import KMeans, kmeans_plusplus  # imported late because it takes half a second
+
     settings = clustering or Clustering()
     points = points.float()
     if len(points) > POINTS:

@@ -6,7 +6,9 @@ Rewards are of the end of the paper's training; regrets are read off its figure 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-AGENTS = ("epL2RL", "L2RL", "L2RL+context")
+from launcher.references import PAPER
+
+AGENTS = tuple(PAPER["BarcodeBandit"])
 #: The memory that recalls the nearest whatever it is, as the paper's does.
 NEAREST = "epL2RL, nearest"
 
@@ -27,10 +29,8 @@ class Experiment(NamedTuple):
     rewards: Mapping[str, float]
 
 
-BARCODES = Experiment("barcode_bandit", "test", "Barcode bandit", dict(zip(AGENTS, (7.6, 4.3, 4.3), strict=True)))
-OMNIGLOT = Experiment(
-    "omniglot_bandit", "new characters", "Omniglot bandit", dict(zip(AGENTS, (7.5, 4.2, 1.8), strict=True))
-)
+BARCODES = Experiment("barcode_bandit", "test", "Barcode bandit", PAPER["BarcodeBandit"])
+OMNIGLOT = Experiment("omniglot_bandit", "new characters", "Omniglot bandit", PAPER["DrawingBandit"])
 EXPERIMENTS = (BARCODES, OMNIGLOT)
 
 #: Regret of the paper's epL2RL after ten pulls on the Omniglot bandit, by exposure; None: not read off.

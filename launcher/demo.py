@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from launcher.references import PAPER
 from launcher.run_folder import RunFolder
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -21,7 +22,12 @@ CLI = PROJECT / "cli.py"
 CONFIG = Path("configs/barcode_bandit.yaml")
 #: Packages that decide the demo's results.
 SOURCES = ("lightning_modules", "datamodules", "episodic")
-PAPER = {"epL2RL in the paper": 7.6, "L2RL in the paper": 4.3, "random choice": 1.8, "ideal observer": 8.43}
+OTHERS = {
+    "epL2RL in the paper": PAPER["BarcodeBandit"]["epL2RL"],
+    "L2RL in the paper": PAPER["BarcodeBandit"]["L2RL"],
+    "random choice": 1.8,
+    "ideal observer": 8.43,
+}
 
 
 def demo() -> int:
@@ -74,7 +80,7 @@ def report(run: RunFolder) -> None:
     table.add_column("player")
     table.add_column("reward", justify="right")
     table.add_row("this agent (epL2RL)", f"[bold]{metrics['test/reward']:.2f}")
-    for name, reward in PAPER.items():
+    for name, reward in OTHERS.items():
         table.add_row(name, f"{reward:.2f}")
     exposures = Table(title="by exposure to a context")
     rewards = sorted((k, v) for k, v in metrics.items() if k.startswith("test/reward_exposure_"))

@@ -4,6 +4,7 @@ import importlib
 import re
 
 from episodic.errors import printable
+from launcher.known_classes import descendants, is_own
 
 LONGEST = 400
 #: What a parser says of its own doings, which nobody can act on.
@@ -47,15 +48,5 @@ def _classes_for(message: str) -> list[str]:
         return []
     module, _, name = next(part for part in bases[-1] if part).rpartition(".")
     base = getattr(importlib.import_module(module), name)
-    classes = {base, *_descendants(base)}
-    return sorted(c.__name__ for c in classes if _own(c) and not getattr(c, "__abstractmethods__", None))
-
-
-def _descendants(base: type) -> set[type]:
-    children: set[type] = set(base.__subclasses__())
-    return children.union(*(_descendants(child) for child in children))
-
-
-def _own(kind: type) -> bool:
-    package = kind.__module__.partition(".")[0]
-    return package in ("callbacks", "datamodules", "episodic", "lightning_modules")
+    classes = {base, *descendants(base)}
+    return sorted(c.__name__ for c in classes if is_own(c) and not getattr(c, "__abstractmethods__", None))

@@ -7,11 +7,15 @@ from typing import Any, NoReturn
 from pytorch_lightning.cli import LightningArgumentParser
 
 from episodic.errors import InputError
+from launcher.help_formatter import CommandFormatter
 from launcher.messages import one_line
 
 
 class OneLineParser(LightningArgumentParser):
     """A parser whose complaints are one line each."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"formatter_class": CommandFormatter, **kwargs})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise InputError(one_line(message)) from ex

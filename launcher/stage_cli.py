@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
+import launcher.short_names  # noqa: F401 -- configs name these classes by their short names
 from callbacks.harvest_writer import HarvestWriter
 from callbacks.hyperparameters import HyperparameterTab
 from callbacks.metrics_csv import MetricsCSV
@@ -26,13 +27,17 @@ from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint,
 from episodic.checkpoints import read_checkpoint
 from episodic.errors import require, require_positive
 from launcher.arguments import TRUST
+from launcher.help_formatter import name_sections
 from launcher.model_checks import check_fit, fill_in_drawing_embedder
+from launcher.overview import COMMANDS
 from launcher.parser import OneLineParser, one_line_errors
+from launcher.part_help import print_part_help
 from launcher.provenance import without_places
 from launcher.run_folder import RunFolder, RunSettings
 from launcher.runs.latest import resolve_all
 from launcher.runs.placement import Request, occupy, place
 from launcher.runs.saved_config import SaveRunConfig
+from launcher.summary import summarised
 from launcher.workload import require_done, require_work
 from lightning_modules.episodic_agent import EpisodicAgent
 
@@ -52,6 +57,9 @@ class StageCLI(LightningCLI):
 
     def __init__(self, args: list[str] | None = None) -> None:
         self.filled_in: list[str] = []
+        self.arguments = list(args or [])
+        if print_part_help(self.arguments):
+            raise SystemExit(0)
         with ExitStack() as self.cleanup:  # gives the run's folder back
             super().__init__(
                 save_config_callback=SaveRunConfig,
@@ -69,6 +77,15 @@ class StageCLI(LightningCLI):
         # For the help alone: `with_run_config` takes it off the command line.
         help_text = "use the config beside --ckpt_path whatever classes and folders it names; see SECURITY.md"
         parser.add_argument(TRUST, action="store_true", default=SUPPRESS, help=help_text)
+
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        """Describe a command as the overview does, with a title for each section; leave the other commands empty."""
+        if set(self.arguments[:1]) & (set(COMMANDS) - {subcommand}):
+            return self.init_parser(**kwargs)  # to fill it takes as long as to fill the one that is asked for
+        description = {"description": COMMANDS[subcommand]}
+        parser: LightningArgumentParser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs | description)
+        name_sections(parser)
+        return parser
 
     def _parse_ckpt_path(self) -> None:
         """Lightning would let the checkpoint's hyperparameters override the configuration: here it always wins."""
@@ -95,9 +112,19 @@ class StageCLI(LightningCLI):
             super().instantiate_classes()
 
     def _run_subcommand(self, subcommand: str) -> None:
-        with one_line_errors(MisconfigurationException):
+        with one_line_errors(MisconfigurationException), summarised(self):
             super()._run_subcommand(subcommand)
         require_done(self.trainer, subcommand)
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Lightning's commands, without its own table of metrics: the summary has one."""
+        return {name: {*skipped, "verbose"} for name, skipped in LightningCLI.subcommands().items()}
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        table = {"verbose": False} if subcommand in ("validate", "test") else {}
+        arguments: dict[str, Any] = super()._prepare_subcommand_kwargs(subcommand)
+        return arguments | table
 
     def _place_run(self) -> None:
         """Take the run's folder, and read the checkpoint that the command starts from."""
@@ -114,7 +141,6 @@ class StageCLI(LightningCLI):
         settings.run = Namespace(**run, threads=asked.threads)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        self.arguments = list(args or [])
         super().parse_arguments(parser, args)
         self.subcommand = self.config["subcommand"]
         require(self.settings.get("model") is not None, "no model: --config has to name one, see configs/")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require
+from episodic.progress import track
 
 #: Drawings embedded at once: larger chunks overflow a CPU's caches.
 CHUNK = 64
@@ -25,7 +26,9 @@ def embed_drawings(embed: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     >>> embed_drawings(lambda x: x.flatten(1).mean(1, keepdim=True), torch.full((2, 28, 28), 255).byte()).tolist()
     [[1.0], [1.0]]
     """
-    return torch.cat([embed(_as_floats(chunk)) for chunk in _as_drawings(images).split(CHUNK)])
+    drawings = _as_drawings(images)
+    chunks = track(drawings.split(CHUNK), "embedding", len(drawings), "drawings", each=CHUNK)
+    return torch.cat([embed(_as_floats(chunk)) for chunk in chunks])
 
 
 @torch.no_grad()

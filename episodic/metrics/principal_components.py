@@ -1,7 +1,6 @@
 """The reconstruction error of principal components: the best that a linear autoencoder of the same size can do."""
 
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from episodic.errors import require
@@ -22,6 +21,8 @@ def pca_mse(train: Tensor, test: Tensor, components: int) -> Tensor:
     >>> pca_mse(line, torch.tensor([[4.0, -3.0]]), components=1)
     tensor(12.5000, dtype=torch.float64)
     """
+    from sklearn.decomposition import PCA  # imported late because it takes half a second
+
     most = min(train.shape)
     require(0 < components <= most, f"components is {components}: it must lie between 1 and {most} for these points")
     pca = PCA(components, svd_solver="covariance_eigh").fit(train.double().cpu().numpy())

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -53,6 +52,8 @@ def separation(pairs: SimilarityPairs) -> Tensor:
     """
     if min(len(pairs.same), len(pairs.different)) == 0:
         return torch.tensor(torch.nan, dtype=torch.float64, device=pairs.same.device)
+    from sklearn.metrics import roc_auc_score  # imported late because it takes half a second
+
     is_same = torch.cat([torch.ones_like(pairs.same), torch.zeros_like(pairs.different)])
     area = roc_auc_score(is_same.cpu().numpy(), torch.cat(list(pairs)).cpu().numpy())
     return torch.tensor(area, dtype=torch.float64, device=pairs.same.device)

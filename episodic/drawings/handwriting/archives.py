@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from episodic.drawings.handwriting.alphabets import BACKGROUND, EVALUATION, draw_alphabet, require_seed
 from episodic.drawings.handwriting.png import to_png
 from episodic.errors import require, require_positive
+from episodic.progress import track
 
 #: Changes whenever the same arguments would give other drawings.
 FORMAT = "2"
@@ -40,7 +41,7 @@ def generate_omniglot(
         drawings: Drawings of each character.
         size: Side of a drawing in pixels; 105 in Omniglot.
         seed: Seed of characters and drawings.
-        progress: Whether to show the progress in a terminal.
+        progress: Whether to show the progress.
 
     Raises:
         InputError: A number is not positive, the seed is negative, an alphabet's name is no single folder name, or an
@@ -73,11 +74,8 @@ def generate_omniglot(
 
 
 def _tracked(items: Sequence[Item], name: str) -> Iterable[Item]:
-    """Show the progress through the items, on a terminal."""
-    from rich import get_console  # only the extra `drawings` brings it
-    from rich.progress import track
-
-    return track(items, f"generating {name}", disable=not get_console().is_terminal, transient=True)
+    """Show the progress through the items."""
+    return track(items, f"generating {name}", len(items), "alphabets")
 
 
 def _write_alphabet(archive: zipfile.ZipFile, folder: str, characters: Iterator[NDArray[np.uint8]], first: int) -> None:

@@ -13,6 +13,7 @@ from episodic.drawings.images import SMALLEST, area_average
 from episodic.drawings.omniglot.damage import readable
 from episodic.drawings.omniglot.listing import LARGEST_FILE, Member
 from episodic.errors import require
+from episodic.progress import track
 
 #: `area_average` is exact up to this side: sums of 255 over a drawing stay below 2^24.
 LARGEST_SIDE = 256
@@ -27,7 +28,8 @@ def decode_members(source: Path, members: Sequence[Member], size: int) -> NDArra
         InputError: A drawing is damaged, not square, or too small.
     """
     images = np.empty((len(members), size, size), dtype=np.uint8)
-    for index, (name, data) in enumerate(_contents(source, members)):
+    contents = track(_contents(source, members), f"decoding {source.name}", len(members), "drawings")
+    for index, (name, data) in enumerate(contents):
         images[index] = area_average(decode_drawing(data, name, size), size)
     return images
 
