@@ -1,13 +1,15 @@
-"""Pictures, embeddings and settings for the run's folder and its loggers.
+"""Pictures and embeddings for the run's folder and its loggers.
 
-A logger that is not known here is passed over. `send_picture`, `send_embedding` and `send_settings` are
-`functools.singledispatch` functions of the logger: `send_picture.register` adds another kind.
+A logger that is not known here is passed over. `send_picture` and `send_embedding` are `functools.singledispatch`
+functions of the logger: `send_picture.register` adds another kind.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from functools import singledispatch
+from os import devnull
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytorch_lightning as pl
 from matplotlib.figure import Figure
@@ -15,6 +17,8 @@ from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, W
 from torch import Tensor
 
 FOLDER = "figures"
+#: Width in inches at which text of the usual size can be read on a card of 350 pixels, and the picture's own pixels.
+CARD_WIDTH, CARD_PIXELS = 5.0, 1000
 
 
 class Embedding(NamedTuple):
@@ -31,6 +35,15 @@ def keeps_files(trainer: pl.Trainer) -> bool:
     return trainer.is_global_zero and not getattr(trainer, "fast_dev_run", False)
 
 
+def logged_step(trainer: pl.Trainer) -> int:
+    """Return the step of the newest metrics: what a stage logs as `step`, else the number of optimiser steps.
+
+    An agent logs the episodes that it has played, the encoders log their optimiser steps.
+    """
+    step = trainer.logged_metrics.get("step")
+    return int(trainer.global_step if step is None else step)
+
+
 def log_picture(trainer: pl.Trainer, figure: Figure, name: str, *, file: bool = True) -> None:
     """Write `figures/<name>.png` into the run's folder, unless `file` is false, and send the picture to all loggers."""
     if not keeps_files(trainer):
@@ -39,8 +52,9 @@ def log_picture(trainer: pl.Trainer, figure: Figure, name: str, *, file: bool = 
         folder = Path(trainer.default_root_dir) / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         figure.savefig(folder / f"{name}.png", dpi=130)
-    for logger in trainer.loggers:
-        send_picture(logger, figure, name, trainer.global_step)
+    with fit_for_cards(figure):
+        for logger in trainer.loggers:
+            send_picture(logger, figure, name, logged_step(trainer))
 
 
 def log_embedding(trainer: pl.Trainer, embedding: Embedding, name: str) -> None:
@@ -48,15 +62,20 @@ def log_embedding(trainer: pl.Trainer, embedding: Embedding, name: str) -> None:
     if not keeps_files(trainer) or len(embedding.vectors) == 0:
         return
     for logger in trainer.loggers:
-        send_embedding(logger, embedding, name, trainer.global_step)
+        send_embedding(logger, embedding, name, logged_step(trainer))
 
 
-def log_settings(trainer: pl.Trainer, settings: Mapping[str, Any], results: Mapping[str, float]) -> None:
-    """Send a run's settings beside its results to all loggers that compare runs by them."""
-    if not trainer.is_global_zero:
-        return
-    for logger in trainer.loggers:
-        send_settings(logger, settings, results)
+@contextmanager
+def fit_for_cards(figure: Figure) -> Iterator[None]:
+    """Shrink a figure but not its text, so that the text can be read on the small cards of loggers."""
+    size, dpi, panels = figure.get_size_inches().copy(), figure.dpi, len(figure.axes)
+    width = CARD_WIDTH if panels <= 2 else CARD_WIDTH * 1.4
+    if (factor := width / size[0]) < 1 and panels <= 5:
+        figure.set_size_inches(size * factor)
+        figure.set_dpi(CARD_PIXELS / width)
+    yield
+    figure.set_size_inches(size)
+    figure.set_dpi(dpi)
 
 
 @singledispatch
@@ -86,21 +105,20 @@ def send_embedding(logger: Logger, embedding: Embedding, name: str, step: int) -
 
 @send_embedding.register
 def _(logger: TensorBoardLogger, embedding: Embedding, name: str, step: int) -> None:
-    logger.experiment.add_embedding(
-        embedding.vectors,
-        metadata=[list(row) for row in embedding.metadata],
-        metadata_header=list(embedding.header),
-        label_img=embedding.images,
-        tag=name,
-        global_step=step,
-    )
+    with open(devnull, "w") as quiet, redirect_stdout(quiet):  # it prints when a test is repeated
+        logger.experiment.add_embedding(
+            embedding.vectors,
+            metadata=[list(row) for row in embedding.metadata],
+            metadata_header=list(embedding.header),
+            label_img=embedding.images,
+            tag=name,
+            global_step=step,
+        )
 
 
-@singledispatch
-def send_settings(logger: Logger, settings: Mapping[str, Any], results: Mapping[str, float]) -> None:
-    """Send settings and results to a logger that compares runs; Lightning itself sends all loggers the settings."""
-
-
-@send_settings.register
-def _(logger: TensorBoardLogger, settings: Mapping[str, Any], results: Mapping[str, float]) -> None:
-    logger.log_hyperparams(dict(settings), {f"hparams/{name}": value for name, value in results.items()})
+@send_embedding.register
+def _(logger: WandbLogger, embedding: Embedding, name: str, step: int) -> None:
+    dimensions = [f"dimension_{number}" for number in range(embedding.vectors.shape[1])]
+    rows = zip(embedding.metadata, embedding.vectors.tolist(), strict=True)
+    table = [[*(str(fact) for fact in facts), *vector] for facts, vector in rows]
+    logger.log_table(name, columns=[*embedding.header, *dimensions], data=table, step=step)

@@ -12,11 +12,9 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from callbacks.harvest_writer import HarvestWriter
-from callbacks.hyperparameters import HyperparameterTab
-from callbacks.metrics_csv import MetricsCSV
+from callbacks.loggers import logging_callbacks
 from callbacks.pictures import keeps_files
 from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
@@ -25,6 +23,8 @@ from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint,
 from episodic.checkpoints import read_checkpoint
 from episodic.errors import InputError, require, require_positive
 from launcher.arguments import FORMAT, option
+from launcher.logger_runs import finishing, start_loggers
+from launcher.loggers import EarlierLogs, make_loggers
 from launcher.model_checks import check_fit, fill_in_drawing_embedder
 from launcher.parser import OneLineParser, one_line_errors
 from launcher.provenance import without_places
@@ -108,12 +108,15 @@ class StageCLI(LightningCLI):
             self.settings.return_predictions = False  # they are written to a file, and would fill the memory
 
     def instantiate_classes(self) -> None:
+        trainer = self.settings.trainer
+        self.named_loggers, trainer.logger = trainer.logger, None  # see `_add_loggers`
         with one_line_errors(ValueError, TypeError, MisconfigurationException):
             super().instantiate_classes()
+        trainer.logger = self.named_loggers
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:
-            with one_line_errors(MisconfigurationException):
+            with finishing(self.trainer), one_line_errors(MisconfigurationException):
                 super()._run_subcommand(subcommand)
         except InputError:
             if self.created:
@@ -183,27 +186,21 @@ class StageCLI(LightningCLI):
         # Lightning keeps the first dump of the configuration for the hyperparameters: it must be the filled-in one.
         self.__dict__.pop("config_dump", None)
 
-    def _loggers(self) -> list[Any]:
-        if self.settings.trainer.fast_dev_run:
-            return []
-        purge_step: int | None = None
-        kept: int | None = 0
-        if self.checkpoint is not None and self.subcommand == "fit":
-            kept, step = logged_before(self.checkpoint)
-            purge_step = step + 1 if kept is not None else None
-        board = TensorBoardLogger(
-            save_dir=self.run.root,
-            name=self.run.name,
-            version=self.run.version,
-            default_hp_metric=False,
-            purge_step=purge_step,
-        )
-        return [board, MetricsCSV(self.run.path, kept)] if self.subcommand == "fit" else [board]
+    def _add_loggers(self) -> None:
+        """Give the trainer its loggers, once the run's folder is taken: some of them write into it at once."""
+        if self.settings.trainer.fast_dev_run or self.named_loggers is False:
+            return
+        kept = EarlierLogs() if self.subcommand == "fit" else None
+        if kept is not None and self.checkpoint is not None:
+            rows, step = logged_before(self.checkpoint)
+            kept = EarlierLogs(rows, step if rows is not None else None)
+        named = None if self.subcommand == "predict" else self.named_loggers  # it logs nothing
+        self.trainer.loggers = make_loggers(named, self.run, self._parser(self.subcommand), kept)
+        start_loggers(self.trainer, self.run)
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
-        if config.get("logger") in (None, True):
-            config["logger"] = self._loggers()
-        callbacks = [*callbacks, RandomState(), MetricsJSON(), RegretCSV(), HyperparameterTab()]
+        config["logger"] = False  # until the run's folder is taken
+        callbacks = [*callbacks, RandomState(), MetricsJSON(), RegretCSV(), *logging_callbacks(self.checkpoint)]
         best = next(callback for callback in callbacks if isinstance(callback, RunCheckpoint))
         best.dirpath = os.path.realpath(self.run.checkpoints)
         if config.get("enable_checkpointing") is False:
@@ -235,5 +232,6 @@ class StageCLI(LightningCLI):
             self.run.create()
             self.created = True
         os.environ[VERSION_VARIABLE] = self.run.version  # for the processes of a distributed run
+        self._add_loggers()
 
-    before_fit = before_test = before_predict = _take_folder
+    before_fit = before_validate = before_test = before_predict = _take_folder
