@@ -4,21 +4,27 @@ A logger that is not known here is passed over. `send_picture` and `send_embeddi
 functions of the logger: `send_picture.register` adds another kind.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from functools import singledispatch
+from io import BytesIO
 from os import devnull
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pytorch_lightning as pl
 from matplotlib.figure import Figure
+from PIL import Image
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 FOLDER = "figures"
 #: Width in inches at which text of the usual size can be read on a card of 350 pixels, and the picture's own pixels.
 CARD_WIDTH, CARD_PIXELS = 5.0, 1000
+
+Picture = npt.NDArray[np.uint8]  # [height, width, 3]
 
 
 class Embedding(NamedTuple):
@@ -52,9 +58,10 @@ def log_picture(trainer: pl.Trainer, figure: Figure, name: str, *, file: bool = 
         folder = Path(trainer.default_root_dir) / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         figure.savefig(folder / f"{name}.png", dpi=130)
-    with fit_for_cards(figure):
+    if trainer.loggers:
+        image = rendered(figure)
         for logger in trainer.loggers:
-            send_picture(logger, figure, name, logged_step(trainer))
+            send_picture(logger, image, name, logged_step(trainer))
 
 
 def log_embedding(trainer: pl.Trainer, embedding: Embedding, name: str) -> None:
@@ -65,37 +72,37 @@ def log_embedding(trainer: pl.Trainer, embedding: Embedding, name: str) -> None:
         send_embedding(logger, embedding, name, logged_step(trainer))
 
 
-@contextmanager
-def fit_for_cards(figure: Figure) -> Iterator[None]:
-    """Shrink a figure but not its text, so that the text can be read on the small cards of loggers."""
-    size, dpi, panels = figure.get_size_inches().copy(), figure.dpi, len(figure.axes)
-    width = CARD_WIDTH if panels <= 2 else CARD_WIDTH * 1.4
-    if (factor := width / size[0]) < 1 and panels <= 5:
-        figure.set_size_inches(size * factor)
-        figure.set_dpi(CARD_PIXELS / width)
-    yield
-    figure.set_size_inches(size)
-    figure.set_dpi(dpi)
+def rendered(figure: Figure) -> Picture:
+    """Draw a figure in a small size, so that its text can be read on the cards of loggers, with many pixels."""
+    size, panels = figure.get_size_inches().copy(), [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    width = min(size[0], CARD_WIDTH * len(panels)) if len(panels) <= 2 else size[0]
+    try:
+        figure.set_size_inches(size * width / size[0])
+        with BytesIO() as buffer:
+            figure.savefig(buffer, format="png", dpi=max(CARD_PIXELS / width, 100))
+            return np.asarray(Image.open(buffer).convert("RGB"))
+    finally:
+        figure.set_size_inches(size)
 
 
 @singledispatch
-def send_picture(logger: Logger, figure: Figure, name: str, step: int) -> None:
+def send_picture(logger: Logger, picture: Picture, name: str, step: int) -> None:
     """Send a picture to a logger."""
 
 
 @send_picture.register
-def _(logger: TensorBoardLogger, figure: Figure, name: str, step: int) -> None:
-    logger.experiment.add_figure(f"{FOLDER}/{name}", figure, step, close=False)
+def _(logger: TensorBoardLogger, picture: Picture, name: str, step: int) -> None:
+    logger.experiment.add_image(f"{FOLDER}/{name}", picture, step, dataformats="HWC")
 
 
 @send_picture.register
-def _(logger: WandbLogger, figure: Figure, name: str, step: int) -> None:
-    logger.log_image(f"{FOLDER}/{name}", [figure], step)
+def _(logger: WandbLogger, picture: Picture, name: str, step: int) -> None:
+    logger.log_image(f"{FOLDER}/{name}", [picture], step)
 
 
 @send_picture.register
-def _(logger: MLFlowLogger, figure: Figure, name: str, step: int) -> None:
-    logger.experiment.log_figure(logger.run_id, figure, f"{FOLDER}/{name}.png")
+def _(logger: MLFlowLogger, picture: Picture, name: str, step: int) -> None:
+    logger.experiment.log_image(logger.run_id, picture, f"{FOLDER}/{name}.png")
 
 
 @singledispatch
@@ -105,11 +112,13 @@ def send_embedding(logger: Logger, embedding: Embedding, name: str, step: int) -
 
 @send_embedding.register
 def _(logger: TensorBoardLogger, embedding: Embedding, name: str, step: int) -> None:
+    rows = [list(row) for row in embedding.metadata]
+    alone = len(embedding.header) == 1  # TensorBoard's format: a single column has no header
     with open(devnull, "w") as quiet, redirect_stdout(quiet):  # it prints when a test is repeated
         logger.experiment.add_embedding(
             embedding.vectors,
-            metadata=[list(row) for row in embedding.metadata],
-            metadata_header=list(embedding.header),
+            metadata=[row[0] for row in rows] if alone else rows,
+            metadata_header=None if alone else list(embedding.header),
             label_img=embedding.images,
             tag=name,
             global_step=step,

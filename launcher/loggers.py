@@ -1,6 +1,5 @@
 """The loggers of a run: TensorBoard and `metrics.csv`, and beside them the ones that the user names."""
 
-import re
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -92,10 +91,6 @@ def _instance(settings: Namespace, parser: LightningArgumentParser) -> Logger:
     name = settings.class_path.rpartition(".")[2].removeprefix("Continuing")
     try:
         logger: Logger = parser.instantiate_classes(Namespace(trainer=Namespace(logger=settings))).trainer.logger
-    except ModuleNotFoundError as error:
-        package = re.search(r"'([\w-]+)", str(error))
-        install = package.group(1) if package else name
-        raise InputError(f"{name} needs a package that is not installed: pip install {install}") from error
     except Exception as error:  # each service has its own
         raise InputError(f"{name}: {one_line(str(error))}") from error
     return logger

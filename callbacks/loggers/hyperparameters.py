@@ -56,7 +56,7 @@ OPTIONS = (
     "trainer.max_epochs",
 )
 #: The ones that TensorBoard shows first; it shows five.
-FIRST = ("model.keys.source", "model.memory", "model.memory.threshold", "data.task.noise", "model.network")
+FIRST = ("model.keys.source", "model.memory.threshold", "data.task.noise", "model.network", "data.batch_size")
 FIRST_OF_ALL = ("model.optimizer.lr", "seed_everything")
 #: Results of all stages, the columns beside the options.
 RESULTS = (
