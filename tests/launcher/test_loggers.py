@@ -4,6 +4,7 @@ import csv
 import json
 import struct
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,7 @@ def finished_records(path: Path) -> list[Any]:
 
 def wandb_records(path: Path) -> list[Any]:
     """The records of a file of W&B, which is a log of LevelDB behind a header of 7 bytes."""
-    from wandb.proto import wandb_internal_pb2
-
+    messages: Any = import_module("wandb.proto.wandb_internal_pb2")
     data, records, at, partial = path.read_bytes(), [], 7, b""
     while at + 7 <= len(data):
         if (left := BLOCK - at % BLOCK) < 7:  # a block ends in zeros where no header fits
@@ -132,7 +132,7 @@ def wandb_records(path: Path) -> list[Any]:
         partial += data[at + 7 : at + 7 + length]
         at += 7 + length
         if kind in (FULL, LAST):
-            records.append(wandb_internal_pb2.Record.FromString(partial))
+            records.append(messages.Record.FromString(partial))
             partial = b""
     return records
 
