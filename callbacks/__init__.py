@@ -6,18 +6,18 @@ They choose when something is plotted or written; `episodic.plots` draws.
   `trainer.callbacks`.
 - `MetricsCSV`, `MetricsJSON`, `RegretCSV`, `PredictionWriter`, `HarvestWriter`: files of metrics and predictions.
 - `RunCheckpoint`, `LastCheckpoint`, `RandomState`: checkpoints.
-- `TrainingProgress`, `HyperparameterTab`: progress, and the loggers' table of settings.
-- `log_picture`, `log_embedding`, `log_settings`: the run's folder and all of its loggers behind one interface.
+- `TrainingProgress`: progress.
+- `log_picture`, `log_embedding`: the run's folder and all of its loggers behind one interface.
+- `callbacks.loggers`: what loggers show besides, added to every run.
 """
 
 from callbacks.bandit_plots import BanditPlots
 from callbacks.encoder_plots import EncoderPlots
 from callbacks.harvest_writer import HarvestWriter
 from callbacks.hidden_state_plots import HiddenStatePlots
-from callbacks.hyperparameters import HyperparameterTab
 from callbacks.memory_monitor import MemoryMonitor
 from callbacks.metrics_csv import MetricsCSV
-from callbacks.pictures import Embedding, keeps_files, log_embedding, log_picture, log_settings
+from callbacks.pictures import Embedding, keeps_files, log_embedding, log_picture, logged_step
 from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.reconstructions import Reconstructions
@@ -30,7 +30,6 @@ __all__ = [
     "EncoderPlots",
     "HarvestWriter",
     "HiddenStatePlots",
-    "HyperparameterTab",
     "LastCheckpoint",
     "MemoryMonitor",
     "MetricsCSV",
@@ -44,6 +43,6 @@ __all__ = [
     "keeps_files",
     "log_embedding",
     "log_picture",
-    "log_settings",
     "logged_before",
+    "logged_step",
 ]

@@ -109,12 +109,10 @@ class EncoderPlots(pl.Callback):
 
     def _project(self, trainer: pl.Trainer, embeddings: Tensor, part: OmniglotPart) -> None:
         rows = whole_classes(part.labels, self.projected)
-        names = [
-            [part.class_names[label], part.alphabet_names[int(part.alphabets[label])]]
-            for label in part.labels[rows].tolist()
-        ]
         paper = 1 - part.images[rows].unsqueeze(1).float() / 255
-        log_embedding(trainer, Embedding(embeddings[rows], names, ["class", "alphabet"], paper), "encoder_test")
+        log_embedding(
+            trainer, Embedding(embeddings[rows], part.names_of(rows), ["class", "alphabet"], paper), "encoder_test"
+        )
 
 
 def _test_part(trainer: pl.Trainer) -> OmniglotPart:

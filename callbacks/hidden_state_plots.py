@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from callbacks.pictures import keeps_files, log_picture
+from callbacks.pictures import Embedding, keeps_files, log_embedding, log_picture
 from episodic.errors import require, require_positive
 from episodic.metrics.contexts import PAIRS, STATES, EmbeddedStates, find_contexts, shares, some_episodes
 from episodic.metrics.similarity_pairs import similarity_pairs
@@ -30,6 +30,9 @@ class HiddenStatePlots(pl.Callback):
       by the nearest state of another episode;
     - `states_course`: recognised contexts by pull and by exposure, by embeddings, states and the classifier;
     - `states_similarities`: similarities of states of the same context and of different ones.
+
+    The embeddings on the map also go to the loggers' projector (`states_val`, `states_test`), with their contexts,
+    exposures and pulls.
 
     Args:
         mapped: number of states on the map.
@@ -79,6 +82,9 @@ class HiddenStatePlots(pl.Callback):
         }
         for name, figure in plots.items():
             log_picture(trainer, figure, f"states_{name}_{split}")
+        facts = {"context": states.labels, "exposure": states.exposures, "pull": states.pulls}
+        metadata = list(zip(*(column[rows].tolist() for column in facts.values()), strict=True))
+        log_embedding(trainer, Embedding(states.embeddings[rows].float(), metadata, list(facts)), f"states_{split}")
 
 
 def by_nearest(states: EmbeddedStates) -> EmbeddedStates:

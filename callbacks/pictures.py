@@ -1,22 +1,32 @@
-"""Pictures, embeddings and settings for the run's folder and its loggers.
+"""Pictures and embeddings for the run's folder and its loggers.
 
-A logger that is not known here is passed over. `send_picture`, `send_embedding` and `send_settings` are
-`functools.singledispatch` functions of the logger: `send_picture.register` adds another kind.
+A logger that is not known here is passed over. `send_picture` and `send_embedding` are `functools.singledispatch`
+functions of the logger: `send_picture.register` adds another kind.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from functools import singledispatch
+from io import BytesIO
+from os import devnull
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pytorch_lightning as pl
 from matplotlib.figure import Figure
+from PIL import Image
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from episodic.files import replacing
 
 FOLDER = "figures"
+#: Width in inches at which text of the usual size can be read on a card of 350 pixels, and the picture's own pixels.
+CARD_WIDTH, CARD_PIXELS = 5.0, 1000
+
+Picture = npt.NDArray[np.uint8]  # [height, width, 3]
 
 
 class Embedding(NamedTuple):
@@ -33,6 +43,15 @@ def keeps_files(trainer: pl.Trainer) -> bool:
     return trainer.is_global_zero and not getattr(trainer, "fast_dev_run", False)
 
 
+def logged_step(trainer: pl.Trainer) -> int:
+    """Return the step of the newest metrics: what a stage logs as `step`, else the number of optimiser steps.
+
+    An agent logs the episodes that it has played, the encoders log their optimiser steps.
+    """
+    step = trainer.logged_metrics.get("step")
+    return int(trainer.global_step if step is None else step)
+
+
 def log_picture(trainer: pl.Trainer, figure: Figure, name: str, *, file: bool = True) -> None:
     """Write `figures/<name>.png` into the run's folder, unless `file` is false, and send the picture to all loggers."""
     if not keeps_files(trainer):
@@ -40,8 +59,10 @@ def log_picture(trainer: pl.Trainer, figure: Figure, name: str, *, file: bool = 
     if file:
         with replacing(Path(trainer.default_root_dir) / FOLDER / f"{name}.png") as temporary:
             figure.savefig(temporary, dpi=130, format="png")
-    for logger in trainer.loggers:
-        send_picture(logger, figure, name, trainer.global_step)
+    if trainer.loggers:
+        image = rendered(figure)
+        for logger in trainer.loggers:
+            send_picture(logger, image, name, logged_step(trainer))
 
 
 def log_embedding(trainer: pl.Trainer, embedding: Embedding, name: str) -> None:
@@ -49,35 +70,40 @@ def log_embedding(trainer: pl.Trainer, embedding: Embedding, name: str) -> None:
     if not keeps_files(trainer) or len(embedding.vectors) == 0:
         return
     for logger in trainer.loggers:
-        send_embedding(logger, embedding, name, trainer.global_step)
+        send_embedding(logger, embedding, name, logged_step(trainer))
 
 
-def log_settings(trainer: pl.Trainer, settings: Mapping[str, Any], results: Mapping[str, float]) -> None:
-    """Send a run's settings beside its results to all loggers that compare runs by them."""
-    if not trainer.is_global_zero:
-        return
-    for logger in trainer.loggers:
-        send_settings(logger, settings, results)
+def rendered(figure: Figure) -> Picture:
+    """Draw a figure in a small size, so that its text can be read on the cards of loggers, with many pixels."""
+    size, panels = figure.get_size_inches().copy(), [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    width = min(size[0], CARD_WIDTH * len(panels)) if len(panels) <= 2 else size[0]
+    try:
+        figure.set_size_inches(size * width / size[0])
+        with BytesIO() as buffer:
+            figure.savefig(buffer, format="png", dpi=max(CARD_PIXELS / width, 100))
+            return np.asarray(Image.open(buffer).convert("RGB"))
+    finally:
+        figure.set_size_inches(size)
 
 
 @singledispatch
-def send_picture(logger: Logger, figure: Figure, name: str, step: int) -> None:
+def send_picture(logger: Logger, picture: Picture, name: str, step: int) -> None:
     """Send a picture to a logger."""
 
 
 @send_picture.register
-def _(logger: TensorBoardLogger, figure: Figure, name: str, step: int) -> None:
-    logger.experiment.add_figure(f"{FOLDER}/{name}", figure, step, close=False)
+def _(logger: TensorBoardLogger, picture: Picture, name: str, step: int) -> None:
+    logger.experiment.add_image(f"{FOLDER}/{name}", picture, step, dataformats="HWC")
 
 
 @send_picture.register
-def _(logger: WandbLogger, figure: Figure, name: str, step: int) -> None:
-    logger.log_image(f"{FOLDER}/{name}", [figure], step)
+def _(logger: WandbLogger, picture: Picture, name: str, step: int) -> None:
+    logger.log_image(f"{FOLDER}/{name}", [picture], step)
 
 
 @send_picture.register
-def _(logger: MLFlowLogger, figure: Figure, name: str, step: int) -> None:
-    logger.experiment.log_figure(logger.run_id, figure, f"{FOLDER}/{name}.png")
+def _(logger: MLFlowLogger, picture: Picture, name: str, step: int) -> None:
+    logger.experiment.log_image(logger.run_id, picture, f"{FOLDER}/{name}.png")
 
 
 @singledispatch
@@ -87,21 +113,22 @@ def send_embedding(logger: Logger, embedding: Embedding, name: str, step: int) -
 
 @send_embedding.register
 def _(logger: TensorBoardLogger, embedding: Embedding, name: str, step: int) -> None:
-    logger.experiment.add_embedding(
-        embedding.vectors,
-        metadata=[list(row) for row in embedding.metadata],
-        metadata_header=list(embedding.header),
-        label_img=embedding.images,
-        tag=name,
-        global_step=step,
-    )
+    rows = [list(row) for row in embedding.metadata]
+    alone = len(embedding.header) == 1  # TensorBoard's format: a single column has no header
+    with open(devnull, "w") as quiet, redirect_stdout(quiet):  # it prints when a test is repeated
+        logger.experiment.add_embedding(
+            embedding.vectors,
+            metadata=[row[0] for row in rows] if alone else rows,
+            metadata_header=None if alone else list(embedding.header),
+            label_img=embedding.images,
+            tag=name,
+            global_step=step,
+        )
 
 
-@singledispatch
-def send_settings(logger: Logger, settings: Mapping[str, Any], results: Mapping[str, float]) -> None:
-    """Send settings and results to a logger that compares runs; Lightning itself sends all loggers the settings."""
-
-
-@send_settings.register
-def _(logger: TensorBoardLogger, settings: Mapping[str, Any], results: Mapping[str, float]) -> None:
-    logger.log_hyperparams(dict(settings), {f"hparams/{name}": value for name, value in results.items()})
+@send_embedding.register
+def _(logger: WandbLogger, embedding: Embedding, name: str, step: int) -> None:
+    dimensions = [f"dimension_{number}" for number in range(embedding.vectors.shape[1])]
+    rows = zip(embedding.metadata, embedding.vectors.tolist(), strict=True)
+    table = [[*(str(fact) for fact in facts), *vector] for facts, vector in rows]
+    logger.log_table(name, columns=[*embedding.header, *dimensions], data=table, step=step)

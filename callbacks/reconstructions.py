@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from callbacks.pictures import Embedding, keeps_files, log_embedding, log_picture
-from episodic.plots.choice import spread_evenly
+from episodic.drawings.omniglot.part import OmniglotPart
+from episodic.plots.choice import spread_evenly, whole_classes
 from episodic.plots.reconstructions import plot_reconstructions
 
 
@@ -17,7 +18,7 @@ class Reconstructions(pl.Callback):
 
     Args:
         pairs: number of drawings in a plot.
-        projected: number of drawings in the projector.
+        projected: number of drawings in the projector, about: whole classes.
     """
 
     def __init__(self, pairs: int = 16, projected: int = 1000) -> None:
@@ -36,7 +37,7 @@ class Reconstructions(pl.Callback):
     def _plot(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
         if not keeps_files(trainer):
             return
-        originals, _ = _some_drawings(trainer, split, self.pairs)
+        originals = _some_drawings(trainer, split, self.pairs)
         inputs = corrupted(pl_module, originals)
         was_training = pl_module.training
         pl_module.eval()
@@ -48,17 +49,19 @@ class Reconstructions(pl.Callback):
     def _project(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not keeps_files(trainer):
             return
-        images, names = _some_drawings(trainer, "test", self.projected)
-        vectors = pl_module.embed(images.to(pl_module.device)).cpu()  # type: ignore[operator]
-        log_embedding(trainer, Embedding(vectors, [[name] for name in names], ["class"], 1 - images), "test_drawings")
+        part: OmniglotPart = trainer.datamodule.test  # type: ignore[attr-defined]
+        rows = whole_classes(part.labels, self.projected)  # the projector colours up to 50 classes
+        images = part.images[rows].unsqueeze(1).float() / 255
+        vectors = pl_module.embed(images.to(pl_module.device)).float().cpu()  # type: ignore[operator]
+        log_embedding(
+            trainer, Embedding(vectors, part.names_of(rows), ["class", "alphabet"], 1 - images), "test_drawings"
+        )
 
 
-def _some_drawings(trainer: pl.Trainer, split: str, count: int) -> tuple[Tensor, list[str]]:
-    """Return `count` drawings evenly from a split, `[count, 1, S, S]`, and the names of their classes."""
-    part = getattr(trainer.datamodule, split)  # type: ignore[attr-defined]
-    chosen = spread_evenly(count, len(part.images))
-    names = [part.class_names[int(label)] for label in part.labels[chosen]]
-    return part.images[chosen].unsqueeze(1).float() / 255, names
+def _some_drawings(trainer: pl.Trainer, split: str, count: int) -> Tensor:
+    """Return `count` drawings evenly from a split, `[count, 1, S, S]`."""
+    images: Tensor = getattr(trainer.datamodule, split).images  # type: ignore[attr-defined]
+    return images[spread_evenly(count, len(images))].unsqueeze(1).float() / 255
 
 
 def corrupted(module: pl.LightningModule, originals: Tensor) -> Tensor | None:

@@ -52,5 +52,6 @@ class RegretCSV(pl.Callback):
 
 def _write_metrics(trainer: pl.Trainer, name: str) -> None:
     if keeps_files(trainer):
-        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        logged = sorted(trainer.callback_metrics.items())
+        metrics = {name: float(value) for name, value in logged if name != "step"}
         replace_text(Path(trainer.default_root_dir) / name, json.dumps(metrics, indent=2) + "\n")

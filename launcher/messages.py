@@ -12,6 +12,8 @@ NOISE = re.compile(
     r"^(usage:|tip:|Parser key|Problem with given|Does not validate|Subtypes:|Errors:|Given value|"
     r"Expected a <class 'NoneType'>|Expected a path but)"
 )
+#: What libraries say of a package that is not installed.
+MISSING = re.compile(r"(?:Requirement|Module not found:) '([\w-]+)[^']*'")
 UNKNOWN_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|Unexpected import path format: (\S+)|No module named '?(\S+?)'?$"
 )
@@ -21,6 +23,7 @@ def one_line(message: str) -> str:
     """The message's telling lines, joined into one of at most 400 characters."""
     lines = [re.sub(r"\s+", " ", line).strip(" -\t") for line in message.splitlines()]
     telling = [line for line in lines if line and not NOISE.match(line)] or [line for line in lines if line]
+    telling = [line for line in telling if MISSING.search(line)] or telling
     telling = [_readable(line, message) for line in telling]
     text = printable("; ".join(dict.fromkeys(telling)))
     key = re.search(r'[Kk]ey "([\w.]+)"', message)
@@ -34,6 +37,8 @@ def _readable(line: str, message: str) -> str:
         known = ", ".join(_classes_for(message))
         name = next(group for group in found.groups() if group)
         return f"{name} is no known class" + (f": it may be {known}, or the import path of another" if known else "")
+    if missing := MISSING.search(line):
+        return f"{missing[1]} is not installed: pip install {missing[1]}"
     line = line.partition(" HINT: ")[0]
     if line.endswith("is not accepted") or (line.startswith("unrecognized arguments") and "--help" not in line):
         return f"{line} (--help lists the options, --model.help CLASS those of a class)"

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from pytorch_lightning.cli import LightningArgumentParser
+from pytorch_lightning.loggers import Logger
 
 from episodic.errors import InputError
 from launcher.help_formatter import CommandFormatter
+from launcher.loggers import leave_folder_open
 from launcher.messages import one_line
 
 
@@ -19,6 +21,13 @@ class OneLineParser(LightningArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise InputError(one_line(message)) from ex
+
+    def add_class_arguments(self, theclass: Any, *others: Any, **options: Any) -> Any:
+        """As in the base class; a logger's folder is optional, see `launcher.loggers`."""
+        added = super().add_class_arguments(theclass, *others, **options)
+        if isinstance(theclass, type) and issubclass(theclass, Logger):
+            leave_folder_open(self)
+        return added
 
     def parse_args(self, args: Any = None, *others: Any, **options: Any) -> Any:
         """As in the base class; within a part jsonargparse writes a null of the command line as `--name=None`."""

@@ -14,12 +14,10 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import TensorBoardLogger
 
 import launcher.short_names  # noqa: F401 -- configs name these classes by their short names
 from callbacks.harvest_writer import HarvestWriter
-from callbacks.hyperparameters import HyperparameterTab
-from callbacks.metrics_csv import MetricsCSV
+from callbacks.loggers import logging_callbacks
 from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.result_files import MetricsJSON, RegretCSV
@@ -28,6 +26,8 @@ from episodic.checkpoints import read_checkpoint
 from episodic.errors import require, require_positive
 from launcher.arguments import TRUST
 from launcher.help_formatter import name_sections
+from launcher.logger_runs import finishing, start_loggers
+from launcher.loggers import EarlierLogs, make_loggers
 from launcher.model_checks import check_fit, fill_in_drawing_embedder
 from launcher.overview import COMMANDS
 from launcher.parser import OneLineParser, one_line_errors
@@ -108,11 +108,14 @@ class StageCLI(LightningCLI):
             self.settings.return_predictions = False  # they are written to a file, and would fill the memory
 
     def instantiate_classes(self) -> None:
+        trainer = self.settings.trainer
+        self.named_loggers, trainer.logger = trainer.logger, None  # see `_add_loggers`
         with one_line_errors(ValueError, TypeError, MisconfigurationException):
             super().instantiate_classes()
+        trainer.logger = self.named_loggers
 
     def _run_subcommand(self, subcommand: str) -> None:
-        with one_line_errors(MisconfigurationException), summarised(self):
+        with finishing(self.trainer), one_line_errors(MisconfigurationException), summarised(self):
             super()._run_subcommand(subcommand)
         require_done(self.trainer, subcommand)
 
@@ -163,27 +166,21 @@ class StageCLI(LightningCLI):
         # Lightning keeps the first dump of the configuration for the hyperparameters: it must be the filled-in one.
         self.__dict__.pop("config_dump", None)
 
-    def _loggers(self) -> list[Any]:
-        if self.settings.trainer.fast_dev_run:
-            return []
-        purge_step: int | None = None
-        kept: int | None = 0
-        if self.checkpoint is not None and self.subcommand == "fit":
-            kept, step = logged_before(self.checkpoint)
-            purge_step = step + 1 if kept is not None else None
-        board = TensorBoardLogger(
-            save_dir=self.run.root,
-            name=self.run.name,
-            version=self.run.version,
-            default_hp_metric=False,
-            purge_step=purge_step,
-        )
-        return [board, MetricsCSV(self.run.path, kept)] if self.subcommand == "fit" else [board]
+    def _add_loggers(self) -> None:
+        """Give the trainer its loggers, once the run's folder is taken: some of them write into it at once."""
+        if self.settings.trainer.fast_dev_run or self.named_loggers is False:
+            return
+        kept = EarlierLogs() if self.subcommand == "fit" else None
+        if kept is not None and self.checkpoint is not None:
+            rows, step = logged_before(self.checkpoint)
+            kept = EarlierLogs(rows, step if rows is not None else None)
+        named = None if self.subcommand == "predict" else self.named_loggers  # it logs nothing
+        self.trainer.loggers = make_loggers(named, self.run, self._parser(self.subcommand), kept)
+        start_loggers(self.trainer, self.run)
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
-        if config.get("logger") in (None, True):
-            config["logger"] = self._loggers()
-        callbacks = [*callbacks, RandomState(), MetricsJSON(), RegretCSV(), HyperparameterTab()]
+        config["logger"] = False  # until the run's folder is taken
+        callbacks = [*callbacks, RandomState(), MetricsJSON(), RegretCSV(), *logging_callbacks(self.checkpoint)]
         best = next(callback for callback in callbacks if isinstance(callback, RunCheckpoint))
         best.dirpath = os.path.realpath(self.run.checkpoints)
         if config.get("enable_checkpointing") is False:
@@ -208,3 +205,5 @@ class StageCLI(LightningCLI):
     def after_instantiate_classes(self) -> None:
         if self.checkpoint is not None:
             check_fit(self.checkpoint["state_dict"], self.model, str(self.settings.ckpt_path))
+
+    before_fit = before_validate = before_test = before_predict = _add_loggers

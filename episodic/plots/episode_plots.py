@@ -71,6 +71,7 @@ def plot_training(curves: Mapping[str, Sequence[tuple[float, float]]], levels: M
     for (name, level), dashes in zip(levels.items(), DASHES[::-1], strict=False):
         axes.axhline(level, color="0.4", linestyle=dashes, lw=1, label=f"{name} ({level:.2f})")
     axes.set_ylim(bottom=min(0.0, *axes.get_ylim()))
+    axes.locator_params(axis="x", nbins=5)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     label(axes, "training episodes", "mean episode reward", "Training")
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -16,6 +16,7 @@ class Trainer:
         self.is_global_zero, self.fast_dev_run, self.sanity_checking, self.global_step = True, False, False, 7
         self.checkpoint_callback: Any = None
         self.callback_metrics: dict[str, Any] = {}
+        self.logged_metrics: dict[str, Any] = {}
         self.printed: list[str] = []
         self.datamodule = SimpleNamespace(
             task_of=lambda split: task, evaluation_blocks=lambda split: iter(blocks), hparams={"batch_size": 5}

@@ -19,6 +19,11 @@ class OmniglotPart(NamedTuple):
     class_names: list[str]  # "Latin/character01"
     alphabet_names: list[str]
 
+    def names_of(self, rows: Tensor) -> list[list[str]]:
+        """Return the names of the class and the alphabet of each of these drawings."""
+        labels = self.labels[rows].tolist()
+        return [[self.class_names[label], self.alphabet_names[int(self.alphabets[label])]] for label in labels]
+
 
 def select_classes(part: OmniglotPart, classes: Sequence[int]) -> OmniglotPart:
     """Keep some classes, in the part's order; classes and alphabets are renumbered from 0.
