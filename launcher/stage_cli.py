@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,16 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from callbacks.checkpoints import (
+    CheckpointFiles,
+    FiniteLosses,
+    LastCheckpoint,
+    RandomState,
+    RunCheckpoint,
+    logged_before,
+    nothing_left,
+    use_exact_loops,
+)
 from callbacks.harvest_writer import HarvestWriter
 from callbacks.hyperparameters import HyperparameterTab
 from callbacks.metrics_csv import MetricsCSV
@@ -21,7 +32,6 @@ from callbacks.pictures import keeps_files
 from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.result_files import MetricsJSON, RegretCSV
-from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint, logged_before
 from episodic.checkpoints import read_checkpoint
 from episodic.errors import InputError, require, require_positive
 from launcher.arguments import FORMAT, option
@@ -71,6 +81,7 @@ class StageCLI(LightningCLI):
     checkpoint: dict[str, Any] | None = None
     fresh = False  # whether the run's folder is yet to be made
     created = False
+    finished: str | None = None  # why there is nothing left to do
 
     def __init__(self, args: list[str] | None = None) -> None:
         self.filled_in: list[str] = []
@@ -112,6 +123,9 @@ class StageCLI(LightningCLI):
             super().instantiate_classes()
 
     def _run_subcommand(self, subcommand: str) -> None:
+        if self.finished is not None:
+            print(self.finished, file=sys.stderr)
+            return
         try:
             with one_line_errors(MisconfigurationException):
                 super()._run_subcommand(subcommand)
@@ -203,7 +217,7 @@ class StageCLI(LightningCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         if config.get("logger") in (None, True):
             config["logger"] = self._loggers()
-        callbacks = [*callbacks, RandomState(), MetricsJSON(), RegretCSV(), HyperparameterTab()]
+        callbacks = [*callbacks, RandomState(), FiniteLosses(), MetricsJSON(), RegretCSV(), HyperparameterTab()]
         best = next(callback for callback in callbacks if isinstance(callback, RunCheckpoint))
         best.dirpath = os.path.realpath(self.run.checkpoints)
         if config.get("enable_checkpointing") is False:
@@ -214,7 +228,12 @@ class StageCLI(LightningCLI):
             callbacks.append(self._prediction_writer())
         if config.get("enable_progress_bar") is not False:
             callbacks.append(TrainingProgress())
+        files = CheckpointFiles(self.settings.get("ckpt_path"), self.checkpoint)
+        config["plugins"] = [*_as_list(config.get("plugins")), files]
         trainer: Trainer = super()._instantiate_trainer(config, callbacks)
+        use_exact_loops(trainer)
+        if self.subcommand == "fit" and self.checkpoint is not None:
+            self.finished = nothing_left(self.checkpoint, trainer)
         return trainer
 
     def _prediction_writer(self) -> PredictionWriter:
@@ -237,3 +256,8 @@ class StageCLI(LightningCLI):
         os.environ[VERSION_VARIABLE] = self.run.version  # for the processes of a distributed run
 
     before_fit = before_test = before_predict = _take_folder
+
+
+def _as_list(value: Any) -> list[Any]:
+    """The parts of an argument that takes one value, or several, or none."""
+    return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
