@@ -34,8 +34,8 @@ class MetricsCSV(Logger):
         self._rewrite = True
         if self.path.is_file():
             reader = csv.DictReader(io.StringIO(whole_lines(self.path), newline=""))
-            self.rows = list(reader)[:keep_rows]
-            used = {name for row in self.rows for name, value in row.items() if value}
+            self.rows = [{name: value for name, value in row.items() if value} for row in reader][:keep_rows]
+            used = {name for row in self.rows for name in row}
             self.columns += [name for name in reader.fieldnames or [] if name in used and name != "step"]
             self.last_step = int(self.rows[-1]["step"]) if self.rows else 0
 

@@ -77,9 +77,9 @@ class AgentUpdates:
                 scheduler.step()
 
     def planned_blocks(self, episodes: int) -> float:
-        """Blocks of the whole training: to the last epoch, or to the block that reaches `max_steps`, if that is earlier.
+        """Blocks of the planned training: to the last epoch, or to the block that reaches `max_steps` if that is earlier.
 
-        Infinite without either limit, and before a training has started.
+        Infinite without either limit.
 
         Args:
             episodes: of a block; after each the agent's optimiser makes a step.

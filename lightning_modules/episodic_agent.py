@@ -217,7 +217,7 @@ class EpisodicAgent(pl.LightningModule):
             sync_dist=self.trainer.world_size > 1,
             batch_size=batch.batch_size,
         )
-        return total + lesson_metrics.get("train/encoder_loss", 0.0)
+        return total if self.learner is None else total + lesson_metrics["train/encoder_loss"]
 
     def _lesson(self, episode: int, generator: torch.Generator) -> Lesson | None:
         """What an embedder learns from after this episode, if anything."""

@@ -10,7 +10,7 @@ from torchmetrics import Metric
 RUNNING_METRICS = "running_metrics"
 
 
-def save_running_metrics(checkpoint: dict[str, Any], metrics: Mapping[str, nn.Module]) -> None:
+def save_running_metrics(checkpoint: dict[str, Any], metrics: Mapping[str, nn.Module] | nn.ModuleDict) -> None:
     """Put the sums of some metrics into a checkpoint, so that a training may go on inside an epoch.
 
     >>> from torchmetrics import MeanMetric
@@ -24,20 +24,16 @@ def save_running_metrics(checkpoint: dict[str, Any], metrics: Mapping[str, nn.Mo
     tensor(4.)
     """
     checkpoint[RUNNING_METRICS] = {
-        name: {state: value.detach().clone() for state, value in metric.metric_state.items() if _is_sum(value)}
+        name: {state: value.clone() for state, value in metric.metric_state.items() if isinstance(value, Tensor)}
         for name, metric in metrics.items()
         if isinstance(metric, Metric)
     }
 
 
-def load_running_metrics(checkpoint: Mapping[str, Any], metrics: Mapping[str, nn.Module]) -> None:
+def load_running_metrics(checkpoint: Mapping[str, Any], metrics: Mapping[str, nn.Module] | nn.ModuleDict) -> None:
     """Take metrics up where `save_running_metrics` left them; metrics that a checkpoint lacks stay as they are."""
     saved = checkpoint.get(RUNNING_METRICS, {})
     for name, metric in metrics.items():
         if isinstance(metric, Metric):
             for state in metric.metric_state.keys() & saved.get(name, {}).keys():
                 setattr(metric, state, saved[name][state].to(metric.device))
-
-
-def _is_sum(value: Any) -> bool:
-    return isinstance(value, Tensor)

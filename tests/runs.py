@@ -94,7 +94,9 @@ def differences(one: object, other: object, path: str = "") -> list[str]:
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         if len(one) != len(other):
             return [f"{path}: lengths {len(one)} and {len(other)}"]
-        return [line for i, pair in enumerate(zip(one, other, strict=True)) for line in differences(*pair, f"{path}/{i}")]
+        return [
+            line for i, pair in enumerate(zip(one, other, strict=True)) for line in differences(*pair, f"{path}/{i}")
+        ]
     if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
         return [] if same_bits(one, other) else [f"{path}: tensors {one.tolist()} and {other.tolist()}"[:200]]
     return [] if type(one) is type(other) and one == other else [f"{path}: {one!r} and {other!r}"]

@@ -68,8 +68,6 @@ STAGES: dict[str, tuple[type[pl.LightningModule], Arguments]] = {
 }
 
 
-
-
 class Ending(NamedTuple):
     """How a training ends early."""
 
@@ -95,7 +93,11 @@ def signalled(number: int) -> Callable[[pl.Trainer], None]:
     return lambda trainer: os.kill(os.getpid(), number)
 
 
-EARLY = ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.mode=max", "--trainer.callbacks.stopping_threshold=-9"]
+EARLY = [
+    "--trainer.callbacks+=EarlyStopping",
+    "--trainer.callbacks.mode=max",
+    "--trainer.callbacks.stopping_threshold=-9",
+]
 #: Schedules follow the planned length of a training: where endings differ in it, there are none.
 CONSTANT = {
     "agent": ["--model.learning_rate_schedule", "null", "--model.loss.entropy_weight", "LinearSchedule"]

@@ -50,9 +50,9 @@ class RunCheckpoint(ModelCheckpoint):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the last state where no epoch's end was saved."""
-        if not self.best_model_path and not trainer.fast_dev_run and trainer.global_step > 0:
-            if self.monitor is None or self.monitor in trainer.callback_metrics:
-                self._save_checkpoint(trainer, self.path)
+        known = self.monitor is None or self.monitor in trainer.callback_metrics
+        if known and not self.best_model_path and trainer.global_step > 0 and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self._save_checkpoint(trainer, self.path)
 
     def state_dict(self) -> dict[str, Any]:
         saved = bool(self.best_model_path)

@@ -29,9 +29,7 @@ class CheckpointFiles(TorchCheckpointIO):
         super().__init__()
         self._read = {os.path.realpath(path): checkpoint} if path is not None and checkpoint is not None else {}
 
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
-    ) -> None:
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         require("://" not in str(path), f"checkpoint {path} is an address: it must be a local file")
         content = io.BytesIO()
         torch.save(checkpoint, content)

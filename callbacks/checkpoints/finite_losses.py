@@ -1,5 +1,7 @@
 """A training whose loss is no number any more ends, and leaves its last good checkpoint."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,8 +14,12 @@ from episodic.errors import InputError
 BATCHES = 100
 
 
+class Diverged(InputError):
+    """Report a training whose loss or weights are no numbers any more."""
+
+
 class FiniteLosses(pl.Callback):
-    """Raise `InputError` where a loss or a weight is NaN or infinite; no checkpoint is written then.
+    """Raise `Diverged` where a loss or a weight is NaN or infinite; no checkpoint is written then.
 
     The losses of a hundred batches are read at once, and before each validation and checkpoint.
     """
@@ -57,23 +63,39 @@ class FiniteLosses(pl.Callback):
         first = bad[0] if bad else len(losses) - 1
         loss = f"the loss is {float(losses[first])}" if bad else "the loss of another process is not finite"
         epoch, batch = batches[first]
-        raise InputError(diverged(loss, f"epoch {epoch}, batch {batch}"))
+        raise Diverged(message(loss, f"epoch {epoch}, batch {batch}"))
 
 
 def require_finite_weights(module: pl.LightningModule, where: str) -> None:
-    """Raise `InputError` unless all weights are numbers."""
+    """Raise `Diverged` unless all weights are numbers."""
     weights = dict(module.named_parameters())
     if weights:
         finite = torch.stack([weight.detach().isfinite().all() for weight in weights.values()]).cpu()
         for name, fine in zip(weights, finite.tolist(), strict=True):
             if not fine:
-                raise InputError(diverged(f"{name} is not finite", where))
+                raise Diverged(message(f"{name} is not finite", where))
 
 
-def diverged(fault: str, where: str) -> str:
+@contextmanager
+def divergence_named(trainer: pl.Trainer) -> Iterator[None]:
+    """Turn an error that a training step raises into `Diverged` if weights are not finite: they are its cause."""
+    try:
+        yield
+    except Diverged:
+        raise
+    except Exception as error:
+        where = f"epoch {trainer.current_epoch}, batch {max(trainer.fit_loop.epoch_loop.batch_idx, 0)}"
+        try:
+            require_finite_weights(trainer.lightning_module, where)
+        except Diverged as diverged:
+            raise diverged from error
+        raise
+
+
+def message(fault: str, where: str) -> str:
     """The message of a training that diverged.
 
-    >>> diverged("the loss is nan", "epoch 0, batch 3")[:34]
+    >>> message("the loss is nan", "epoch 0, batch 3")[:34]
     'the loss is nan in epoch 0, batch '
     """
     return (

@@ -12,6 +12,7 @@ from pytorch_lightning.loops.fit_loop import _FitLoop
 from pytorch_lightning.loops.training_epoch_loop import _TrainingEpochLoop
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from callbacks.checkpoints.finite_losses import divergence_named
 from callbacks.checkpoints.last import LastCheckpoint
 from callbacks.checkpoints.stopping import limit_reached, signals_handled
 
@@ -61,7 +62,7 @@ class ExactFitLoop(_FitLoop):
 
     def run(self) -> None:
         self.ending = None
-        with signals_handled(self._end_with):
+        with signals_handled(self._end_with), divergence_named(self.trainer):
             super().run()
 
     def _end_with(self, ending: type[BaseException]) -> None:

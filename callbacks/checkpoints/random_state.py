@@ -17,7 +17,7 @@ class RandomState(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         version, numbers, gauss = random.getstate()
-        _, keys, *rest = np.random.get_state()
+        _, keys, *rest = np.random.get_state()  # noqa: NPY002 - the generator that others may use
         return {
             "cpu": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
@@ -40,4 +40,4 @@ class RandomState(pl.Callback):
             version, numbers, gauss = saved["python"]
             random.setstate((version, tuple(numbers.tolist()), gauss))
             keys, *rest = saved["numpy"]
-            np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), *rest))
+            np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002

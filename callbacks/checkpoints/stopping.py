@@ -24,7 +24,7 @@ def limit_reached(trainer: pl.Trainer) -> bool:
 def stops_here(trainer: pl.Trainer) -> bool:
     """Whether the epoch that ends is the last one of this training."""
     loop = trainer.fit_loop
-    epochs = loop.max_epochs not in (None, -1) and loop.epoch_progress.current.processed >= int(loop.max_epochs or 0)
+    epochs = loop.max_epochs not in (None, -1) and trainer.current_epoch + 1 >= int(loop.max_epochs or 0)
     return epochs or limit_reached(trainer)
 
 
