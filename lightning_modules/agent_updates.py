@@ -77,7 +77,7 @@ class AgentUpdates:
                 scheduler.step()
 
     def planned_blocks(self, episodes: int) -> float:
-        """Blocks of the planned training: to the last epoch, or to the block that reaches `max_steps` if that is earlier.
+        """Blocks of the planned training: up to the last epoch, or to the block that reaches `max_steps`, if earlier.
 
         Infinite without either limit.
 

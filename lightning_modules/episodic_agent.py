@@ -217,7 +217,8 @@ class EpisodicAgent(pl.LightningModule):
             sync_dist=self.trainer.world_size > 1,
             batch_size=batch.batch_size,
         )
-        return total if self.learner is None else total + lesson_metrics["train/encoder_loss"]
+        loss = total if self.learner is None else total + lesson_metrics["train/encoder_loss"]
+        return torch.as_tensor(loss)
 
     def _lesson(self, episode: int, generator: torch.Generator) -> Lesson | None:
         """What an embedder learns from after this episode, if anything."""

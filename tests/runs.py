@@ -76,12 +76,11 @@ def read(run: Path, name: str) -> dict[str, Any]:
 def assert_equal_runs(one: Path, other: Path, apart_from: str = "") -> None:
     """All of the checkpoints and the metrics are equal to the bit, apart from the state of one kind of callback."""
     for name in ("last", "best"):
-        checkpoints = [read(run, name) for run in (one, other)]
-        for checkpoint in checkpoints:
-            if apart_from:
-                for key in [key for key in checkpoint["callbacks"] if key.startswith(apart_from)]:
-                    del checkpoint["callbacks"][key]
-        assert differences(*checkpoints, name) == []
+        first, second = (read(run, name) for run in (one, other))
+        for callbacks in (first["callbacks"], second["callbacks"]):
+            for key in [key for key in callbacks if apart_from and key.startswith(apart_from)]:
+                del callbacks[key]
+        assert differences(first, second, name) == []
     assert (one / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
 
 
@@ -94,12 +93,16 @@ def differences(one: object, other: object, path: str = "") -> list[str]:
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         if len(one) != len(other):
             return [f"{path}: lengths {len(one)} and {len(other)}"]
-        return [
-            line for i, pair in enumerate(zip(one, other, strict=True)) for line in differences(*pair, f"{path}/{i}")
-        ]
+        pairs = enumerate(zip(one, other, strict=True))
+        return [line for i, (a, b) in pairs for line in differences(a, b, f"{path}/{i}")]
     if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
         return [] if same_bits(one, other) else [f"{path}: tensors {one.tolist()} and {other.tolist()}"[:200]]
     return [] if type(one) is type(other) and one == other else [f"{path}: {one!r} and {other!r}"]
+
+
+def same(one: object, other: object) -> bool:
+    """Equality through nested dictionaries and lists, tensors to the bit."""
+    return not differences(one, other)
 
 
 def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:

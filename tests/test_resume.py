@@ -1,7 +1,6 @@
 """A training that ended early ends, once resumed, as one left alone: every stage, and every way to end."""
 
 import os
-import shutil
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -86,23 +85,19 @@ def stop(trainer: pl.Trainer) -> None:
 
 def use_time_up(trainer: pl.Trainer) -> None:
     timer = next(callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
-    timer._offset += 1e6
+    timer._offset += 1_000_000
 
 
 def signalled(number: int) -> Callable[[pl.Trainer], None]:
     return lambda trainer: os.kill(os.getpid(), number)
 
 
-EARLY = [
-    "--trainer.callbacks+=EarlyStopping",
-    "--trainer.callbacks.mode=max",
-    "--trainer.callbacks.stopping_threshold=-9",
-]
+EARLY = ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.mode=max"]
+EARLY += ["--trainer.callbacks.stopping_threshold=-9"]  # at the first validation
 #: Schedules follow the planned length of a training: where endings differ in it, there are none.
 CONSTANT = {
-    "agent": ["--model.learning_rate_schedule", "null", "--model.loss.entropy_weight", "LinearSchedule"]
-    + ["--model.loss.entropy_weight.start", "0.1", "--model.loss.entropy_weight.end", "0.1"],
-    "encoder of states": ["--model.learning_rate_schedule", "null"],
+    "agent": ["--model.learning_rate_schedule=null", "--model.loss.entropy_weight.end=0.05"],
+    "encoder of states": ["--model.learning_rate_schedule=null"],
 }
 MONITORS = {"agent": "val/reward", "encoder of states": "val/accuracy"}
 
@@ -126,46 +121,73 @@ LENGTHS: dict[str, Ending] = {
 }
 
 
+class Trainings:
+    """Runs of every stage below one folder, of which those that are left alone are trained once."""
+
+    def __init__(self, root: Path, drawings: Path) -> None:
+        self.root, self.drawings, self.count = root, drawings, 0
+        self.whole: dict[tuple[str, ...], Path] = {}
+
+    def arguments(self, stage: str, shared: Sequence[str]) -> list[str]:
+        folder = self.root / stage
+        folder.mkdir(exist_ok=True)
+        earlier = folder / "earlier.ckpt"
+        return [*STAGES[stage][1](folder, self.drawings, earlier), *shared]
+
+    def fit(self, stage: str, arguments: list[str]) -> tuple[int, Path]:
+        """Train a new run; the status of the command, and the run's folder."""
+        self.count += 1
+        version = f"run_{self.count}"
+        status = main(["fit", *arguments, "--run.version", version])
+        (self.root / stage / "earlier.ckpt").unlink(missing_ok=True)  # a resume does without it
+        return status, next((self.root / stage).glob(f"*/{version}"))
+
+    def left_alone(self, stage: str, shared: Sequence[str]) -> Path:
+        key = (stage, *shared)
+        if key not in self.whole:
+            status, self.whole[key] = self.fit(stage, self.arguments(stage, shared))
+            assert status == 0
+        return self.whole[key]
+
+    def check(self, stage: str, ending: Ending, shared: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """End a run early, let it go on, and compare it with one left alone."""
+        whole = self.left_alone(stage, shared)
+        with monkeypatch.context() as patched:
+            if ending.end is not None:
+                at_batch(patched, STAGES[stage][0], *ending.at, ending.end, ending.step)
+            arguments = [*self.arguments(stage, shared), *ending.arguments]
+            if ending.status is None:
+                with pytest.raises(BrokenOff):
+                    self.fit(stage, arguments)
+                run = next((self.root / stage).glob(f"*/run_{self.count}"))
+            else:
+                status, run = self.fit(stage, arguments)
+                assert status == ending.status
+        (self.root / stage / "earlier.ckpt").unlink(missing_ok=True)
+        assert main(["fit", "--ckpt_path", str(run / "checkpoints" / "last.ckpt"), *ending.resumed]) == 0
+        assert_equal_runs(whole, run, apart_from="EarlyStopping")
+        assert {path.name for path in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
+@pytest.fixture(scope="module")
+def trainings(tmp_path_factory: pytest.TempPathFactory, generated_omniglot: Path) -> Trainings:
+    return Trainings(tmp_path_factory.mktemp("trainings"), generated_omniglot)
+
+
 @pytest.mark.parametrize("ending", [ERROR, STOP], ids=["error", "stop"])
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_resumed_training_equals_one_left_alone(
-    stage: str, ending: Ending, tmp_path: Path, generated_omniglot: Path, monkeypatch: pytest.MonkeyPatch
+    stage: str, ending: Ending, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check(stage, ending, [], tmp_path, generated_omniglot, monkeypatch)
+    trainings.check(stage, ending, [], monkeypatch)
 
 
 @pytest.mark.parametrize("ending", [*ENDINGS, *LENGTHS])
 @pytest.mark.parametrize("stage", CONSTANT)
 def test_it_does_whatever_ended_the_training(
-    stage: str, ending: str, tmp_path: Path, generated_omniglot: Path, monkeypatch: pytest.MonkeyPatch
+    stage: str, ending: str, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    constant = CONSTANT[stage] if ending in LENGTHS else []
     how = (ENDINGS | LENGTHS)[ending]
     if ending == "early stopping":
         how = how._replace(arguments=[*how.arguments, f"--trainer.callbacks.monitor={MONITORS[stage]}"])
-    check(stage, how, constant, tmp_path, generated_omniglot, monkeypatch)
-
-
-def check(
-    stage: str, ending: Ending, shared: list[str], root: Path, drawings: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Train one run as a whole, break another off, let that go on, and compare the two."""
-    module, arguments_of = STAGES[stage]
-    earlier = root / "earlier" / "stage.ckpt"
-    earlier.parent.mkdir()
-    arguments = [*arguments_of(root, drawings, earlier), *shared, *ending.shared]
-    assert main(["fit", *arguments, "--run.version", "whole"]) == 0
-    with monkeypatch.context() as patched:
-        if ending.end is not None:
-            at_batch(patched, module, *ending.at, ending.end, ending.step)
-        command = ["fit", *arguments, *ending.arguments, "--run.version", "broken"]
-        if ending.status is None:
-            with pytest.raises(BrokenOff):
-                main(command)
-        else:
-            assert main(command) == ending.status
-    shutil.rmtree(earlier.parent)  # a resumed training needs no earlier stage's checkpoint
-    whole, broken = (next(root.glob(f"*/{version}")) for version in ("whole", "broken"))
-    assert main(["fit", "--ckpt_path", str(broken / "checkpoints" / "last.ckpt"), *ending.resumed]) == 0
-    assert_equal_runs(whole, broken, apart_from="EarlyStopping")
-    assert {path.name for path in (broken / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    trainings.check(stage, how, CONSTANT[stage] if ending in LENGTHS else how.shared, monkeypatch)
