@@ -5,7 +5,7 @@ They choose when something is plotted or written; `episodic.plots` draws.
 - `BanditPlots`, `MemoryMonitor`, `EncoderPlots`, `HiddenStatePlots`, `Reconstructions`: plots, for the config's
   `trainer.callbacks`.
 - `MetricsCSV`, `MetricsJSON`, `RegretCSV`, `PredictionWriter`, `HarvestWriter`: files of metrics and predictions.
-- `RunCheckpoint`, `LastCheckpoint`, `RandomState`: checkpoints.
+- `callbacks.checkpoints`: a run's checkpoints, and exact resumes.
 - `TrainingProgress`: progress.
 - `log_picture`, `log_embedding`: the run's folder and all of its loggers behind one interface.
 - `callbacks.loggers`: what loggers show besides, added to every run.
@@ -22,7 +22,6 @@ from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.reconstructions import Reconstructions
 from callbacks.result_files import MetricsJSON, RegretCSV
-from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint, logged_before
 
 __all__ = [
     "BanditPlots",
@@ -30,19 +29,15 @@ __all__ = [
     "EncoderPlots",
     "HarvestWriter",
     "HiddenStatePlots",
-    "LastCheckpoint",
     "MemoryMonitor",
     "MetricsCSV",
     "MetricsJSON",
     "PredictionWriter",
-    "RandomState",
     "Reconstructions",
     "RegretCSV",
-    "RunCheckpoint",
     "TrainingProgress",
     "keeps_files",
     "log_embedding",
     "log_picture",
-    "logged_before",
     "logged_step",
 ]

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
 
 from datamodules.evaluation_task import Setting, evaluation_task
 from datamodules.hyperparameters import plain_settings
-from datamodules.sampling import EpochBlocks, ShardedIndices, rank_and_world, run_seed
+from datamodules.sampling import EpochBlocks, ResumableLoader, ShardedIndices, rank_and_world, run_seed
 from episodic.errors import require, require_positive
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec, block_seed
@@ -147,7 +147,7 @@ class BlockDataModule(pl.LightningDataModule):
 
 
 def _loader(dataset: BlockDataset, sampler: Sampler[int]) -> DataLoader[BlockSpec]:
-    return DataLoader(dataset, batch_size=None, sampler=sampler, collate_fn=_unchanged)  # type: ignore[arg-type]
+    return ResumableLoader(dataset, batch_size=None, sampler=sampler, collate_fn=_unchanged)  # type: ignore[arg-type]
 
 
 def _unchanged(spec: BlockSpec) -> BlockSpec:

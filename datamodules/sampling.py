@@ -1,4 +1,4 @@
-"""The order of data: a pure function of (seed, epoch, rank), so that a resume needs the epoch alone.
+"""The order of data: a pure function of (seed, epoch, rank), so that a resume needs the epoch and the batch alone.
 
 Lightning calls `set_epoch` on a loader's sampler at the start of each epoch, but creates the first iterator before
 that call. Every `__iter__` here is therefore a generator: it reads the epoch when its first item is requested, so a
@@ -8,7 +8,7 @@ resumed run starts with its own epoch's order and not with that of epoch 0.
 import os
 from collections.abc import Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -29,12 +29,46 @@ def run_seed() -> int:
     return int(os.environ.get("PL_GLOBAL_SEED", "0"))
 
 
-def batch_loader(dataset: Dataset[Batch], order: Sampler[Tensor] | Sampler[list[int]]) -> DataLoader[Batch]:
+class ResumableLoader(DataLoader[Batch]):
+    """A loader that knows its position in an epoch, so that a training may go on inside of it.
+
+    >>> loader = ResumableLoader(range(4), batch_size=None)
+    >>> batches = iter(loader)
+    >>> next(batches), next(batches), loader.state_dict()
+    (0, 1, {'batches': 2})
+    >>> loader.load_state_dict({"batches": 3})
+    >>> list(loader), list(loader)
+    ([3], [0, 1, 2, 3])
+    """
+
+    _batches = _first = 0  # yielded in this epoch; left out of the next iteration
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the number of batches yielded in this epoch."""
+        return {"batches": self._batches}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Start the next iteration after as many batches."""
+        self._batches = self._first = int(state_dict["batches"])
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        self._batches = self._first
+        return self._from_first(super().__iter__())
+
+    def _from_first(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        # Read with the first batch: an iterator may be older than the state that is loaded.
+        self._batches, self._first = self._first, 0
+        for batch in islice(batches, self._batches, None):
+            self._batches += 1
+            yield batch
+
+
+def batch_loader(dataset: Dataset[Batch], order: Sampler[Tensor] | Sampler[list[int]]) -> ResumableLoader[Batch]:
     """Build a loader whose sampler yields the indices of whole batches.
 
     There are no workers: cutting a batch from memory is faster than receiving it from another process.
     """
-    return DataLoader(dataset, batch_size=None, sampler=order)
+    return ResumableLoader(dataset, batch_size=None, sampler=order)
 
 
 def rank_and_world() -> tuple[int, int]:

@@ -64,7 +64,7 @@ def best_figure(run: RunFolder, metric: str) -> float:
     Raises:
         InputError: the run has not logged any such figure.
     """
-    from callbacks.run_checkpoint import logged_before  # as late as this, since it takes seconds
+    from callbacks.checkpoints import logged_before  # as late as this, since it takes seconds
     from episodic.checkpoints import read_checkpoint
 
     known, _ = logged_before(read_checkpoint(run.best))

@@ -1,5 +1,6 @@
 """Runs a command, and turns what the user can mend into one line and an exit status."""
 
+import errno
 import logging
 import os
 import sys
@@ -30,6 +31,10 @@ def run(command: Callable[[list[str]], object], arguments: Sequence[str]) -> int
         command(with_run_config(arguments))
     except InputError as error:
         return _fail(error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _fail(InputError(f"{error.filename or 'a file'} cannot be written: the disk is full"))
     except KeyboardInterrupt:
         return INTERRUPTED
     except SIGTERMException:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints, is_typ
 
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 
-from callbacks.run_checkpoint import RunCheckpoint
+from callbacks.checkpoints import RunCheckpoint
 from launcher import short_names
 from launcher.known_classes import descendants, is_own
 from launcher.run_folder import RunSettings

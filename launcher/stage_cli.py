@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from argparse import SUPPRESS
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,12 +17,21 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 import launcher.short_names  # noqa: F401 -- configs name these classes by their short names
+from callbacks.checkpoints import (
+    CheckpointFiles,
+    FiniteLosses,
+    LastCheckpoint,
+    RandomState,
+    RunCheckpoint,
+    logged_before,
+    nothing_left,
+    use_exact_loops,
+)
 from callbacks.harvest_writer import HarvestWriter
 from callbacks.loggers import logging_callbacks
 from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.result_files import MetricsJSON, RegretCSV
-from callbacks.run_checkpoint import LastCheckpoint, RandomState, RunCheckpoint, logged_before
 from episodic.checkpoints import read_checkpoint
 from episodic.errors import require, require_positive
 from launcher.arguments import TRUST
@@ -54,6 +64,7 @@ class StageCLI(LightningCLI):
 
     run: RunFolder
     checkpoint: dict[str, Any] | None = None
+    finished: str | None = None  # why there is nothing left to do
 
     def __init__(self, args: list[str] | None = None) -> None:
         self.filled_in: list[str] = []
@@ -115,6 +126,9 @@ class StageCLI(LightningCLI):
         trainer.logger = self.named_loggers
 
     def _run_subcommand(self, subcommand: str) -> None:
+        if self.finished is not None:
+            print(self.finished, file=sys.stderr)
+            return
         with finishing(self.trainer), one_line_errors(MisconfigurationException), summarised(self):
             super()._run_subcommand(subcommand)
         require_done(self.trainer, subcommand)
@@ -180,7 +194,8 @@ class StageCLI(LightningCLI):
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         config["logger"] = False  # until the run's folder is taken
-        callbacks = [*callbacks, RandomState(), MetricsJSON(), RegretCSV(), *logging_callbacks(self.checkpoint)]
+        callbacks = [*callbacks, RandomState(), FiniteLosses(), MetricsJSON(), RegretCSV()]
+        callbacks += logging_callbacks(self.checkpoint)
         best = next(callback for callback in callbacks if isinstance(callback, RunCheckpoint))
         best.dirpath = os.path.realpath(self.run.checkpoints)
         if config.get("enable_checkpointing") is False:
@@ -191,7 +206,12 @@ class StageCLI(LightningCLI):
             callbacks.append(self._prediction_writer())
         if config.get("enable_progress_bar") is not False:
             callbacks.append(TrainingProgress())
+        files = CheckpointFiles(self.settings.get("ckpt_path"), self.checkpoint)
+        config["plugins"] = [*_as_list(config.get("plugins")), files]
         trainer: Trainer = super()._instantiate_trainer(config, callbacks)
+        use_exact_loops(trainer)
+        if self.subcommand == "fit" and self.checkpoint is not None:
+            self.finished = nothing_left(self.checkpoint, trainer)
         return trainer
 
     def _prediction_writer(self) -> PredictionWriter:
@@ -207,3 +227,8 @@ class StageCLI(LightningCLI):
             check_fit(self.checkpoint["state_dict"], self.model, str(self.settings.ckpt_path))
 
     before_fit = before_validate = before_test = before_predict = _add_loggers
+
+
+def _as_list(value: Any) -> list[Any]:
+    """The parts of an argument that takes one value, or several, or none."""
+    return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]

@@ -15,7 +15,7 @@ import yaml
 from jsonargparse import get_loader
 from pytorch_lightning import LightningDataModule, LightningModule
 
-from callbacks.run_checkpoint import RunCheckpoint
+from callbacks.checkpoints import RunCheckpoint
 from episodic.drawings.cache_folder import is_cache_folder
 from episodic.drawings.omniglot.root import VARIABLE, holds_omniglot
 from episodic.errors import InputError

@@ -1,5 +1,6 @@
 """The optimiser steps of an agent, and of an embedder that learns beside it."""
 
+import math
 from collections.abc import Iterable
 from typing import cast
 
@@ -74,6 +75,25 @@ class AgentUpdates:
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
             if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
                 scheduler.step()
+
+    def planned_blocks(self, episodes: int) -> float:
+        """Blocks of the planned training: up to the last epoch, or to the block that reaches `max_steps`, if earlier.
+
+        Infinite without either limit.
+
+        Args:
+            episodes: of a block; after each the agent's optimiser makes a step.
+        """
+        trainer, lessons = self.module.trainer, 0
+        if self.learner is not None:
+            lessons = self.learner.settings.trigger.lessons(episodes)
+        steps = math.ceil(trainer.max_steps / (episodes + lessons)) if trainer.max_steps != -1 else math.inf
+        epochs = math.inf if trainer.max_epochs in (None, -1) else int(trainer.max_epochs or 0)
+        return min(trainer.num_training_batches * epochs if epochs else 0, steps)
+
+    def progress(self, episodes: int) -> float:
+        """Share of the planned blocks of so many episodes that is done."""
+        return self.module.trainer.fit_loop.epoch_loop.total_batch_idx / max(self.planned_blocks(episodes), 1)
 
     @property
     def _distributed(self) -> bool:

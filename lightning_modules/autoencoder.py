@@ -26,6 +26,7 @@ from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCalla
 from episodic.objectives.schedules import Schedule
 from lightning_modules.embedded_classes import EmbeddedClasses
 from lightning_modules.randomness import step_generator
+from lightning_modules.running_metrics import load_running_metrics, save_running_metrics
 
 LOSSES = ("mse", "bce")
 
@@ -195,6 +196,10 @@ class OmniglotAutoencoder(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[EMBEDDER_KEY] = describe_embedder(self.network, "network.")
+        save_running_metrics(checkpoint, {"fit": self.errors["fit"]})
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        load_running_metrics(checkpoint, {"fit": self.errors["fit"]})
 
 
 def require_corruption(denoising: bool, augmentation: Augmentation, dropped: float) -> None:

@@ -23,6 +23,7 @@ from episodic.objectives.softmax import SoftmaxConfig
 from episodic.objectives.weighted import WeightedObjectives
 from lightning_modules.embedded_classes import EmbeddedClasses
 from lightning_modules.randomness import step_generator
+from lightning_modules.running_metrics import load_running_metrics, save_running_metrics
 
 #: A batch of an encoder starts with inputs `[B, ...]` and labels `[B]` long.
 Batch = tuple[Tensor, ...]
@@ -209,6 +210,10 @@ class Encoder(pl.LightningModule, ABC):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         prefix = "network." if self.average is None else "average.module.network."
         checkpoint[EMBEDDER_KEY] = describe_embedder(self.network, prefix)
+        save_running_metrics(checkpoint, self.means)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        load_running_metrics(checkpoint, self.means)
 
 
 def in_order(rows: Tensor, world: int) -> Tensor:

@@ -175,22 +175,16 @@ class EpisodicAgent(pl.LightningModule):
         return agent if self.learner is None else [agent, self.learner.configure(self._blocks)]
 
     def _blocks(self) -> float:
-        """Blocks of the whole training; infinite before it has started."""
-        epochs = self.trainer.max_epochs if self.trainer.max_epochs and self.trainer.max_epochs > 0 else 1
-        return self.trainer.num_training_batches * epochs
-
-    def progress(self) -> float:
-        """Share of the training that is done, by blocks."""
-        return self.trainer.fit_loop.epoch_loop.total_batch_idx / max(self._blocks(), 1)
+        return self.updates.planned_blocks(self.task.episodes)
 
     def on_train_start(self) -> None:
         self.optimisation.restore_configuration()
         if self.learner is not None:
             self.learner.optimisation.restore_configuration()
 
-    def training_step(self, batch: BlockSpec, batch_idx: int) -> None:
-        """Play a block; update the weights after each episode."""
-        entropy_weight = self.loss.entropy_weight(self.progress())
+    def training_step(self, batch: BlockSpec, batch_idx: int) -> Tensor:
+        """Play a block; update the weights after each episode. Returns the block's mean loss, without a gradient."""
+        entropy_weight = self.loss.entropy_weight(self.updates.progress(self.task.episodes))
         generator = step_generator(self, batch_idx)
         batch = self.perceived(batch, "train")
         logged, lessons = [], []
@@ -207,6 +201,7 @@ class EpisodicAgent(pl.LightningModule):
         self.updates.step_schedules()
         self._episodes = self.episodes_played(batch)
         reward, total, policy, value, entropy = torch.stack(logged).mean(dim=0)
+        lesson_metrics = self.learner.metrics(lessons) if self.learner is not None else {}
         self.log_dict(
             {
                 "train/reward": reward * self.task.steps,
@@ -216,12 +211,14 @@ class EpisodicAgent(pl.LightningModule):
                 "train/entropy": entropy,
                 "train/entropy_weight": entropy_weight,
                 "train/learning_rate": learning_rate,
-                **(self.learner.metrics(lessons) if self.learner is not None else {}),
+                **lesson_metrics,
                 "step": self._episodes,
             },
             sync_dist=self.trainer.world_size > 1,
             batch_size=batch.batch_size,
         )
+        loss = total if self.learner is None else total + lesson_metrics["train/encoder_loss"]
+        return torch.as_tensor(loss)
 
     def _lesson(self, episode: int, generator: torch.Generator) -> Lesson | None:
         """What an embedder learns from after this episode, if anything."""

@@ -1,13 +1,9 @@
 """Command lines as processes of their own."""
 
 import os
-import random
-import signal
 import socket
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 from tests.tiny import PROJECT
 
@@ -33,16 +29,3 @@ def finish(process: subprocess.Popen[str]) -> str:
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
     return output
-
-
-def kill_after_first_checkpoint(process: subprocess.Popen[str], last: Path, within: float) -> None:
-    """SIGKILL a training at a random moment after it has left a checkpoint newer than now."""
-    before = last.stat().st_mtime_ns if last.exists() else 0
-    deadline = time.monotonic() + 120
-    while not (last.exists() and last.stat().st_mtime_ns > before):
-        assert process.poll() is None, f"the training ended before it was killed: {process.communicate()[0]}"
-        assert time.monotonic() < deadline, "no checkpoint within two minutes"
-        time.sleep(0.005)
-    time.sleep(random.uniform(0, within))
-    process.send_signal(signal.SIGKILL)
-    process.communicate()

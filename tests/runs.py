@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,34 +38,76 @@ class BrokenOff(Exception):
     """Stands for whatever ends a training early."""
 
 
-def break_off(monkeypatch: pytest.MonkeyPatch, kind: type[pl.LightningModule], epoch: int, batch: int) -> None:
-    """Have trainings of a module raise `BrokenOff` at a batch, after a draw that a resumed training must not feel."""
-    step: Any = kind.training_step
+def at_batch(
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[pl.LightningModule],
+    epoch: int,
+    batch: int,
+    end: Callable[[pl.Trainer], None],
+    step: str = "training_step",
+) -> None:
+    """Have trainings of a module end at a batch, after a draw that a resumed training must not feel."""
+    usual: Any = getattr(kind, step)
 
-    def breaking(self: pl.LightningModule, data: Any, batch_idx: int) -> Any:
+    def ending(self: pl.LightningModule, data: Any, batch_idx: int) -> Any:
         if (self.current_epoch, batch_idx) == (epoch, batch):
-            torch.rand(3)
-            raise BrokenOff
-        return step(self, data, batch_idx)
+            end(self.trainer)
+        return usual(self, data, batch_idx)
 
-    monkeypatch.setattr(kind, "training_step", breaking)
+    monkeypatch.setattr(kind, step, ending)
 
 
-def assert_equal_runs(one: Path, other: Path) -> None:
-    """Weights, optimiser, schedule and metrics are equal to the bit."""
+def raise_error(trainer: pl.Trainer) -> None:
+    torch.rand(3)
+    raise BrokenOff
+
+
+#: What checkpoints hold of the clock on the wall.
+CLOCK = ("Timer",)
+
+
+def read(run: Path, name: str) -> dict[str, Any]:
+    """All of a run's checkpoint but what it holds of the clock."""
+    checkpoint: dict[str, Any] = torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)
+    checkpoint["callbacks"] = {key: state for key, state in checkpoint["callbacks"].items() if key not in CLOCK}
+    return checkpoint
+
+
+def assert_equal_runs(one: Path, other: Path, apart_from: str = "") -> None:
+    """All of the checkpoints and the metrics are equal to the bit, apart from the state of one kind of callback."""
     for name in ("last", "best"):
-        states = [torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True) for run in (one, other)]
-        for part in ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step"):
-            assert same(states[0][part], states[1][part]), f"{name}: {part}"
+        first, second = (read(run, name) for run in (one, other))
+        for callbacks in (first["callbacks"], second["callbacks"]):
+            for key in [key for key in callbacks if apart_from and key.startswith(apart_from)]:
+                del callbacks[key]
+        assert differences(first, second, name) == []
     assert (one / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
+
+
+def differences(one: object, other: object, path: str = "") -> list[str]:
+    """List where nested dictionaries and lists differ, tensors to the bit."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        if one.keys() != other.keys():
+            return [f"{path}: {sorted(map(str, one.keys() ^ other.keys()))}"]
+        return [line for key in one for line in differences(one[key], other[key], f"{path}/{key}")]
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        if len(one) != len(other):
+            return [f"{path}: lengths {len(one)} and {len(other)}"]
+        pairs = enumerate(zip(one, other, strict=True))
+        return [line for i, (a, b) in pairs for line in differences(a, b, f"{path}/{i}")]
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return [] if same_bits(one, other) else [f"{path}: tensors {one.tolist()} and {other.tolist()}"[:200]]
+    return [] if type(one) is type(other) and one == other else [f"{path}: {one!r} and {other!r}"]
 
 
 def same(one: object, other: object) -> bool:
     """Equality through nested dictionaries and lists, tensors to the bit."""
-    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
+    return not differences(one, other)
+
+
+def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors agree in type, shape and every bit, NaN included."""
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    first, second = (tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (one, other))
+    return torch.equal(first, second)

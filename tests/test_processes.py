@@ -1,22 +1,18 @@
 """What only whole processes can show: trainings that are killed, and trainings on two processes."""
 
 import json
-import os
 from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 
 import pytest
-import torch
 
-from tests.processes import finish, kill_after_first_checkpoint, start
-from tests.runs import assert_equal_runs
+from tests.interruptions import Campaign
+from tests.processes import finish, start
 from tests.tiny import tiny_bandit, tiny_encoder
 
-#: How often each training is killed; three for the figures in the docs.
-KILLS = int(os.environ.get("KILLS", "1"))
 #: The agent updates its weights by itself, the encoder leaves that to Lightning; `test_resume.py` has all stages.
 STAGES = ("agent", "encoder")
-#: Epochs that leave time to be killed in.
-EPOCHS = {"agent": 30, "encoder": 10}
 WITH_MEMORY = ["--model.objectives.kaiser.weight", "0.5", "--model.objectives.kaiser.memory_size", "20"]
 
 
@@ -27,22 +23,13 @@ def tiny_stage(stage: str, root: Path, drawings: Path, epochs: int = 2) -> list[
     return [*tiny_encoder(root, drawings, epochs=epochs), *WITH_MEMORY]
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_killed_training_resumes_to_the_same_end(stage: str, tmp_path: Path, generated_omniglot: Path) -> None:
-    arguments = tiny_stage(stage, tmp_path, generated_omniglot, EPOCHS[stage])
-    arguments += ["--data.environments", "8"] if stage == "agent" else []
-    finish(start("fit", *arguments, "--run.version", "whole"))
-    whole = next(tmp_path.glob("*/whole"))
-    broken = whole.with_name("broken")
-    last = broken / "checkpoints" / "last.ckpt"
-    process = start("fit", *arguments, "--run.version", "broken")
-    for _ in range(KILLS):
-        kill_after_first_checkpoint(process, last, within=0.3)
-        reached = torch.load(last, weights_only=True)["epoch"]
-        assert reached < EPOCHS[stage] - 1, "killed too late to show anything"
-        process = start("fit", "--ckpt_path", str(last))
-    finish(process)
-    assert_equal_runs(whole, broken)
+@pytest.mark.parametrize(("stage", "kills"), [("agent", 6), ("encoder of states", 4)])
+def test_killed_trainings_resume_to_the_same_end(stage: str, kills: int, tmp_path: Path) -> None:
+    """Ten kills, two of them while a checkpoint is written; `tests/interruptions.py` does more."""
+    shared = Path("/dev/shm")  # another file system, where there is one
+    with TemporaryDirectory(dir=shared if shared.is_dir() else tmp_path.parent) as temporary:
+        campaign = Campaign(stage, tmp_path, tmp_path, Path(temporary), Random(kills))
+        campaign.kills(kills, writing=1)
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -5,7 +5,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.trainer.states import TrainerFn
 
-from callbacks.run_checkpoint import logged_before
+from callbacks.checkpoints import logged_before
 
 
 class CheckpointStep(pl.Callback):

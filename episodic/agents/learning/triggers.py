@@ -21,6 +21,10 @@ class AfterEpisode:
         """Whether there is an update after this episode, from 0."""
         return (episode + 1) % self.every == 0
 
+    def lessons(self, episodes: int) -> int:
+        """Number of updates in a block of so many episodes."""
+        return episodes // self.every
+
 
 class AfterBlock:
     """Learn when a block is over; the embedder stays the same within it.
@@ -36,6 +40,10 @@ class AfterBlock:
     def due(self, episode: int) -> bool:
         """Never after an episode."""
         return False
+
+    def lessons(self, episodes: int) -> int:
+        """Number of updates in a block of so many episodes."""
+        return self.updates
 
 
 Trigger = AfterEpisode | AfterBlock
