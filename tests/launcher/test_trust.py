@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-import cli
 from cli import main
+from launcher import short_names
 from launcher.run_config import read_run_config
 from launcher.stage_cli import StageCLI
 from launcher.trust import require_trusted
@@ -186,8 +186,8 @@ def test_what_lightning_offers_within_the_run_is_trusted(run: Path) -> None:
 
 
 def test_the_command_lines_own_classes_are_trusted() -> None:
-    for name in cli.__all__:
-        kind = getattr(cli, name)
+    for name in short_names.__all__:
+        kind = getattr(short_names, name)
         assert trusted_class(name) is kind
         assert trusted_class(f"{kind.__module__}.{name}") is kind
 
