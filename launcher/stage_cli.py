@@ -131,7 +131,7 @@ class StageCLI(LightningCLI):
             return
         with finishing(self.trainer), one_line_errors(MisconfigurationException), summarised(self):
             super()._run_subcommand(subcommand)
-        require_done(self.trainer, subcommand)
+            require_done(self.trainer, subcommand)
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:

@@ -35,7 +35,7 @@ def require_work(command: str, settings: Namespace) -> None:
     limits = [LIMITS[command], *(("max_epochs", "max_steps") if command == "fit" else ())]
     for name in limits:
         value = trainer.get(name)
-        require(value is None or value != 0, f"trainer.{name} is {value}: {command} would do nothing")
+        require(value is None or value != 0, f"trainer.{name} is 0: {command} would do nothing")
     reason = _without_validation(trainer) if command == "fit" and not trainer.fast_dev_run else None
     if reason is None:
         return
@@ -62,7 +62,7 @@ def require_done(trainer: Trainer, command: str) -> None:
 def _without_validation(trainer: Namespace) -> str | None:
     """Say why a training never validates; None where it does."""
     if trainer.limit_val_batches == 0:
-        return f"trainer.limit_val_batches is {trainer.limit_val_batches}"
+        return "trainer.limit_val_batches is 0"
     every, epochs = trainer.check_val_every_n_epoch, trainer.max_epochs
     if every is not None and epochs is not None and 0 < epochs < every:
         return f"trainer.check_val_every_n_epoch is {every} and trainer.max_epochs {epochs}"

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from episodic.checkpoints import read_checkpoint
 from episodic.errors import InputError
 from launcher.runs.ranks import chosen_version, rank
+from launcher.run_config import read_run_config
 from launcher.run_folder import RunFolder
 
 
@@ -81,10 +80,9 @@ def _epochs(checkpoint: dict[str, Any]) -> int:
 def _limits(config: Path) -> dict[str, int]:
     """Read `max_epochs` and `max_steps` from a run's configuration; empty where that cannot be read."""
     try:
-        settings = yaml.load(config.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, ValueError, yaml.YAMLError):
+        trainer = _mapping(read_run_config(config), "trainer")
+    except InputError:
         return {}
-    trainer = _mapping(settings, "trainer")
     return {name: _whole(trainer[name]) for name in ("max_epochs", "max_steps") if trainer.get(name) is not None}
 
 

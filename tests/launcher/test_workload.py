@@ -24,7 +24,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("trainer.max_epochs", "0", "trainer.max_epochs is 0: fit would do nothing"),
         ("trainer.max_steps", "0", "trainer.max_steps is 0: fit would do nothing"),
         ("trainer.limit_train_batches", "0", "trainer.limit_train_batches is 0: fit would do nothing"),
-        ("trainer.limit_train_batches", "0.0", "trainer.limit_train_batches is 0.0: fit would do nothing"),
+        ("trainer.limit_train_batches", "0.0", "trainer.limit_train_batches is 0: fit would do nothing"),
         ("trainer.limit_train_batches", "0.01", "limit_train_batches"),  # a hundredth of two blocks
         ("trainer.limit_val_batches", "0", "checkpoint.monitor is val/reward, --checkpoint.monitor null does without"),
         ("trainer.check_val_every_n_epoch", "5", "so there is no validation: checkpoint.monitor is val/reward"),
