@@ -10,9 +10,7 @@ import yaml
 
 from episodic.errors import InputError, require
 from launcher.errors.yaml_text import load_text
-
-#: Where the shipped configs are.
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+from launcher.overview import CONFIGS
 
 
 def given_configs(arguments: Sequence[str]) -> Iterator[str]:
