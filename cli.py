@@ -2,6 +2,7 @@
 
 import sys
 
+from launcher.errors.startup import startup_fault
 from launcher.overview import asks_for_overview, print_overview
 from launcher.quick_imports import without_garbage_collection
 
@@ -12,6 +13,9 @@ def main(arguments: list[str] | None = None) -> int:
     if asks_for_overview(arguments):
         print_overview()
         return 0
+    if fault := startup_fault():
+        print(f"error: {fault}", file=sys.stderr)
+        return 2
     # Imported as late as this because torch and Lightning take seconds.
     with without_garbage_collection():
         from launcher.main import run

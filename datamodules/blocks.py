@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
 from datamodules.evaluation_task import Setting, evaluation_task
 from datamodules.hyperparameters import plain_settings
 from datamodules.sampling import EpochBlocks, ResumableLoader, ShardedIndices, rank_and_world, run_seed
-from episodic.errors import require, require_positive
+from episodic.errors import require, require_positive, require_seed
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec, block_seed
 from episodic.tasks.task import Task
@@ -92,6 +92,7 @@ class BlockDataModule(pl.LightningDataModule):
             predict_environments=predict_environments,
             predict_blocks=predict_blocks,
         )
+        require_seed(evaluation_seed=evaluation_seed)
         self.task, self.environments, self.blocks_per_epoch = task, environments, blocks_per_epoch
         self.block_counts = {
             "val": BlockCount(val_environments, val_blocks),

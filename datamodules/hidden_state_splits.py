@@ -8,7 +8,7 @@ from torch import Tensor
 
 from datamodules.harvest_files import Harvest
 from datamodules.sampling import epoch_permutation
-from episodic.errors import require, require_choice
+from episodic.errors import require, require_choice, require_seed
 
 UNITS = ("block", "context")
 
@@ -47,7 +47,7 @@ class HarvestSplit:
     def __post_init__(self) -> None:
         require_choice("split.by", self.by, UNITS)
         require(0 < self.held_out < 0.5, f"held_out is {self.held_out}: it must be above 0 and below 0.5")
-        require(self.seed >= 0, f"split.seed is {self.seed}: it must be 0 or more")
+        require_seed(**{"split.seed": self.seed})
 
     def __call__(self, harvest: Harvest) -> EpisodeSplit:
         """Split a harvest.

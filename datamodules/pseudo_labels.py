@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from episodic.errors import require, require_choice, require_positive
+from episodic.errors import require, require_choice, require_positive, require_seed
 from episodic.memory.fuzzy.fuzzy_c_means import fuzzy_c_means
 from episodic.memory.fuzzy.memberships import check_fuzziness, memberships
 
@@ -41,7 +41,7 @@ class Clustering:
         require_choice("clustering.method", self.method, METHODS)
         if self.clusters is not None:
             require_positive(clusters=self.clusters)
-        require(self.seed >= 0, f"clustering.seed is {self.seed}: it must be 0 or more")
+        require_seed(**{"clustering.seed": self.seed})
         check_fuzziness(self.fuzziness)
 
 

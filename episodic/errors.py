@@ -1,5 +1,10 @@
 """`InputError`, and checks that raise it."""
 
+import math
+
+#: The largest seed that NumPy, scikit-learn and torch all take.
+LARGEST_SEED = 2**32 - 1
+
 
 class InputError(ValueError):
     """Report a mistake in the input: an argument, a file, a data set or a run folder.
@@ -43,6 +48,29 @@ def require_positive(**values: float) -> None:
     """
     for name, value in values.items():
         require(value > 0, f"{name} is {value}: it must be greater than 0")
+
+
+def require_finite(**values: float) -> None:
+    """Raise `InputError` for the first named value that is NaN or infinite.
+
+    >>> require_finite(start=1.0, end=float("nan"))
+    Traceback (most recent call last):
+    episodic.errors.InputError: end is nan: it must be a finite number
+    """
+    for name, value in values.items():
+        require(math.isfinite(value), f"{name} is {value}: it must be a finite number")
+
+
+def require_seed(**seeds: int) -> None:
+    """Raise `InputError` for the first named seed that some generator of random numbers would refuse.
+
+    >>> require_seed(vocabulary_seed=-1)
+    Traceback (most recent call last):
+    episodic.errors.InputError: vocabulary_seed is -1: it must be 0 or more
+    """
+    for name, seed in seeds.items():
+        require(seed >= 0, f"{name} is {seed}: it must be 0 or more")
+        require(seed <= LARGEST_SEED, f"{name} is {seed}: it must be at most {LARGEST_SEED}")
 
 
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

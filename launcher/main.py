@@ -12,6 +12,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from episodic.errors import InputError
 from launcher.arguments import with_run_config
+from launcher.errors.failures import input_failures
 from launcher.messages import one_line
 
 #: Set to anything, a failed command shows where it failed.
@@ -28,7 +29,8 @@ def run(command: Callable[[list[str]], object], arguments: Sequence[str]) -> int
     """
     quieten()
     try:
-        command(with_run_config(arguments))
+        with input_failures():
+            command(with_run_config(arguments))
     except InputError as error:
         return _fail(error)
     except OSError as error:

@@ -1,15 +1,41 @@
 """What a command fills in of a model's configuration, and how it checks a checkpoint against the model."""
 
+from importlib import import_module
+
 import torch
 from jsonargparse import Namespace
-from pytorch_lightning import LightningModule
+from pytorch_lightning import LightningDataModule, LightningModule
 
+from datamodules import BlockDataModule, HiddenStateDataModule, OmniglotDataModule
 from episodic.checkpoints import describe_checkpoint
 from episodic.errors import InputError, require
-from lightning_modules.episodic_agent import EpisodicAgent
+from lightning_modules import EpisodicAgent, HiddenStateEncoder, OmniglotAutoencoder, OmniglotEncoder
 
 #: Where an agent's state holds the contents of its memory, which no checkpoint keeps.
 MEMORY = "agent.memory.store."
+
+#: The data of each stage.
+STAGES: dict[type[LightningModule], type[LightningDataModule]] = {
+    EpisodicAgent: BlockDataModule,
+    OmniglotEncoder: OmniglotDataModule,
+    OmniglotAutoencoder: OmniglotDataModule,
+    HiddenStateEncoder: HiddenStateDataModule,
+}
+
+
+def check_stage(class_path: str, data: LightningDataModule) -> None:
+    """Raise `InputError` where a model of one stage is given the data of another.
+
+    Classes from elsewhere are let pass: they may be made for each other.
+    """
+    module, _, name = class_path.rpartition(".")
+    model = getattr(import_module(module), name, object)
+    needed = next((wanted for kind, wanted in STAGES.items() if issubclass(model, kind)), None)
+    require(
+        needed is None or isinstance(data, needed) or not isinstance(data, tuple(STAGES.values())),
+        f"data is {type(data).__name__}, which {model.__name__} cannot learn from: "
+        f"it needs {needed.__name__ if needed else ''}",
+    )
 
 
 def fill_in_drawing_embedder(arguments: Namespace) -> None:

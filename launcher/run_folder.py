@@ -87,8 +87,9 @@ class RunFolder:
         """Remove a folder that this process has made, unless it holds a checkpoint."""
         if not any(self.checkpoints.glob("*")):
             shutil.rmtree(self.path, ignore_errors=True)
-            with suppress(OSError):  # where other runs of that name are there, its folder stays
+            with suppress(OSError):  # where other runs are there, the folder stays
                 self.path.parent.rmdir()
+                self.root.rmdir()
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Path) -> "RunFolder | None":

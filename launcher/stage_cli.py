@@ -11,7 +11,6 @@ from typing import Any
 import torch
 import yaml
 from jsonargparse import Namespace
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -29,18 +28,22 @@ from callbacks.checkpoints import (
 )
 from callbacks.harvest_writer import HarvestWriter
 from callbacks.loggers import logging_callbacks
+from callbacks.monitor_check import with_monitor_check
 from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.result_files import MetricsJSON, RegretCSV
 from episodic.checkpoints import read_checkpoint
-from episodic.errors import require, require_positive
 from launcher.arguments import TRUST
+from launcher.errors.config_files import check_config, given_configs
+from launcher.errors.failures import input_failures, of_input
+from launcher.errors.known_options import option_names
+from launcher.errors.settings_checks import check_settings
 from launcher.help_formatter import name_sections
 from launcher.logger_runs import finishing, start_loggers
 from launcher.loggers import EarlierLogs, make_loggers
-from launcher.model_checks import check_fit, fill_in_drawing_embedder
+from launcher.model_checks import check_fit, check_stage, fill_in_drawing_embedder
 from launcher.overview import COMMANDS
-from launcher.parser import OneLineParser, one_line_errors
+from launcher.parser import OneLineParser
 from launcher.part_help import print_part_help
 from launcher.provenance import without_places
 from launcher.run_folder import RunFolder, RunSettings
@@ -76,11 +79,15 @@ class StageCLI(LightningCLI):
                 save_config_callback=SaveRunConfig,
                 save_config_kwargs={"filled_in": self.filled_in},
                 trainer_defaults=TRAINER_DEFAULTS,
-                seed_everything_default=0,
                 parser_class=OneLineParser,
                 auto_configure_optimizers=False,
                 args=args,
             )
+
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--seed_everything", type=int, default=0, help="Seed of all random numbers, from 0 to 4294967295."
+        )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_class_arguments(RunSettings, "run")
@@ -111,7 +118,6 @@ class StageCLI(LightningCLI):
         require_work(str(self.subcommand), self.settings)
         self._place_run()
         if (threads := self.settings.run.threads) is not None:
-            require_positive(**{"run.threads": threads})
             torch.set_num_threads(threads)
         self._fill_in_sizes()
         self.settings.trainer.default_root_dir = str(self.run.path)
@@ -121,7 +127,7 @@ class StageCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         trainer = self.settings.trainer
         self.named_loggers, trainer.logger = trainer.logger, None  # see `_add_loggers`
-        with one_line_errors(ValueError, TypeError, MisconfigurationException):
+        with of_input("building the model, the data or the trainer"):
             super().instantiate_classes()
         trainer.logger = self.named_loggers
 
@@ -129,7 +135,7 @@ class StageCLI(LightningCLI):
         if self.finished is not None:
             print(self.finished, file=sys.stderr)
             return
-        with finishing(self.trainer), one_line_errors(MisconfigurationException), summarised(self):
+        with finishing(self.trainer), input_failures(), summarised(self):
             super()._run_subcommand(subcommand)
             require_done(self.trainer, subcommand)
 
@@ -158,18 +164,20 @@ class StageCLI(LightningCLI):
         settings.run = Namespace(**run, threads=asked.threads)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        super().parse_arguments(parser, args)
+        with of_input("reading the command line"):
+            for path in given_configs(self.arguments):
+                check_config(path, option_names(parser))
+            super().parse_arguments(parser, args)
         self.subcommand = self.config["subcommand"]
-        require(self.settings.get("model") is not None, "no model: --config has to name one, see configs/")
+        check_settings(self.settings)
 
     def _fill_in_sizes(self) -> None:
         """Give the model the data's sizes where its own arguments leave them open."""
-        model, data = self.settings.model, self.settings.get("data")
-        if data is None:
-            return
+        model, data = self.settings.model, self.settings.data
         parser = self._parser(self.subcommand)
-        with one_line_errors(ValueError, TypeError):
+        with of_input("building the data"):
             datamodule = parser.instantiate_classes(Namespace(data=data.clone())).data
+            check_stage(model.class_path, datamodule)
         sizes = getattr(datamodule, "sizes", {})
         for name, size in {**sizes, "sizes": sizes}.items():
             if name in model.init_args and model.init_args[name] is None:
@@ -196,6 +204,8 @@ class StageCLI(LightningCLI):
         config["logger"] = False  # until the run's folder is taken
         callbacks = [*callbacks, RandomState(), FiniteLosses(), MetricsJSON(), RegretCSV()]
         callbacks += logging_callbacks(self.checkpoint)
+        if self.subcommand == "fit":
+            config = with_monitor_check(config, callbacks, self.model)
         best = next(callback for callback in callbacks if isinstance(callback, RunCheckpoint))
         best.dirpath = os.path.realpath(self.run.checkpoints)
         if config.get("enable_checkpointing") is False:

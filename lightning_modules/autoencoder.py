@@ -164,7 +164,7 @@ class OmniglotAutoencoder(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics and, after a training epoch, its error."""
         metrics = {"val/reconstruction_mse": self._error("val"), **self._split_metrics("val")}
-        if self.trainer.state.fn == TrainerFn.FITTING:
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
             metrics["train/reconstruction_mse"] = self._error("fit")
             metrics["train/learning_rate"] = torch.tensor(self.optimisation.optimizer.param_groups[0]["lr"])
             metrics["step"] = torch.tensor(float(self.trainer.global_step))

@@ -177,7 +177,7 @@ class Encoder(pl.LightningModule, ABC):
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics and, after a training epoch, its means."""
         metrics = self._split_metrics("val")
-        if self.trainer.state.fn == TrainerFn.FITTING:
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
             metrics |= {f"train/{name}": mean.compute() for name, mean in self._means().items()}
             metrics["train/learning_rate"] = torch.tensor(self.optimisation.optimizer.param_groups[0]["lr"])
             metrics["step"] = torch.tensor(float(self.trainer.global_step))

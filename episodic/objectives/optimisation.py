@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
+from episodic.objectives.optimizer_checks import checked_optimizer
 from episodic.objectives.schedules import Schedule
 
 #: Builds an optimiser from parameters; a config names its class and arguments.
@@ -45,8 +46,11 @@ class ConfiguredOptimizer:
             parameters: whatever the optimiser's class accepts.
             steps: returns the number of scheduler steps in the whole training.
             interval: how often the scheduler steps, `step` or `epoch`.
+
+        Raises:
+            InputError: see `checked_optimizer`.
         """
-        self.optimizer = self.build(parameters)
+        self.optimizer = checked_optimizer(self.build, parameters)
         self._configured = [
             {name: value for name, value in group.items() if name != "params"} for group in self.optimizer.param_groups
         ]

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 
-from episodic.errors import require_fraction, require_positive
+from episodic.errors import require_finite, require_fraction, require_positive
 
 
 class Schedule(ABC):
@@ -24,6 +24,7 @@ class LinearSchedule(Schedule):
     def __init__(self, start: float, end: float, duration: float = 1.0) -> None:
         require_fraction(duration=duration)
         require_positive(duration=duration)
+        require_finite(start=start, end=end)
         self.start, self.end, self.duration = start, end, duration
 
     def __call__(self, progress: float) -> float:

@@ -6,7 +6,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from episodic.errors import require, require_choice, require_fraction
+from episodic.errors import require, require_choice, require_fraction, require_seed
 from episodic.tasks.bandit import Bandit
 from episodic.tasks.barcode_clusters import ClusterRule, cluster_codebook, clustered_barcodes
 from episodic.tasks.barcode_noise import NOISE_KINDS, flip_bits
@@ -66,7 +66,7 @@ class BarcodeBandit(Bandit):
                 self.vocabulary >= self.contexts,
                 f"vocabulary is {self.vocabulary}: it must be at least the number of contexts, {self.contexts}",
             )
-        require(self.vocabulary_seed >= 0, f"vocabulary_seed is {self.vocabulary_seed}: it must be 0 or more")
+        require_seed(vocabulary_seed=self.vocabulary_seed)
 
     @property
     def cue_size(self) -> int:

@@ -6,7 +6,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from episodic.errors import InputError, require, require_choice, require_fraction, require_positive
+from episodic.errors import InputError, require, require_choice, require_fraction, require_positive, require_seed
 from episodic.tasks.bandit import Bandit
 from episodic.tasks.barcode_noise import flip_bits
 from episodic.tasks.barcodes import spread_barcodes
@@ -63,7 +63,7 @@ class DrawingBandit(Bandit):
         require_positive(drawings=self.drawings, pixels=self.pixels)
         require_choice("cue", self.cue, CUES)
         require_fraction(noise=self.noise)
-        require(self.barcode_seed >= 0, f"barcode_seed is {self.barcode_seed}: it must be 0 or more")
+        require_seed(barcode_seed=self.barcode_seed)
         if self.cue == "drawing":
             require(self.noise == 0, f"noise is {self.noise}: it needs barcodes, but cue is 'drawing'")
             require(

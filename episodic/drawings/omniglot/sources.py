@@ -14,7 +14,7 @@ from episodic.drawings.cache_folder import cache_folder, make_cache_folder
 from episodic.drawings.handwriting.archives import FORMAT, generate_omniglot
 from episodic.drawings.omniglot.listing import OFFICIAL, Counts
 from episodic.drawings.omniglot.root import find_omniglot
-from episodic.errors import InputError, require, require_positive
+from episodic.errors import InputError, require, require_positive, require_seed
 from episodic.files import remove_abandoned
 
 
@@ -82,7 +82,7 @@ class GeneratedDrawings(DrawingSource):
 
     def __post_init__(self) -> None:
         require_positive(drawers=self.drawers)
-        require(self.seed >= 0, f"seed is {self.seed}: it must be 0 or more")
+        require_seed(seed=self.seed)
         require_positive(background_alphabets=self.background_alphabets, evaluation_alphabets=self.evaluation_alphabets)
         for part in OFFICIAL:
             characters, alphabets = getattr(self, f"{part}_characters"), getattr(self, f"{part}_alphabets")
