@@ -126,7 +126,7 @@ class StageCLI(LightningCLI):
         trainer.logger = self.named_loggers
 
     def _run_subcommand(self, subcommand: str) -> None:
-        if self.finished is not None and not (self.fresh and self.run.in_use()):
+        if self.finished is not None:
             print(self.finished, file=sys.stderr)
             return
         with finishing(self.trainer), one_line_errors(MisconfigurationException), summarised(self):
