@@ -72,14 +72,15 @@ class ExactFitLoop(_FitLoop):
         """Whether a signal has asked any of the processes to end."""
         return bool(self.trainer.strategy.reduce_boolean_decision(self.ending is not None, all=False))
 
-    def save_between_batches(self) -> None:
-        """Write `last.ckpt` inside an epoch."""
+    def save_between_batches(self) -> bool:
+        """Write `last.ckpt` inside an epoch; False if this training keeps none."""
         assert isinstance(self.epoch_loop, ExactEpochLoop)
         self.epoch_loop.between_batches = True
-        for callback in self.trainer.checkpoint_callbacks:
-            if isinstance(callback, LastCheckpoint):
-                callback.save_inside_epoch(self.trainer)
+        keepers = [callback for callback in self.trainer.checkpoint_callbacks if isinstance(callback, LastCheckpoint)]
+        for keeper in keepers:
+            keeper.save_inside_epoch(self.trainer)
         self.epoch_loop.between_batches = False
+        return bool(keepers)
 
     def _iteration_based_training(self) -> bool:
         return False  # the epochs have a known length, with `max_steps` as well
@@ -95,8 +96,8 @@ class ExactFitLoop(_FitLoop):
 
     def on_advance_end(self) -> None:
         if limit_reached(self.trainer) and not self.epoch_loop._num_ready_batches_reached():
-            self.save_between_batches()
-            self._validate()
+            if self.save_between_batches():
+                self._validate()  # not in a learning-rate finder's training
             self.trainer._logger_connector.epoch_end_reached()
             return
         super().on_advance_end()

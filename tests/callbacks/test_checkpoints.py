@@ -106,8 +106,8 @@ def test_each_command_reads_its_checkpoint_once(tmp_path: Path, monkeypatch: pyt
         return load(path, *arguments, **options)
 
     monkeypatch.setattr(torch, "load", counted)
-    assert main(["fit", "--ckpt_path", str(last), "--trainer.max_epochs", "2", "--weights_only", "false"]) == 0
-    assert main(["test", "--ckpt_path", str(last)]) == 0
+    assert main(["fit", "--ckpt_path", str(last), "--trainer.max_epochs", "2"]) == 0
+    assert main(["test", "--ckpt_path", str(last), "--weights_only", "false"]) == 0
     assert reads == [last, last]
 
 
