@@ -9,7 +9,14 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import Logger
 
 from episodic.errors import InputError
-from launcher.errors.known_options import accepts_null, class_names, members, option_names, suggestion
+from launcher.errors.known_options import (
+    accepts_null,
+    class_names,
+    members,
+    option_names,
+    suggestion,
+    whole_numbers_first,
+)
 from launcher.errors.yaml_text import refuse_bad_yaml
 from launcher.help_formatter import CommandFormatter
 from launcher.loggers import leave_folder_open
@@ -29,8 +36,11 @@ class OneLineParser(LightningArgumentParser):
         raise InputError(one_line(line + suggestion(self, message))) from ex
 
     def add_class_arguments(self, theclass: Any, *others: Any, **options: Any) -> Any:
-        """As in the base class; a logger's folder is optional, see `launcher.loggers`."""
+        """As in the base class; a logger's folder is optional, see `launcher.loggers`, and `1` is a whole number."""
         added = super().add_class_arguments(theclass, *others, **options)
+        for action in self._actions:
+            if hasattr(action, "_typehint"):
+                action._typehint = whole_numbers_first(action._typehint)
         if isinstance(theclass, type) and issubclass(theclass, Logger):
             leave_folder_open(self)
         return added

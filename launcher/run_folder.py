@@ -11,6 +11,9 @@ from episodic.errors import InputError, require
 from episodic.files import is_file_name
 from launcher.runs.process_lock import ProcessLock, holder
 
+#: Roots that were not there before this process; they go when the only run in them fails before its training.
+MADE_ROOTS: set[Path] = set()
+
 
 @dataclass
 class RunSettings:
@@ -89,7 +92,8 @@ class RunFolder:
             shutil.rmtree(self.path, ignore_errors=True)
             with suppress(OSError):  # where other runs are there, the folder stays
                 self.path.parent.rmdir()
-                self.root.rmdir()
+                if self.root.absolute() in MADE_ROOTS:
+                    self.root.rmdir()
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Path) -> "RunFolder | None":
@@ -103,6 +107,8 @@ class RunFolder:
     def _make(self) -> bool:
         """Make the folder; False where it exists."""
         try:
+            if not self.root.exists():
+                MADE_ROOTS.add(self.root.absolute())
             for _ in range(100):
                 with suppress(FileNotFoundError):  # another process has just removed the run's parent folder
                     self.path.mkdir(parents=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from cli import main
 from episodic.drawings.handwriting.archives import generate_omniglot
 from tests.conftest import BACKGROUND, EVALUATION
+from tests.fuzz.capture import captured
 from tests.fuzz.cases import Case, Cases
 from tests.fuzz.sandbox import Outcome, check
 from tests.tiny import tiny_bandit
@@ -16,7 +17,8 @@ def prepare(folder: Path, seed: int, drawings: Path | None = None) -> Cases:
     if drawings is None:
         drawings = folder / "drawings"
         generate_omniglot(drawings, BACKGROUND, EVALUATION)
-    assert main(["fit", *tiny_bandit(folder / "trained", epochs=1)]) == 0
+    with captured():
+        assert main(["fit", *tiny_bandit(folder / "trained", epochs=1)]) == 0
     checkpoint = folder / "trained" / "barcode_bandit" / "version_0" / "checkpoints" / "last.ckpt"
     return Cases(seed, folder / "files", drawings, checkpoint)
 

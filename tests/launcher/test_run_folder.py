@@ -118,3 +118,13 @@ def test_the_name_comes_from_the_first_config() -> None:
 def test_a_path_is_no_name(bad: str) -> None:
     with pytest.raises(InputError, match="is no name for a folder"):
         run_name(RunSettings(name="a", version=bad), [])
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_root_goes_with_its_only_run_unless_it_was_there_before(there: bool, tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    if there:
+        root.mkdir()
+    with pytest.raises(InputError), writing_to(claim_numbered(root, "x"), new=True):
+        raise InputError("bad")
+    assert root.exists() == there

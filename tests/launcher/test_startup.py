@@ -37,6 +37,14 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
     assert str(missing_package()).startswith("package no-such-package is not installed: `pip install no-such-package`")
 
 
+def test_a_whole_number_of_batches_stays_one() -> None:
+    command = [sys.executable, "cli.py", "fit", "--config", "configs/barcode_bandit.yaml", "--print_config"]
+    command += ["--trainer.limit_train_batches", "1", "--trainer.limit_val_batches", "0.5"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "limit_train_batches: 1\n" in done.stdout
+    assert "limit_val_batches: 0.5\n" in done.stdout
+
+
 def test_a_process_ends_before_lightning_reads_the_environment() -> None:
     environment = {**os.environ, "RANK": "abc"}
     command = [sys.executable, "cli.py", "fit"]
