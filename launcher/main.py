@@ -69,5 +69,11 @@ def quieten() -> None:
         ".*Couldn't infer the batch indices.*",
         ".*in eval mode at the start of training.*",
         "LightningCLI's args parameter.*",
+        ".*Grad strides do not match bucket view strides.*",
+        ".*could not find the monitored key.*",
+        ".*is not supported by the model summary.*",
+        ".*WeightAveraging callback, but loading a checkpoint outside.*",
+        ".*there is no last checkpoint available.*",
+        ".*was called without a model.*",
     ):
         warnings.filterwarnings("ignore", message=message)

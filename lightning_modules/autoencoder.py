@@ -25,13 +25,15 @@ from episodic.networks.autoencoder import Autoencoder, ConvolutionalAutoencoder
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
 from lightning_modules.embedded_classes import EmbeddedClasses
+from lightning_modules.gradient_scaling import scales_gradients
+from lightning_modules.learning_rate import LearningRate
 from lightning_modules.randomness import step_generator
 from lightning_modules.running_metrics import load_running_metrics, save_running_metrics
 
 LOSSES = ("mse", "bce")
 
 
-class OmniglotAutoencoder(pl.LightningModule):
+class OmniglotAutoencoder(LearningRate, pl.LightningModule):
     """Train an autoencoder of drawings; later stages use its `embed(drawing)`.
 
     A test also logs the error of as many principal components, fitted on the same training drawings. Recall@1, MAP@R
@@ -108,7 +110,10 @@ class OmniglotAutoencoder(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         return self.optimisation.configure(
-            self.network.parameters(), lambda: self.trainer.estimated_stepping_batches, "step"
+            self.network.parameters(),
+            lambda: self.trainer.estimated_stepping_batches,
+            "step",
+            scaled=scales_gradients(self.trainer),
         )
 
     def on_train_start(self) -> None:

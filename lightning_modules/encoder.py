@@ -22,6 +22,8 @@ from episodic.objectives.optimisation import ConfiguredOptimizer
 from episodic.objectives.softmax import SoftmaxConfig
 from episodic.objectives.weighted import WeightedObjectives
 from lightning_modules.embedded_classes import EmbeddedClasses
+from lightning_modules.gradient_scaling import scales_gradients
+from lightning_modules.learning_rate import LearningRate
 from lightning_modules.randomness import step_generator
 from lightning_modules.running_metrics import load_running_metrics, save_running_metrics
 
@@ -32,7 +34,7 @@ Batch = tuple[Tensor, ...]
 SOFTMAX_ALONE = Objectives(softmax=SoftmaxConfig())
 
 
-class Encoder(pl.LightningModule, ABC):
+class Encoder(LearningRate, pl.LightningModule, ABC):
     """Train an embedder by weighted objectives; later stages use its `embed(x)`.
 
     A subclass builds the network and the objectives, calls `save_hyperparameters` and implements `metrics`. It may
@@ -99,7 +101,9 @@ class Encoder(pl.LightningModule, ABC):
 
     def configure_optimizers(self) -> Any:
         parameters = [*self.network.parameters(), *self.objectives.parameters()]
-        return self.optimisation.configure(parameters, lambda: self.trainer.estimated_stepping_batches, "step")
+        return self.optimisation.configure(
+            parameters, lambda: self.trainer.estimated_stepping_batches, "step", scaled=scales_gradients(self.trainer)
+        )
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
