@@ -24,7 +24,7 @@ from episodic.metrics.retrieval import retrieval_metrics
 from episodic.networks.autoencoder import Autoencoder, ConvolutionalAutoencoder
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
-from lightning_modules.embedded_classes import EmbeddedClasses
+from lightning_modules.embedded_classes import EmbeddedClasses, in_order
 from lightning_modules.gradient_scaling import scales_gradients
 from lightning_modules.learning_rate import LearningRate
 from lightning_modules.randomness import step_generator
@@ -173,7 +173,7 @@ class OmniglotAutoencoder(LearningRate, pl.LightningModule):
             metrics["train/reconstruction_mse"] = self._error("fit")
             metrics["train/learning_rate"] = torch.tensor(self.optimisation.optimizer.param_groups[0]["lr"])
             metrics["step"] = torch.tensor(float(self.trainer.global_step))
-        self.log_dict(metrics)
+        self.log_dict(metrics, sync_dist=True)
 
     def on_test_epoch_start(self) -> None:
         self.errors["test"].reset()  # type: ignore[operator]
@@ -184,7 +184,7 @@ class OmniglotAutoencoder(LearningRate, pl.LightningModule):
         train, test = ((part.images.float() / 255).flatten(1) for part in (data.train, data.test))
         components = min(self.network.latent_size, *train.shape)
         errors = {"test/reconstruction_mse": self._error("test"), "test/pca_mse": pca_mse(train, test, components)}
-        self.log_dict(errors | self._split_metrics("test"))
+        self.log_dict(errors | self._split_metrics("test"), sync_dist=True)
 
     def _error(self, split: str) -> Tensor:
         error: Tensor = self.errors[split].compute()  # type: ignore[operator]
@@ -192,7 +192,8 @@ class OmniglotAutoencoder(LearningRate, pl.LightningModule):
 
     def _split_metrics(self, split: str) -> dict[str, Tensor]:
         """Compute the metrics of a split's collected embeddings, named `split/metric`; reset the collection."""
-        embeddings, labels = self.collected[split].compute()  # type: ignore[operator]
+        collected = self.collected[split].compute()  # type: ignore[operator]
+        embeddings, labels = (in_order(part, self.trainer.world_size) for part in collected)
         self.collected[split].reset()  # type: ignore[operator]
         metrics = few_shot_metrics(embeddings, labels, FEW_SHOT[split], self.few_shot_episodes)
         if len(classes_with(class_rows(labels), 2).labels) > 0:

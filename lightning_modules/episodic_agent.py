@@ -226,7 +226,7 @@ class EpisodicAgent(pl.LightningModule):
                 **lesson_metrics,
                 "step": self._episodes,
             },
-            sync_dist=self.trainer.world_size > 1,
+            sync_dist=True,
             batch_size=batch.batch_size,
         )
         loss = total if self.learner is None else total + lesson_metrics["train/encoder_loss"]
@@ -278,7 +278,7 @@ class EpisodicAgent(pl.LightningModule):
         metrics = self.evaluation.metrics(split)
         if self._episodes:
             metrics["step"] = torch.tensor(self._episodes)
-        self.log_dict(metrics)
+        self.log_dict(metrics, sync_dist=True)
 
     def predict_step(self, batch: BlockSpec, batch_idx: int) -> dict[str, Tensor]:
         """A harvest of the block, see `episodic.agents.harvest` and `datamodules.harvest_files`."""
