@@ -11,14 +11,18 @@ from lightning_modules import EpisodicAgent, HiddenStateEncoder
 from tests.runs import BrokenOff, assert_equal_runs, break_off
 from tests.tiny import tiny_bandit, tiny_hidden_state_encoder
 
-AGENT, ENCODER = "agent", "encoder of states"
+AGENT, ENCODER, LEARNER = "agent", "encoder of states", "agent with a learner"
 MODULES: dict[str, type[pl.LightningModule]] = {AGENT: EpisodicAgent, ENCODER: HiddenStateEncoder}
 
 
 def tiny_stage(stage: str, root: Path, *options: str, epochs: int = 1) -> list[str]:
     """Arguments of `fit`, in this process's one thread and without pictures."""
-    tiny = tiny_bandit if stage == AGENT else tiny_hidden_state_encoder
-    return [*tiny(root, epochs=epochs), "--run.threads", "1", "--trainer.callbacks", "null", *options]
+    if stage == ENCODER:
+        arguments = tiny_hidden_state_encoder(root, epochs=epochs)
+    else:
+        config = "barcode_bandit_encoder_online" if stage == LEARNER else "barcode_bandit"
+        arguments = tiny_bandit(root, config, epochs=epochs)
+    return [*arguments, "--run.threads", "1", "--trainer.callbacks", "null", *options]
 
 
 def callback(name: str, arguments: str = "{}") -> str:
@@ -45,13 +49,13 @@ def test_an_option_works(options: list[str], stage: str, tmp_path: Path, recwarn
     assert not [str(warning.message) for warning in recwarn if "pute`` method" in str(warning.message)]
 
 
-@pytest.mark.parametrize("stage", MODULES)
+@pytest.mark.parametrize("stage", [*MODULES, LEARNER])
 def test_averaged_weights_are_saved_and_resumed(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = tiny_stage(stage, tmp_path, callback("EMAWeightAveraging", "{decay: 0.5}"), epochs=3)
     assert main(["fit", *arguments, "--run.version", "whole"]) == 0
     whole = next(tmp_path.glob("*/whole"))
     with monkeypatch.context() as patch:
-        break_off(patch, MODULES[stage], epoch=2, batch=1)
+        break_off(patch, MODULES.get(stage, EpisodicAgent), epoch=2, batch=1)
         with pytest.raises(BrokenOff):
             main(["fit", *arguments, "--run.version", "broken"])
     broken = whole.with_name("broken")

@@ -61,6 +61,10 @@ class Learner:
             f"learner.objectives are {', '.join(self.objectives.configs)}: labels 'episode' go with triplet alone",
         )
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Learner":
+        """Return the settings themselves: a copied agent (averaged weights) shares them."""
+        return self
+
     @property
     def of_drawings(self) -> bool:
         """Whether the embedder of drawings learns; otherwise that of keys does."""
