@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
@@ -41,7 +42,7 @@ class PredictionWriter(BasePredictionWriter):
     ) -> None:
         for name, value in self.pieces_of(prediction, trainer.global_rank + trainer.world_size * batch_idx).items():
             if isinstance(value, Tensor):
-                self._pieces[name].append(value.cpu().numpy())
+                self._pieces[name].append(as_array(value))
 
     def pieces_of(self, prediction: Mapping[str, Any], index: int) -> Mapping[str, Any]:
         """Return what to keep of a prediction; `index` is the number of its batch over all processes."""
@@ -62,3 +63,13 @@ class PredictionWriter(BasePredictionWriter):
             shapes = [f"{name} {list(joined_shape(pieces))}" for name, pieces in arrays.items() if pieces[0].ndim]
             print(f"wrote {path}: {', '.join(shapes)}")
         self._pieces.clear()
+
+
+def as_array(values: Tensor) -> Array:
+    """Return a tensor as a NumPy array; bfloat16, which NumPy does not know, becomes single precision.
+
+    >>> as_array(torch.ones(1, dtype=torch.bfloat16)).dtype
+    dtype('float32')
+    """
+    values = values.cpu()
+    return (values.float() if values.dtype == torch.bfloat16 else values).numpy()

@@ -70,5 +70,11 @@ def quieten() -> None:
         ".*in eval mode at the start of training.*",
         "LightningCLI's args parameter.*",
         ".*callbacks used to create the checkpoint need to be provided.*",  # a limit was lifted
+        ".*Grad strides do not match bucket view strides.*",
+        ".*could not find the monitored key.*",
+        ".*is not supported by the model summary.*",
+        ".*WeightAveraging callback, but loading a checkpoint outside.*",
+        ".*there is no last checkpoint available.*",
+        ".*was called without a model.*",
     ):
         warnings.filterwarnings("ignore", message=message)

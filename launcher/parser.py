@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
+import yaml
 from jsonargparse import Namespace
+from lightning_utilities.core.enums import StrEnum
 from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import Logger
 
@@ -23,6 +25,8 @@ from launcher.loggers import leave_folder_open
 from launcher.messages import one_line
 
 refuse_bad_yaml()
+# The defaults of some callbacks, such as Timer's, are members of enumerations: config.yaml holds their values.
+yaml.SafeDumper.add_multi_representer(StrEnum, lambda dumper, member: dumper.represent_str(str(member.value)))
 
 
 class OneLineParser(LightningArgumentParser):

@@ -12,7 +12,7 @@ import torch
 import yaml
 from jsonargparse import Namespace
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 import launcher.short_names  # noqa: F401 -- configs name these classes by their short names
@@ -32,6 +32,7 @@ from callbacks.monitor_check import with_monitor_check
 from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.result_files import MetricsJSON, RegretCSV
+from callbacks.tuned_settings import FINDERS, TunedSettings
 from episodic.checkpoints import read_checkpoint
 from launcher.arguments import TRUST
 from launcher.errors.config_files import check_config, given_configs
@@ -45,12 +46,15 @@ from launcher.model_checks import check_fit, check_stage, fill_in_drawing_embedd
 from launcher.overview import COMMANDS
 from launcher.parser import OneLineParser
 from launcher.part_help import print_part_help
+from launcher.profiles import place_profiler, report_profile
 from launcher.provenance import without_places
 from launcher.run_folder import RunFolder, RunSettings
 from launcher.runs.latest import resolve_all
 from launcher.runs.placement import Request, occupy, place
 from launcher.runs.saved_config import SaveRunConfig
 from launcher.summary import summarised
+from launcher.trainer_callbacks import check_callbacks
+from launcher.trainer_options import check_root, prepare_options
 from launcher.workload import require_done, require_work
 from lightning_modules.episodic_agent import EpisodicAgent
 
@@ -120,6 +124,7 @@ class StageCLI(LightningCLI):
         if (threads := self.settings.run.threads) is not None:
             torch.set_num_threads(threads)
         self._fill_in_sizes()
+        check_root(self.settings, self.arguments)
         self.settings.trainer.default_root_dir = str(self.run.path)
         if self.subcommand == "predict":
             self.settings.return_predictions = False  # they are written to a file, and would fill the memory
@@ -138,6 +143,7 @@ class StageCLI(LightningCLI):
         with finishing(self.trainer), input_failures(), summarised(self):
             super()._run_subcommand(subcommand)
             require_done(self.trainer, subcommand)
+        report_profile(self.trainer)
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -201,6 +207,10 @@ class StageCLI(LightningCLI):
         start_loggers(self.trainer, self.run)
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        chosen, resumes = _as_list(config.get("callbacks")), self.subcommand == "fit" and self.checkpoint is not None
+        prepare_options(config, self.model)
+        check_callbacks(chosen, self.model, self.datamodule, resumes)
+        place_profiler(config, self.run.path)
         config["logger"] = False  # until the run's folder is taken
         callbacks = [*callbacks, RandomState(), FiniteLosses(), MetricsJSON(), RegretCSV()]
         callbacks += logging_callbacks(self.checkpoint)
@@ -214,7 +224,9 @@ class StageCLI(LightningCLI):
             callbacks.append(LastCheckpoint(best.dirpath, best.interval))
         if self.subcommand == "predict":
             callbacks.append(self._prediction_writer())
-        if config.get("enable_progress_bar") is not False:
+        callbacks += [TunedSettings(callback) for callback in chosen if isinstance(callback, FINDERS)]
+        own_bar = not any(isinstance(callback, ProgressBar) for callback in chosen)
+        if config.get("enable_progress_bar") is not False and own_bar:
             callbacks.append(TrainingProgress())
         files = CheckpointFiles(self.settings.get("ckpt_path"), self.checkpoint)
         config["plugins"] = [*_as_list(config.get("plugins")), files]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from episodic.agents.agent import Agent
 from episodic.agents.learning.learner import EmbedderLearner, Lesson
+from episodic.precision import full_precision
 
 
 class AgentUpdates:
@@ -46,12 +47,21 @@ class AgentUpdates:
         for optimizer in optimizers:
             optimizer.zero_grad()
         if total.requires_grad:
-            self.module.manual_backward(total)
-        self.module.clip_gradients(optimizers[0], gradient_clip_val=self.gradient_norm, gradient_clip_algorithm="norm")
+            self._backward(total)
         optimizers[0].step()
         if lesson is not None and learner is not None:
             optimizers[1].step()
             learner.refresh()
+
+    def _backward(self, total: Tensor) -> None:
+        """Compute the gradients; autocast, which covers a whole training step, must not reach into their formulas."""
+        with full_precision(total.device):
+            self.module.manual_backward(total)
+
+    def clip(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the gradients of an optimiser's parameters to the norm."""
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        torch.nn.utils.clip_grad_norm_(parameters, self.gradient_norm)
 
     def after_block(self, learner: EmbedderLearner, images: Tensor | None, generator: torch.Generator) -> list[Tensor]:
         """Step the learner's optimiser as often as its trigger says; the metrics of each lesson."""
@@ -62,7 +72,7 @@ class AgentUpdates:
             if self._distributed:
                 total = total + no_gradient(self.agent.policy_parameters())
             optimizer.zero_grad()
-            self.module.manual_backward(total)
+            self._backward(total)
             optimizer.step()
             metrics.append(lesson.metrics)
         if metrics:

@@ -24,14 +24,16 @@ from episodic.metrics.retrieval import retrieval_metrics
 from episodic.networks.autoencoder import Autoencoder, ConvolutionalAutoencoder
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
-from lightning_modules.embedded_classes import EmbeddedClasses
+from lightning_modules.embedded_classes import EmbeddedClasses, in_order
+from lightning_modules.gradient_scaling import scales_gradients
+from lightning_modules.learning_rate import LearningRate
 from lightning_modules.randomness import step_generator
 from lightning_modules.running_metrics import load_running_metrics, save_running_metrics
 
 LOSSES = ("mse", "bce")
 
 
-class OmniglotAutoencoder(pl.LightningModule):
+class OmniglotAutoencoder(LearningRate, pl.LightningModule):
     """Train an autoencoder of drawings; later stages use its `embed(drawing)`.
 
     A test also logs the error of as many principal components, fitted on the same training drawings. Recall@1, MAP@R
@@ -108,7 +110,10 @@ class OmniglotAutoencoder(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         return self.optimisation.configure(
-            self.network.parameters(), lambda: self.trainer.estimated_stepping_batches, "step"
+            self.network.parameters(),
+            lambda: self.trainer.estimated_stepping_batches,
+            "step",
+            scaled=scales_gradients(self.trainer),
         )
 
     def on_train_start(self) -> None:
@@ -168,7 +173,7 @@ class OmniglotAutoencoder(pl.LightningModule):
             metrics["train/reconstruction_mse"] = self._error("fit")
             metrics["train/learning_rate"] = torch.tensor(self.optimisation.optimizer.param_groups[0]["lr"])
             metrics["step"] = torch.tensor(float(self.trainer.global_step))
-        self.log_dict(metrics)
+        self.log_dict(metrics, sync_dist=True)
 
     def on_test_epoch_start(self) -> None:
         self.errors["test"].reset()  # type: ignore[operator]
@@ -179,7 +184,7 @@ class OmniglotAutoencoder(pl.LightningModule):
         train, test = ((part.images.float() / 255).flatten(1) for part in (data.train, data.test))
         components = min(self.network.latent_size, *train.shape)
         errors = {"test/reconstruction_mse": self._error("test"), "test/pca_mse": pca_mse(train, test, components)}
-        self.log_dict(errors | self._split_metrics("test"))
+        self.log_dict(errors | self._split_metrics("test"), sync_dist=True)
 
     def _error(self, split: str) -> Tensor:
         error: Tensor = self.errors[split].compute()  # type: ignore[operator]
@@ -187,7 +192,8 @@ class OmniglotAutoencoder(pl.LightningModule):
 
     def _split_metrics(self, split: str) -> dict[str, Tensor]:
         """Compute the metrics of a split's collected embeddings, named `split/metric`; reset the collection."""
-        embeddings, labels = self.collected[split].compute()  # type: ignore[operator]
+        collected = self.collected[split].compute()  # type: ignore[operator]
+        embeddings, labels = (in_order(part, self.trainer.world_size) for part in collected)
         self.collected[split].reset()  # type: ignore[operator]
         metrics = few_shot_metrics(embeddings, labels, FEW_SHOT[split], self.few_shot_episodes)
         if len(classes_with(class_rows(labels), 2).labels) > 0:

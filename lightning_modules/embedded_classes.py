@@ -1,5 +1,6 @@
 """A metric that collects embeddings with their labels over an epoch."""
 
+import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
@@ -34,3 +35,16 @@ class EmbeddedClasses(Metric):
     def compute(self) -> tuple[Tensor, Tensor]:
         """Return all embeddings and labels so far."""
         return dim_zero_cat(self.embeddings), dim_zero_cat(self.labels)
+
+
+def in_order(rows: Tensor, world: int) -> Tensor:
+    """Reorder rows `[N, ...]`, gathered process by process, to the order in which one process sees them.
+
+    Each of the `world` processes holds every `world`-th row.
+
+    >>> in_order(torch.tensor([0, 2, 4, 1, 3]), world=2)
+    tensor([0, 1, 2, 3, 4])
+    """
+    positions = torch.arange(len(rows), device=rows.device)
+    gathered = torch.cat([positions[rank::world] for rank in range(world)])
+    return rows[gathered.argsort()]

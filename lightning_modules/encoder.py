@@ -21,7 +21,9 @@ from episodic.objectives.objectives import Objectives
 from episodic.objectives.optimisation import ConfiguredOptimizer
 from episodic.objectives.softmax import SoftmaxConfig
 from episodic.objectives.weighted import WeightedObjectives
-from lightning_modules.embedded_classes import EmbeddedClasses
+from lightning_modules.embedded_classes import EmbeddedClasses, in_order
+from lightning_modules.gradient_scaling import scales_gradients
+from lightning_modules.learning_rate import LearningRate
 from lightning_modules.randomness import step_generator
 from lightning_modules.running_metrics import load_running_metrics, save_running_metrics
 
@@ -32,7 +34,7 @@ Batch = tuple[Tensor, ...]
 SOFTMAX_ALONE = Objectives(softmax=SoftmaxConfig())
 
 
-class Encoder(pl.LightningModule, ABC):
+class Encoder(LearningRate, pl.LightningModule, ABC):
     """Train an embedder by weighted objectives; later stages use its `embed(x)`.
 
     A subclass builds the network and the objectives, calls `save_hyperparameters` and implements `metrics`. It may
@@ -99,7 +101,9 @@ class Encoder(pl.LightningModule, ABC):
 
     def configure_optimizers(self) -> Any:
         parameters = [*self.network.parameters(), *self.objectives.parameters()]
-        return self.optimisation.configure(parameters, lambda: self.trainer.estimated_stepping_batches, "step")
+        return self.optimisation.configure(
+            parameters, lambda: self.trainer.estimated_stepping_batches, "step", scaled=scales_gradients(self.trainer)
+        )
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
@@ -181,10 +185,10 @@ class Encoder(pl.LightningModule, ABC):
             metrics |= {f"train/{name}": mean.compute() for name, mean in self._means().items()}
             metrics["train/learning_rate"] = torch.tensor(self.optimisation.optimizer.param_groups[0]["lr"])
             metrics["step"] = torch.tensor(float(self.trainer.global_step))
-        self.log_dict(metrics)
+        self.log_dict(metrics, sync_dist=True)
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict(self._split_metrics("test"))
+        self.log_dict(self._split_metrics("test"), sync_dist=True)
 
     def _means(self) -> dict[str, MeanMetric]:
         names = [name for name in self.means if name != "accuracy" or self.objectives.softmax is not None]
@@ -214,19 +218,6 @@ class Encoder(pl.LightningModule, ABC):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         load_running_metrics(checkpoint, self.means)
-
-
-def in_order(rows: Tensor, world: int) -> Tensor:
-    """Reorder rows `[N, ...]`, gathered process by process, to the order in which one process sees them.
-
-    Each of the `world` processes holds every `world`-th row.
-
-    >>> in_order(torch.tensor([0, 2, 4, 1, 3]), world=2)
-    tensor([0, 1, 2, 3, 4])
-    """
-    positions = torch.arange(len(rows), device=rows.device)
-    gathered = torch.cat([positions[rank::world] for rank in range(world)])
-    return rows[gathered.argsort()]
 
 
 def _memory_names(module: nn.Module) -> list[str]:

@@ -31,6 +31,7 @@ from episodic.tasks.blocks import SPLITS, BlockSpec
 from episodic.tasks.task import Task, TaskSizes
 from lightning_modules.agent_evaluation import AgentEvaluation
 from lightning_modules.agent_updates import AgentUpdates
+from lightning_modules.gradient_scaling import scales_gradients
 from lightning_modules.randomness import step_generator
 
 #: Beginnings of the names of what every process has for itself.
@@ -125,6 +126,11 @@ class EpisodicAgent(pl.LightningModule):
         learning = any(parameter.requires_grad for parameter in self.parameters())
         processes = self.trainer.world_size
         require(
+            not self.warm_start.freeze or not scales_gradients(self.trainer),
+            "warm_start.freeze is true: with --trainer.precision 16-mixed every optimiser needs gradients to scale, so "
+            "use bf16-mixed or 32-true",
+        )
+        require(
             learning or processes == 1,
             f"warm_start.freeze is true and nothing else learns: that takes one process, not {processes}",
         )
@@ -171,8 +177,14 @@ class EpisodicAgent(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         # With a frozen agent too: its optimiser then does nothing, but the steps are counted.
-        agent = self.optimisation.configure(self.agent.policy_parameters(), self._blocks, "step")
+        scaled = scales_gradients(self.trainer)
+        agent = self.optimisation.configure(self.agent.policy_parameters(), self._blocks, "step", scaled=scaled)
         return agent if self.learner is None else [agent, self.learner.configure(self._blocks)]
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the agent's gradients, which a gradient scaler has unscaled by now; the learner's stay as they are."""
+        if optimizer is self.optimisation.optimizer:
+            self.updates.clip(optimizer)
 
     def _blocks(self) -> float:
         return self.updates.planned_blocks(self.task.episodes)
@@ -214,7 +226,7 @@ class EpisodicAgent(pl.LightningModule):
                 **lesson_metrics,
                 "step": self._episodes,
             },
-            sync_dist=self.trainer.world_size > 1,
+            sync_dist=True,
             batch_size=batch.batch_size,
         )
         loss = total if self.learner is None else total + lesson_metrics["train/encoder_loss"]
@@ -266,7 +278,7 @@ class EpisodicAgent(pl.LightningModule):
         metrics = self.evaluation.metrics(split)
         if self._episodes:
             metrics["step"] = torch.tensor(self._episodes)
-        self.log_dict(metrics)
+        self.log_dict(metrics, sync_dist=True)
 
     def predict_step(self, batch: BlockSpec, batch_idx: int) -> dict[str, Tensor]:
         """A harvest of the block, see `episodic.agents.harvest` and `datamodules.harvest_files`."""
@@ -277,6 +289,11 @@ class EpisodicAgent(pl.LightningModule):
         """What the memory holds, by the names of this module's state."""
         buffers = self.agent.memory.store.named_buffers() if self.agent.memory is not None else ()
         return {f"agent.memory.store.{name}": buffer for name, buffer in buffers}
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers but for the memory's contents, which averages of weights must leave alone."""
+        contents = self._contents()
+        return (buffer for name, buffer in self.named_buffers(recurse=recurse) if name not in contents)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave out the memory's contents: they last for one block, and a test may choose another memory."""

@@ -9,6 +9,7 @@ from episodic.agents.trajectory import Trajectory
 from episodic.errors import require_positive
 from episodic.networks.core import Core
 from episodic.networks.heads import ActorCriticHeads
+from episodic.precision import full_precision
 from episodic.tasks.task import TaskSizes
 
 
@@ -69,10 +70,16 @@ class Agent(nn.Module):
     def replay(self, trajectory: Trajectory, cue: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logits `[T, B, A]` and values `[T, B]` of an episode that was played, with their gradient.
 
+        Mixed precision (autocast) is off, as it was while the episode was played.
+
         Args:
             trajectory: played with these very weights.
             cue: `[B, C]` or `[T, B, C]`, through which a learned projection gets its gradient.
         """
+        with full_precision(trajectory.actions.device):
+            return self._replayed(trajectory, cue)
+
+    def _replayed(self, trajectory: Trajectory, cue: Tensor | None) -> tuple[Tensor, Tensor]:
         tape, inputs = trajectory.tape, None
         if self.projection is not None and cue is not None:
             feedback = tape.inputs[:-1, :, : self.sizes.seen_size]

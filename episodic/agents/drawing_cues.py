@@ -76,7 +76,7 @@ class DrawingCues(nn.Module):
             return spec._replace(cues=self._of_block(spec.drawings, drawings))
         if split not in self._cues:
             self._cues[split] = self._of_all(drawings, spec.drawings.device)
-        cues = self._cues[split][spec.drawings]
+        cues = self._cues[split][spec.drawings].to(spec.cues.dtype)  # a block arrives in the agent's precision
         if self.settings is not None and self.settings.noise > 0:
             cues = flip_bits(cues, self.settings.noise, "random", seeded(spec.seed, 3, cues.device))
         return spec._replace(cues=cues)

@@ -157,7 +157,7 @@ class EpisodeMemory:
         if self.embedder is not None:
             return self.embedded[t]
         drawings = self.spec.drawings
-        return drawings[self.episode].unsqueeze(1).float() if drawings is not None else None
+        return drawings[self.episode].unsqueeze(1).to(self.store.keys.dtype) if drawings is not None else None
 
     def reads(self) -> Reads | None:
         """The episode's reads, `[T, B, ...]`; None where it had none."""

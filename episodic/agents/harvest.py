@@ -7,6 +7,7 @@ from torch import Tensor
 
 from episodic.agents.trajectory import Trajectory
 from episodic.networks.core import Core
+from episodic.precision import full_precision
 from episodic.tasks.blocks import BlockSpec
 
 
@@ -22,7 +23,8 @@ def harvest_block(trajectories: Iterable[Trajectory], core: Core, spec: BlockSpe
         spec: of the block.
     """
     episodes = [_by_step(trajectory, core) for trajectory in trajectories]
-    harvest = {name: torch.stack([episode[name] for episode in episodes]).movedim(2, 0) for name in episodes[0]}
+    with full_precision(spec.labels.device):  # autocast cannot join half-precision tensors on a CPU
+        harvest = {name: torch.stack([episode[name] for episode in episodes]).movedim(2, 0) for name in episodes[0]}
     cues = spec.cues.half().movedim(-2, 0)  # those that change within an episode are [E, T, B, C]
     return {**harvest, "cue": cues, "label": spec.labels.T, "exposure": spec.exposures.T}
 

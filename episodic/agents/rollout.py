@@ -9,6 +9,7 @@ from episodic.agents.agent import Agent
 from episodic.agents.episode_memory import EpisodeMemory
 from episodic.agents.trajectory import Trajectory
 from episodic.networks.core import Tape
+from episodic.precision import full_precision
 from episodic.tasks.blocks import BlockSpec, seeded
 from episodic.tasks.task import Task
 
@@ -19,6 +20,8 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
     Nothing has a gradient but what a learned query projection recalled. The memory is cleared at the start. What an
     episode stores is written before the episode is yielded. Weights and the memory's contents may be changed between
     two episodes and are used from the next one on.
+
+    Mixed precision (autocast) is off while an agent plays: recall compares similarities digit by digit.
 
     The noise in the choices is a function of the block's seed alone: the same weights play the same block the same
     way.
@@ -50,7 +53,9 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
         tape, memory = agent.core.tape(task.steps, batch), None
         if agent.memory is not None:
             memory = EpisodeMemory(agent.memory, spec, episode, task.schedule, agent.core, tape)
-        yield _play(task, agent, spec, episode, luck[episode], noise, tape, memory)
+        with full_precision(device):
+            trajectory = _play(task, agent, spec, episode, luck[episode], noise, tape, memory)
+        yield trajectory
 
 
 @torch.no_grad()

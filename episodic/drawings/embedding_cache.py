@@ -28,11 +28,14 @@ def has_bfloat16(device: torch.device) -> bool:
 def embed_table(network: nn.Module, images: Tensor) -> Tensor:
     """Embed drawings `[N, S, S]` uint8, ink = 255, on the network's device: `[N, D]`.
 
-    The network's mode (training or evaluation) stays as it is. It runs in bfloat16 if the device supports that.
+    The network's mode (training or evaluation) stays as it is. It runs in bfloat16 if its weights are in single
+    precision and the device supports that.
     """
-    device = next(network.parameters()).device
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_bfloat16(device)):
-        return embed_drawings(lambda x: network.embed(x.to(device)), images).float()  # type: ignore[operator]
+    weight = next(network.parameters())
+    device, dtype = weight.device, weight.dtype
+    half = dtype == torch.float32 and has_bfloat16(device)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+        return embed_drawings(lambda x: network.embed(x.to(device, dtype)), images).to(dtype)  # type: ignore[operator]
 
 
 def as_floats(images: Tensor) -> Tensor:

@@ -4,7 +4,10 @@ import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import lightning_fabric
+import pytorch_lightning
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
@@ -30,6 +33,8 @@ TOO_LARGE = re.compile(
 SLURM = re.compile(r"SLURM|srun|torchrun|MASTER_PORT|MASTER_ADDR")
 NO_DEVICE = re.compile(r"No CUDA GPUs are|not compiled with CUDA|invalid device ordinal|Found no NVIDIA driver")
 MONITOR = re.compile(r"[Ee]arly stopping conditioned on metric|could not find the monitored key")
+#: Where Lightning's own files lie.
+LIGHTNING = tuple(str(Path(str(package.__file__)).parent) for package in (pytorch_lightning, lightning_fabric))
 FILES = {
     errno.ENOENT,
     errno.EACCES,
@@ -77,9 +82,19 @@ def cause_in_input(error: BaseException) -> str | None:
         for kind in (SLURM, NO_DEVICE, MONITOR):
             if kind.search(message):
                 return message.replace("HINT: ", "")
+    if isinstance(error, RuntimeError | ValueError) and _raised_by_lightning(error):
+        return message  # such as an interval that is longer than an epoch
     if type(error).__module__.partition(".")[0] in ("wandb", "mlflow", "comet_ml", "neptune"):
         return f"{type(error).__module__.partition('.')[0]}: {message}"
     return None
+
+
+def _raised_by_lightning(error: BaseException) -> bool:
+    """Whether the line that raised an error is one of Lightning's."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename.startswith(LIGHTNING)
 
 
 def _missing(error: ImportError) -> str | None:

@@ -16,6 +16,7 @@ from episodic.objectives.objectives import Objectives
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
 from episodic.objectives.softmax import SoftmaxConfig
+from episodic.precision import full_precision
 
 
 class Learner:
@@ -59,6 +60,10 @@ class Learner:
             or tuple(self.objectives.configs) == ("triplet",),
             f"learner.objectives are {', '.join(self.objectives.configs)}: labels 'episode' go with triplet alone",
         )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Learner":
+        """Return the settings themselves: a copied agent (averaged weights) shares them."""
+        return self
 
     @property
     def of_drawings(self) -> bool:
@@ -149,7 +154,8 @@ class EmbedderLearner(nn.Module):
     def refresh(self) -> None:
         """Make the stored keys anew by what the embedder of keys has become."""
         if self.settings.rekey and not self.settings.of_drawings:
-            self.store.rekey(self.network.embed)
+            with full_precision(self.store.keys.device):  # queries are made in full precision, too
+                self.store.rekey(self.network.embed)
 
     def metrics(self, lessons: Sequence[Tensor]) -> dict[str, Tensor]:
         """Mean loss and, with a classifier, mean accuracy of some lessons, by the names that they log."""
