@@ -13,6 +13,8 @@ from launcher.runs.process_lock import ProcessLock, holder
 
 #: Roots that were not there before this process; they go when the only run in them fails before its training.
 MADE_ROOTS: set[Path] = set()
+#: TensorBoard's files in a run's folder.
+EVENTS = "events.out.tfevents.*"
 
 
 @dataclass
@@ -151,7 +153,7 @@ def writing_to(run: RunFolder, *, new: bool) -> Iterator[None]:
     Raises:
         InputError: another process is writing there, or this user may not.
     """
-    lock = ProcessLock(run.lock)
+    lock, events = ProcessLock(run.lock), set(run.path.glob(EVENTS))
     try:
         _acquire(lock, run)
         yield
@@ -160,6 +162,9 @@ def writing_to(run: RunFolder, *, new: bool) -> Iterator[None]:
         # Of a training that was broken off, the metrics are kept; invalid input leaves nothing.
         if new and (isinstance(error, InputError) or not (run.path / "metrics.csv").exists()):
             run.discard_if_untrained()
+        elif isinstance(error, InputError):  # TensorBoard opens a file as soon as a command starts
+            for path in set(run.path.glob(EVENTS)) - events:
+                path.unlink(missing_ok=True)
         raise
     finally:
         lock.release()

@@ -12,6 +12,8 @@ from episodic.errors import require, require_seed
 
 MOST_THREADS = 1024
 LONGEST_NAME = 200
+#: Numbers of the trainer that it divides by.
+COUNTS = ("check_val_every_n_epoch", "accumulate_grad_batches")
 #: Accelerators by name, and whether there is one.
 ACCELERATORS: dict[str, Callable[[], bool]] = {
     "gpu": lambda: torch.cuda.is_available() or torch.backends.mps.is_available(),
@@ -42,6 +44,9 @@ def check_settings(settings: Namespace) -> None:
         threads is None or 1 <= threads <= MOST_THREADS,
         f"run.threads is {threads}: it must lie between 1 and {MOST_THREADS}",
     )
+    for name in COUNTS:
+        count = settings.trainer.get(name)
+        require(count is None or count >= 1, f"trainer.{name} is {count}: it must be 1 or more")
     accelerator = settings.trainer.accelerator
     available = ACCELERATORS.get(str(accelerator).lower())
     require(

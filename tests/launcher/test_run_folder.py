@@ -128,3 +128,13 @@ def test_a_root_goes_with_its_only_run_unless_it_was_there_before(there: bool, t
     with pytest.raises(InputError), writing_to(claim_numbered(root, "x"), new=True):
         raise InputError("bad")
     assert root.exists() == there
+
+
+@pytest.mark.parametrize(("error", "kept"), [(InputError("bad"), ["a"]), (RuntimeError(), ["a", "b"])])
+def test_a_wrong_command_leaves_no_events_in_a_run(error: Exception, kept: list[str], tmp_path: Path) -> None:
+    run = trained(tmp_path, "a", "x")
+    (run.path / "events.out.tfevents.a").touch()
+    with pytest.raises(type(error)), writing_to(run, new=False):  # noqa: PT012
+        (run.path / "events.out.tfevents.b").touch()
+        raise error
+    assert sorted(path.suffix[1:] for path in run.path.glob("events.*")) == kept

@@ -37,6 +37,7 @@ def test_good_settings_pass() -> None:
         ({"trainer": None}, "trainer is null"),
         ({"seed_everything": -1}, "seed_everything is -1: it must be 0 or more"),
         ({"seed_everything": 2**32}, "seed_everything is 4294967296: it must be at most 4294967295"),
+        ({"trainer__check_val_every_n_epoch": 0}, "trainer.check_val_every_n_epoch is 0: it must be 1 or more"),
         ({"run__threads": 0}, "run.threads is 0: it must lie between 1 and 1024"),
         ({"run__threads": 10**12}, "run.threads is 1000000000000"),
         ({"run__name": "\x1b[31m"}, "run.name is .*: it must be printable"),
