@@ -8,7 +8,7 @@ import torch
 
 from cli import main
 from lightning_modules import EpisodicAgent, HiddenStateEncoder
-from tests.runs import BrokenOff, assert_equal_runs, break_off
+from tests.runs import BrokenOff, assert_equal_runs, at_batch, raise_error
 from tests.tiny import tiny_bandit, tiny_hidden_state_encoder
 
 AGENT, ENCODER, LEARNER = "agent", "encoder of states", "agent with a learner"
@@ -55,7 +55,7 @@ def test_averaged_weights_are_saved_and_resumed(stage: str, tmp_path: Path, monk
     assert main(["fit", *arguments, "--run.version", "whole"]) == 0
     whole = next(tmp_path.glob("*/whole"))
     with monkeypatch.context() as patch:
-        break_off(patch, MODULES.get(stage, EpisodicAgent), epoch=2, batch=1)
+        at_batch(patch, MODULES.get(stage, EpisodicAgent), 2, 1, raise_error)
         with pytest.raises(BrokenOff):
             main(["fit", *arguments, "--run.version", "broken"])
     broken = whole.with_name("broken")
