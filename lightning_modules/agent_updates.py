@@ -34,6 +34,12 @@ class AgentUpdates:
         optimizers = self.module.optimizers()
         return cast(list[torch.optim.Optimizer], optimizers if isinstance(optimizers, list) else [optimizers])
 
+    def lesson(self, episode: int, generator: torch.Generator) -> Lesson | None:
+        """What an embedder learns from after this episode, if anything."""
+        if self.learner is None or not self.learner.settings.trigger.due(episode):
+            return None
+        return self.learner.lesson(None, generator)
+
     def after_episode(self, total: Tensor, lesson: Lesson | None) -> None:
         """Step the agent's optimiser and, where there is a lesson, the learner's.
 

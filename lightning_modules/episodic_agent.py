@@ -13,7 +13,7 @@ from episodic.agents.drawing_cues import DrawingTable
 from episodic.agents.harvest import harvest_block
 from episodic.agents.keyed_memory import MemoryFactory
 from episodic.agents.keys import Keys
-from episodic.agents.learning.learner import Learner, Lesson
+from episodic.agents.learning.learner import Learner
 from episodic.agents.parts import build_agent
 from episodic.agents.perception import Perception
 from episodic.agents.rollout import rollout
@@ -31,7 +31,7 @@ from episodic.tasks.blocks import SPLITS, BlockSpec
 from episodic.tasks.task import Task, TaskSizes
 from lightning_modules.agent_evaluation import AgentEvaluation
 from lightning_modules.agent_updates import AgentUpdates
-from lightning_modules.gradient_scaling import scales_gradients
+from lightning_modules.gradient_scaling import require_unscaled, scales_gradients
 from lightning_modules.randomness import step_generator
 
 #: Beginnings of the names of what every process has for itself.
@@ -125,11 +125,8 @@ class EpisodicAgent(pl.LightningModule):
             require_learnable(self.task, self.learner)
         learning = any(parameter.requires_grad for parameter in self.parameters())
         processes = self.trainer.world_size
-        require(
-            not self.warm_start.freeze or not scales_gradients(self.trainer),
-            "warm_start.freeze is true: with --trainer.precision 16-mixed every optimiser needs gradients to scale, so "
-            "use bf16-mixed or 32-true",
-        )
+        if self.warm_start.freeze:
+            require_unscaled(self.trainer)
         require(
             learning or processes == 1,
             f"warm_start.freeze is true and nothing else learns: that takes one process, not {processes}",
@@ -203,7 +200,7 @@ class EpisodicAgent(pl.LightningModule):
         for episode, trajectory in enumerate(self.play(batch, "train")):
             logits, values = self.agent.replay(trajectory, batch.cues[episode])
             loss = self.loss(logits, values, trajectory.actions, trajectory.rewards, entropy_weight)
-            lesson = self._lesson(episode, generator)
+            lesson = self.updates.lesson(episode, generator)
             self.updates.after_episode(loss.total, lesson)
             logged.append(torch.stack([trajectory.rewards.mean(), *(part.detach() for part in loss)]))
             if lesson is not None:
@@ -231,12 +228,6 @@ class EpisodicAgent(pl.LightningModule):
         )
         loss = total if self.learner is None else total + lesson_metrics["train/encoder_loss"]
         return torch.as_tensor(loss)
-
-    def _lesson(self, episode: int, generator: torch.Generator) -> Lesson | None:
-        """What an embedder learns from after this episode, if anything."""
-        if self.learner is None or not self.learner.settings.trigger.due(episode):
-            return None
-        return self.learner.lesson(None, generator)
 
     def _learn_after_block(self, generator: torch.Generator) -> list[Tensor]:
         """Have an embedder learn that does so when a block is over; the metrics of each lesson."""

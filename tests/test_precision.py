@@ -78,7 +78,7 @@ def test_other_precisions_are_refused_before_training(
 ) -> None:
     assert main(["fit", *tiny_bandit(tmp_path), "--trainer.precision", precision]) == 2
     assert "32-true, 64-true, bf16-mixed, 16-mixed" in one_error(capsys)
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_sixteen_bits_on_a_cpu_are_those_of_bfloat16(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

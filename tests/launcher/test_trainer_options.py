@@ -130,4 +130,4 @@ def test_the_command_line_says_so_in_one_line(
 ) -> None:
     assert main(["fit", *tiny_bandit(tmp_path), f"--trainer.{name}", value]) == 2
     assert words in one_error(capsys)
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.rglob("*"))
