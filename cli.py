@@ -3,7 +3,7 @@
 import sys
 
 from launcher.errors.startup import startup_fault
-from launcher.overview import asks_for_overview, print_overview
+from launcher.help.overview import asks_for_overview, print_overview
 from launcher.quick_imports import without_garbage_collection
 
 

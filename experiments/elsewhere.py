@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.job import Job
 from experiments.record import is_done, read_record
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
 
 #: Run folders of all grids, by their version, which holds the hash of what was done.
 Elsewhere = Mapping[str, Sequence[RunFolder]]

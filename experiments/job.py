@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.references import HARVEST
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
 
 #: What the test of a bandit agent leaves beside its `metrics.json`.
 REGRET_FILE = "regret_by_pull.csv"

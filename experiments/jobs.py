@@ -12,7 +12,7 @@ from experiments.grid import Grid
 from experiments.job import REGRET_FILE, Cell, Job, digest
 from experiments.record import read_record
 from experiments.references import Reference, find_reference
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
 
 LONGEST_NAME = 60
 QUIET = "--trainer.enable_progress_bar=false"

@@ -6,7 +6,7 @@ Rewards are of the end of the paper's training; regrets are read off its figure 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from launcher.references import PAPER
+from launcher.summaries.references import PAPER
 
 AGENTS = tuple(PAPER["BarcodeBandit"])
 #: The memory that recalls the nearest whatever it is, as the paper's does.

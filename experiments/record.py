@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.job import Job
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from experiments.jobs import JobMaker
 from experiments.overrides import override_arguments
 from experiments.search_file import Search
 from experiments.search_parameters import Scalar
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
 
 
 @dataclass

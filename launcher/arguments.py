@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from episodic.errors import InputError, require
-from launcher.run_config import read_run_config
-from launcher.run_folder import RunFolder
 from launcher.runs.latest import names_latest, resolve_latest
+from launcher.runs.run_folder import RunFolder
+from launcher.trust.run_config import read_run_config
 
 #: First line of a run's `config.yaml`: configs of other formats are refused.
 FORMAT = "# episodic-memory-lab, format 2"
 COMMANDS = ("fit", "validate", "test", "predict")
-#: Uses the config beside a checkpoint whatever it names; see `launcher.trust`.
+#: Uses the config beside a checkpoint whatever it names; see `launcher.trust.check`.
 TRUST = "--trust"
 
 
@@ -49,7 +49,7 @@ def with_run_config(arguments: Sequence[str]) -> list[str]:
 
 
 def _require_trusted(config: Path, arguments: Sequence[str]) -> None:
-    from launcher.trust import require_trusted  # it imports the stages, which other commands do without
+    from launcher.trust.check import require_trusted  # it imports the stages, which other commands do without
 
     require_trusted(read_run_config(config), config, lambda name: option(arguments, name) is not None)
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 
 import shtab
 
-from launcher.known_classes import is_own
-from launcher.overview import COMMANDS
-from launcher.parts import SECTIONS, arguments_of, classes_of, part_of
+from launcher.help.known_classes import is_own
+from launcher.help.overview import COMMANDS
+from launcher.help.parts import SECTIONS, arguments_of, classes_of, part_of
 
 #: Options of every command that belong to no section, with whether they take a file.
 GENERAL = {"--config": True, "--ckpt_path": True, "--seed_everything": False, "--print_config": False, "--help": False}

@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from launcher.references import PAPER
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
+from launcher.summaries.references import PAPER
 
 PROJECT = Path(__file__).resolve().parent.parent
 CLI = PROJECT / "cli.py"

@@ -21,12 +21,12 @@ from episodic.errors import require
 from episodic.files import replacing
 from episodic.networks.embedder import Embedder
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
+from launcher.exports.model_card import machine, model_card
+from launcher.exports.provenance import read_provenance
 from launcher.main import run
-from launcher.model_card import machine, model_card
 from launcher.parser import OneLineParser
-from launcher.provenance import read_provenance
-from launcher.run_folder import RunFolder
 from launcher.runs.process_lock import ProcessLock, holder
+from launcher.runs.run_folder import RunFolder
 
 #: Largest size of an exported encoder in bytes.
 LARGEST = 3_000_000

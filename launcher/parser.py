@@ -20,8 +20,8 @@ from launcher.errors.known_options import (
     whole_numbers_first,
 )
 from launcher.errors.yaml_text import refuse_bad_yaml
-from launcher.help_formatter import CommandFormatter
-from launcher.loggers import leave_folder_open
+from launcher.help.formatter import CommandFormatter
+from launcher.loggers.making import leave_folder_open
 from launcher.messages import one_line
 
 refuse_bad_yaml()
@@ -40,7 +40,7 @@ class OneLineParser(LightningArgumentParser):
         raise InputError(one_line(line + suggestion(self, message))) from ex
 
     def add_class_arguments(self, theclass: Any, *others: Any, **options: Any) -> Any:
-        """As in the base class; a logger's folder is optional, see `launcher.loggers`, and `1` is a whole number."""
+        """As in the base class; a logger's folder is optional (`launcher.loggers`), and `1` is a whole number."""
         added = super().add_class_arguments(theclass, *others, **options)
         for action in self._actions:
             if hasattr(action, "_typehint"):

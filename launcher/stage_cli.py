@@ -39,23 +39,23 @@ from launcher.errors.config_files import check_config, given_configs
 from launcher.errors.failures import input_failures, of_input
 from launcher.errors.known_options import option_names
 from launcher.errors.settings_checks import check_settings
-from launcher.help_formatter import name_sections
-from launcher.logger_runs import finishing, start_loggers
-from launcher.loggers import EarlierLogs, make_loggers
+from launcher.exports.provenance import without_places
+from launcher.help.formatter import name_sections
+from launcher.help.overview import COMMANDS
+from launcher.help.part_help import print_part_help
+from launcher.loggers.logger_runs import finishing, start_loggers
+from launcher.loggers.making import EarlierLogs, make_loggers
 from launcher.model_checks import check_fit, check_stage, fill_in_drawing_embedder
-from launcher.overview import COMMANDS
 from launcher.parser import OneLineParser
-from launcher.part_help import print_part_help
-from launcher.profiles import place_profiler, report_profile
-from launcher.provenance import without_places
-from launcher.run_folder import RunFolder, RunSettings
 from launcher.runs.latest import resolve_all
 from launcher.runs.placement import Request, occupy, place
+from launcher.runs.run_folder import RunFolder, RunSettings
 from launcher.runs.saved_config import SaveRunConfig
-from launcher.summary import summarised
-from launcher.trainer_callbacks import check_callbacks
-from launcher.trainer_options import check_root, prepare_options
-from launcher.workload import require_done, require_work
+from launcher.summaries.summary import summarised
+from launcher.trainer.callbacks import check_callbacks
+from launcher.trainer.options import check_root, prepare_options
+from launcher.trainer.profiles import place_profiler, report_profile
+from launcher.trainer.workload import require_done, require_work
 from lightning_modules.episodic_agent import EpisodicAgent
 
 TRAINER_DEFAULTS = {

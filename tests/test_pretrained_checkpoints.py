@@ -19,7 +19,7 @@ from episodic.drawings.embedding import embed_drawings, with_rotations
 from episodic.drawings.omniglot import OFFICIAL, OmniglotPart, holds_omniglot, load_part
 from episodic.metrics.few_shot import few_shot_accuracy
 from launcher.export import LARGEST, main
-from launcher.provenance import training_seconds
+from launcher.exports.provenance import training_seconds
 from tests.tiny import tiny_encoder
 
 REAL = os.environ.get("OMNIGLOT_ROOT", "")

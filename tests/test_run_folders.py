@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from cli import main
-from launcher.run_folder import RunFolder
 from launcher.runs.process_lock import ProcessLock
+from launcher.runs.run_folder import RunFolder
 from tests.harvests import generated_harvest
 from tests.runs import files, one_error
 from tests.tiny import PROJECT, tiny_bandit, tiny_hidden_state_encoder

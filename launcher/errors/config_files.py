@@ -10,7 +10,7 @@ import yaml
 
 from episodic.errors import InputError, require
 from launcher.errors.yaml_text import load_text
-from launcher.overview import CONFIGS
+from launcher.help.overview import CONFIGS
 
 
 def given_configs(arguments: Sequence[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from launcher.known_classes import descendants
+from launcher.help.known_classes import descendants
 
 #: More names than these are not listed.
 SHORT_LIST = 12
@@ -107,7 +107,8 @@ def whole_numbers_first(hint: Any) -> Any:
     kinds = list(members(hint))
     if int not in kinds or float not in kinds or kinds.index(int) < kinds.index(float):
         return hint
-    return Union[(int, float, *(kind for kind in kinds if kind not in (int, float)))]
+    ordered = int, float, *(kind for kind in kinds if kind not in (int, float))
+    return Union[ordered]  # type: ignore[valid-type]
 
 
 def accepts_null(hint: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from episodic.errors import require
 from launcher.arguments import option
 from launcher.runs.ranks import VERSION_VARIABLE, chosen_version, rank
-from launcher.run_folder import RunFolder, RunSettings, claim_numbered, run_name, writing_to
+from launcher.runs.run_folder import RunFolder, RunSettings, claim_numbered, run_name, writing_to
 from launcher.runs.progress import newest, shortfall, trained_runs
 
 #: Values of `--ckpt_path` that name a checkpoint of the run that `--run.name` and `--run.version` name.

@@ -7,8 +7,8 @@ from typing import Any
 from episodic.checkpoints import read_checkpoint
 from episodic.errors import InputError
 from launcher.runs.ranks import chosen_version, rank
-from launcher.run_config import read_run_config
-from launcher.run_folder import RunFolder
+from launcher.trust.run_config import read_run_config
+from launcher.runs.run_folder import RunFolder
 
 
 def trained_runs(folder: Path) -> list[RunFolder]:

@@ -18,7 +18,7 @@ from experiments.job import Job
 from experiments.search import main
 from experiments.search_file import Search, parse_search
 from experiments.worker import Outcome
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
 
 CONFIG = str(Path(__file__).resolve().parents[2] / "configs" / "barcode_bandit.yaml")  # not by way of torch
 REWARD = "val/reward"

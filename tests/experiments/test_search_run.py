@@ -21,7 +21,7 @@ from experiments.search_storage import open_study
 from experiments.search_study import NUMBER, REPLACES
 from experiments.search_trial import best_figure, trial_jobs
 from experiments.worker import Outcome
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
 from tests.experiments.grids import cells as grid_cells
 from tests.experiments.grids import grid, training_of
 from tests.experiments.searches import REWARD, Here, leave_run, option, run_of, said, search, train

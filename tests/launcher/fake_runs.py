@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from launcher.arguments import FORMAT
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
 
 
 def leave_run(

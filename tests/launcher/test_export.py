@@ -18,7 +18,7 @@ from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from episodic.networks.omniglot_embedder import OmniglotEmbedder
 from launcher import export as module
 from launcher.export import export, main, rounded
-from launcher.provenance import without_places
+from launcher.exports.provenance import without_places
 
 METRICS = {"test/20way_1shot": 0.8765432, "test/20way_1shot_rotated": 0.9, "test/recall_at_1": 0.5}
 PROTOCOL = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli import main
-from launcher.overview import first_line
+from launcher.help.overview import first_line
 from tests.tiny import CONFIGS, PROJECT
 
 HEAVY = ("torch", "pytorch_lightning", "matplotlib", "sklearn")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from episodic.errors import InputError
-from launcher.run_folder import RunSettings
 from launcher.runs.placement import Placement, Request, occupy, place
 from launcher.runs.process_lock import ProcessLock
 from launcher.runs.ranks import VERSION_VARIABLE
+from launcher.runs.run_folder import RunSettings
 from tests.launcher.fake_runs import leave_run
 
 USES = ("test", "validate", "predict")

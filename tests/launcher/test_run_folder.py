@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from episodic.errors import InputError
-from launcher.run_folder import RunFolder, RunSettings, claim_numbered, run_name, writing_to
 from launcher.runs.process_lock import ProcessLock
+from launcher.runs.run_folder import RunFolder, RunSettings, claim_numbered, run_name, writing_to
 
 
 def trained(root: Path, name: str, version: str) -> RunFolder:

@@ -8,8 +8,8 @@ import pytest
 
 from cli import main
 from episodic.tasks import BarcodeBandit, DrawingBandit
-from launcher.metric_table import headline_metrics
-from launcher.references import paper_reward, references
+from launcher.summaries.metric_table import headline_metrics
+from launcher.summaries.references import paper_reward, references
 from lightning_modules.episodic_agent import EpisodicAgent
 from tests.tiny import tiny_autoencoder, tiny_bandit
 

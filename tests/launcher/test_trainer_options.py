@@ -12,8 +12,8 @@ from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy
 from cli import main
 from datamodules.blocks import BlockDataModule
 from episodic.errors import InputError
-from launcher.trainer_callbacks import check_callbacks
-from launcher.trainer_options import CLUSTER, prepare_options
+from launcher.trainer.callbacks import check_callbacks
+from launcher.trainer.options import CLUSTER, prepare_options
 from tests.runs import one_error
 from tests.tiny import tiny_bandit
 

@@ -9,10 +9,10 @@ import yaml
 
 from cli import main
 from launcher import short_names
-from launcher.run_config import read_run_config
 from launcher.stage_cli import StageCLI
-from launcher.trust import require_trusted
-from launcher.trusted_classes import trusted_class
+from launcher.trust.check import require_trusted
+from launcher.trust.run_config import read_run_config
+from launcher.trust.trusted_classes import trusted_class
 from tests.hostile import Edit, edit, foreign_run, outside
 from tests.recorded import recorded_config
 from tests.runs import one_error

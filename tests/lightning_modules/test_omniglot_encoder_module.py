@@ -32,8 +32,7 @@ from episodic.objectives.kaiser import KaiserConfig
 from episodic.objectives.objectives import Objectives
 from episodic.objectives.softmax import SoftmaxConfig
 from episodic.objectives.triplet import TripletConfig
-from lightning_modules.embedded_classes import EmbeddedClasses
-from lightning_modules.encoder import in_order
+from lightning_modules.embedded_classes import EmbeddedClasses, in_order
 from lightning_modules.omniglot_encoder import OmniglotEncoder
 from lightning_modules.randomness import step_generator
 from tests.tiny import tiny_encoder

@@ -10,8 +10,8 @@ from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 
 from callbacks.checkpoints import RunCheckpoint
 from launcher import short_names
-from launcher.known_classes import descendants, is_own
-from launcher.run_folder import RunSettings
+from launcher.help.known_classes import descendants, is_own
+from launcher.runs.run_folder import RunSettings
 
 #: Modules whose classes are values rather than parts.
 VALUES = ("builtins", "typing", "datetime", "pathlib", "types")

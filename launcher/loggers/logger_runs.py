@@ -13,7 +13,7 @@ from callbacks.pictures import keeps_files
 from episodic.errors import InputError
 from episodic.files import replace_text
 from launcher.messages import one_line
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
 
 #: Names the runs of W&B and MLflow that belong to a run's folder, by kind of logger.
 RUNS_FILE = "logger_runs.json"

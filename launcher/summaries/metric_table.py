@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich import box
 from rich.table import Table
 
-from launcher.references import References
+from launcher.summaries.references import References
 
 #: Metrics that come first, in this order.
 HEADLINES = (

@@ -10,9 +10,9 @@ from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, W
 
 from callbacks.metrics_csv import MetricsCSV
 from episodic.errors import InputError
-from launcher.logger_runs import continue_run, earlier_runs
+from launcher.loggers.logger_runs import continue_run, earlier_runs
 from launcher.messages import one_line
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
 
 
 class ContinuingMLFlowLogger(MLFlowLogger):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.omniglot_bandit import OmniglotBanditDataModule
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
 from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.encoder import Encoder
 from lightning_modules.episodic_agent import EpisodicAgent

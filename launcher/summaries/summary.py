@@ -13,9 +13,9 @@ from rich.text import Text
 
 from callbacks.pictures import FOLDER
 from episodic.drawings.omniglot.sources import OmniglotDrawings
-from launcher.metric_table import headline_metrics, metric_table
-from launcher.next_commands import next_commands, resume_command
-from launcher.references import references
+from launcher.summaries.metric_table import headline_metrics, metric_table
+from launcher.summaries.next_commands import next_commands, resume_command
+from launcher.summaries.references import references
 from lightning_modules.episodic_agent import EpisodicAgent
 
 if TYPE_CHECKING:

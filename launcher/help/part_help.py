@@ -13,10 +13,10 @@ from rich.text import Text
 
 from episodic.errors import InputError, require
 from launcher.arguments import option
-from launcher.help_formatter import OptionsFormatter
-from launcher.known_classes import is_own
+from launcher.help.formatter import OptionsFormatter
+from launcher.help.known_classes import is_own
+from launcher.help.parts import SECTIONS, Part, arguments_of, class_named, classes_of, part_of
 from launcher.parser import OneLineParser
-from launcher.parts import SECTIONS, Part, arguments_of, class_named, classes_of, part_of
 
 
 def print_part_help(arguments: Sequence[str]) -> bool:

@@ -9,8 +9,8 @@ import torch
 import yaml
 
 from episodic.errors import InputError, require
-from launcher.run_config import read_run_config
-from launcher.run_folder import RunFolder
+from launcher.runs.run_folder import RunFolder
+from launcher.trust.run_config import read_run_config
 
 #: Arguments that say where files lay on the machine of the training.
 PLACES = ("root", "cache_dir", "default_root_dir", "ckpt_path")

@@ -20,8 +20,8 @@ from episodic.drawings.cache_folder import is_cache_folder
 from episodic.drawings.omniglot.root import VARIABLE, holds_omniglot
 from episodic.errors import InputError
 from episodic.files import is_file_name
-from launcher.run_folder import RunSettings
-from launcher.trusted_classes import arguments_of, trusted_class
+from launcher.runs.run_folder import RunSettings
+from launcher.trust.trusted_classes import arguments_of, trusted_class
 
 #: Sections of a config that hold parts, with the class whose arguments they are.
 SECTIONS: dict[str, type] = {

@@ -76,7 +76,7 @@ def model_card(
     Args:
         name: name of the encoder.
         description: see `episodic.checkpoints.describe_embedder`.
-        provenance: see `launcher.provenance.read_provenance`, with `precision` and `embedding_size`.
+        provenance: see `launcher.exports.provenance.read_provenance`, with `precision` and `embedding_size`.
         size: bytes of the checkpoint.
         machine: description of the machine that exports it.
     """

@@ -1,0 +1,1 @@
+"""Help: the overview of commands and configs, and the options of every part."""

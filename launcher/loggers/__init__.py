@@ -1,0 +1,1 @@
+"""The loggers of a run: ours, and those of the configuration beside them."""

@@ -1,0 +1,1 @@
+"""The summary that a command ends with."""

@@ -1,0 +1,1 @@
+"""What a config that is picked up beside a checkpoint may name."""
