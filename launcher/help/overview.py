@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 COMMANDS = {
     "fit": "train a stage, or resume a training with --ckpt_path RUN/checkpoints/last.ckpt",
     "validate": "compute the validation metrics of a checkpoint: validation.json",

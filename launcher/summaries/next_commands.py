@@ -13,7 +13,7 @@ from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.encoder import Encoder
 from lightning_modules.episodic_agent import EpisodicAgent
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def next_commands(command: str, model: Any, data: Any, run: RunFolder, checkpoint: Path | None) -> list[str]:
