@@ -23,7 +23,7 @@ TITLES = {
 EXPLANATIONS = {
     "config": "a YAML file of options, see configs/; a later one, and the command line, win",
     "print_config": "print all options with their values, and exit",
-    "seed_everything": "seed of all random numbers; true draws one",
+    "seed_everything": "seed of all random numbers",
     "model": "a class; --model.OPTION VALUE sets an option. --model.help lists the classes, --model.help CLASS its "
     "options, --model.memory.help the classes of a part",
     "data": "a class; --data.OPTION VALUE sets an option. --data.help lists the classes, --data.help CLASS its "
@@ -44,7 +44,7 @@ EXPLANATIONS = {
     "trainer.max_epochs": "epochs of the training",
     "trainer.max_steps": "steps of the optimisers after which the training stops",
     "trainer.max_time": "time after which the training stops, as DD:HH:MM:SS",
-    "trainer.precision": "32-true, 64-true, 16-mixed, bf16-mixed, or bf16-true",
+    "trainer.precision": "32-true, 64-true, 16-mixed or bf16-mixed",
     "trainer.profiler": "simple, advanced, or pytorch",
     "trainer.strategy": "auto, ddp, and others of Lightning's",
     "ckpt_path": "checkpoint to start from: a file, best, or last",
