@@ -12,7 +12,6 @@ from pytorch_lightning.callbacks import (
     StochasticWeightAveraging,
 )
 from pytorch_lightning.callbacks.finetuning import BackboneFinetuning
-from pytorch_lightning.callbacks.spike import SpikeDetection
 
 from episodic.errors import require
 
@@ -28,7 +27,6 @@ REFUSED: dict[type[Callback], str] = {
 AUTOMATIC: dict[type[Callback], str] = {
     GradientAccumulationScheduler: "use --data.environments for larger batches",
     LearningRateFinder: "compare learning rates by experiments.search",
-    SpikeDetection: "its training steps return no loss; watch train/loss",
 }
 
 

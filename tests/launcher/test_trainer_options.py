@@ -101,7 +101,6 @@ def test_a_short_precision_is_written_out() -> None:
         (callbacks.LearningRateFinder(), "experiments.search"),
         (callbacks.BatchSizeFinder(), "has no batch_size"),
         (callbacks.BackboneFinetuning(), "has no backbone"),
-        (callbacks.spike.SpikeDetection(), "train/loss"),
     ],
     ids=lambda given: type(given).__name__ if isinstance(given, pl.Callback) else "",
 )
