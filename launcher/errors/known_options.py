@@ -23,7 +23,7 @@ def suggestion(parser: ArgumentParser, message: str) -> str:
     >>> parser = argparse.ArgumentParser()
     >>> _ = parser.add_argument("--hidden_size")
     >>> suggestion(parser, "Option 'hiden_size' is not accepted")
-    ": did you mean hidden_size? (--help lists the options, --model.help CLASS those of a class)"
+    ': did you mean hidden_size? (--help lists the options, --model.help CLASS those of a class)'
     """
     if command := re.search(r"invalid choice: '(.*?)' \(choose from (.*?)\)", message, re.DOTALL):
         return _meant(command.group(1), re.findall(r"\w+", command.group(2)))
@@ -120,6 +120,6 @@ def accepts_null(hint: Any) -> bool:
         literal = get_origin(kind) is Literal
         if (literal and None in get_args(kind)) or (get_origin(kind) is None and not inspect.isclass(kind)):
             return True
-        if kind in (object, NoneType):
+        if kind in (Any, object, NoneType):
             return True
     return False
