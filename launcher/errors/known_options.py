@@ -107,7 +107,8 @@ def whole_numbers_first(hint: Any) -> Any:
     kinds = list(members(hint))
     if int not in kinds or float not in kinds or kinds.index(int) < kinds.index(float):
         return hint
-    return Union[(int, float, *(kind for kind in kinds if kind not in (int, float)))]
+    ordered = (int, float, *(kind for kind in kinds if kind not in (int, float)))
+    return Union.__getitem__(ordered)
 
 
 def accepts_null(hint: Any) -> bool:
