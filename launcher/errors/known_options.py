@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from operator import getitem
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -101,14 +102,14 @@ def whole_numbers_first(hint: Any) -> Any:
     `typing` hands out equal unions with whatever order it met first, which may be another library's. For a trainer's
     `limit_train_batches` 1 is one batch, and 1.0 is all.
 
-    >>> whole_numbers_first(float | int | None)
-    typing.Union[int, float, NoneType]
+    >>> [kind.__name__ for kind in members(whole_numbers_first(float | int | None))]
+    ['int', 'float', 'NoneType']
     """
     kinds = list(members(hint))
     if int not in kinds or float not in kinds or kinds.index(int) < kinds.index(float):
         return hint
     ordered = (int, float, *(kind for kind in kinds if kind not in (int, float)))
-    return Union.__getitem__(ordered)
+    return getitem(Union, ordered)
 
 
 def accepts_null(hint: Any) -> bool:
