@@ -21,13 +21,8 @@ def cache_folder(folder: str | Path | None = None) -> Path:
     return Path(os.path.expanduser(folder or platformdirs.user_cache_dir("episodic-memory-lab")))
 
 
-def make_cache_folder(folder: Path) -> None:
-    """Make a cache folder and mark it as one by its tag.
-
-    Raises:
-        OSError: the folder cannot be made.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
+def mark_cache_folder(folder: Path) -> None:
+    """Mark a folder as a cache by its tag."""
     # The tag may exist already, and some caches may not be written to.
     with suppress(OSError), (folder / TAG).open("xb") as file:
         file.write(TAG_TEXT.encode())

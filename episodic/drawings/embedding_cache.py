@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from episodic.drawings.cache_folder import cache_folder, make_cache_folder
+from episodic.drawings.cache_folder import cache_folder, mark_cache_folder
 from episodic.drawings.embedding import embed_drawings
 from episodic.errors import InputError
 from episodic.files import replacing
@@ -90,8 +90,8 @@ def _read(path: Path, count: int) -> Tensor | None:
 
 def _write(path: Path, embeddings: Tensor) -> None:
     try:
-        make_cache_folder(path.parent)
         with replacing(path) as temporary, temporary.open("xb") as file:  # given a path, torch raises no OSError
             torch.save(embeddings, file)
+        mark_cache_folder(path.parent)
     except InputError as error:
         raise InputError(f"{error}; cache_dir of perception.embedder names another folder for embeddings") from error

@@ -6,10 +6,11 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from operator import getitem
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from launcher.help.known_classes import descendants
+from launcher.known_classes import descendants
 
 #: More names than these are not listed.
 SHORT_LIST = 12
@@ -23,7 +24,7 @@ def suggestion(parser: ArgumentParser, message: str) -> str:
     >>> parser = argparse.ArgumentParser()
     >>> _ = parser.add_argument("--hidden_size")
     >>> suggestion(parser, "Option 'hiden_size' is not accepted")
-    ": did you mean hidden_size? (--help lists the options, --model.help CLASS those of a class)"
+    ': did you mean hidden_size? (--help lists the options, --model.help CLASS those of a class)'
     """
     if command := re.search(r"invalid choice: '(.*?)' \(choose from (.*?)\)", message, re.DOTALL):
         return _meant(command.group(1), re.findall(r"\w+", command.group(2)))
@@ -101,14 +102,14 @@ def whole_numbers_first(hint: Any) -> Any:
     `typing` hands out equal unions with whatever order it met first, which may be another library's. For a trainer's
     `limit_train_batches` 1 is one batch, and 1.0 is all.
 
-    >>> whole_numbers_first(float | int | None)
-    typing.Union[int, float, NoneType]
+    >>> [kind.__name__ for kind in members(whole_numbers_first(float | int | None))]
+    ['int', 'float', 'NoneType']
     """
     kinds = list(members(hint))
     if int not in kinds or float not in kinds or kinds.index(int) < kinds.index(float):
         return hint
-    ordered = int, float, *(kind for kind in kinds if kind not in (int, float))
-    return Union[ordered]  # noqa: UP007 -- a union keeps the order only in this form
+    ordered = (int, float, *(kind for kind in kinds if kind not in (int, float)))
+    return getitem(Union, ordered)
 
 
 def accepts_null(hint: Any) -> bool:
@@ -121,6 +122,6 @@ def accepts_null(hint: Any) -> bool:
         literal = get_origin(kind) is Literal
         if (literal and None in get_args(kind)) or (get_origin(kind) is None and not inspect.isclass(kind)):
             return True
-        if kind in (object, NoneType):
+        if kind in (Any, object, NoneType):
             return True
     return False

@@ -10,6 +10,11 @@ BARCODES = ["--config", str(PROJECT / "configs" / "barcode_bandit.yaml")]
 OMNIGLOT = ["--config", str(PROJECT / "configs" / "omniglot_bandit.yaml")]
 
 
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [

@@ -301,7 +301,7 @@ def test_a_cache_that_cannot_be_written_to_is_one_line(
     (tmp_path / "file").write_text("no folder")
     arguments = tiny_shown(tmp_path, generated_omniglot, encoder_checkpoint)
     assert main(["fit", *arguments, "--model.perception.embedder.cache_dir", str(tmp_path / "file")]) == 2
-    assert "cache_dir of cue_encoder names another folder" in one_error(capsys)
+    assert "cache_dir of perception.embedder names another folder" in one_error(capsys)
     assert not (tmp_path / "omniglot_bandit").exists()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from episodic.drawings.cache_folder import make_cache_folder
+from episodic.drawings.cache_folder import mark_cache_folder
 from episodic.drawings.omniglot.listing import Member
 from episodic.errors import InputError
 from episodic.files import replacing
@@ -57,9 +57,9 @@ def write_cache(path: Path, origin: str, images: NDArray[np.uint8]) -> None:
     Several processes may write at once. A reader never sees an incomplete file.
     """
     try:
-        make_cache_folder(path.parent)
         with replacing(path) as temporary, temporary.open("xb") as file:
             np.savez(file, images=images, sha256=np.array(_digest(images)), fingerprint=np.array(origin))
+        mark_cache_folder(path.parent)
     except InputError as error:
         warnings.warn(
             f"{error}; drawings are decoded each time: --data.cache_dir names another folder for them", stacklevel=2

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from episodic.drawings.cache_folder import cache_folder, make_cache_folder
+from episodic.drawings.cache_folder import cache_folder, mark_cache_folder
 from episodic.drawings.handwriting.archives import FORMAT, generate_omniglot
 from episodic.drawings.omniglot.listing import OFFICIAL, Counts
 from episodic.drawings.omniglot.root import find_omniglot
@@ -127,7 +127,8 @@ class GeneratedDrawings(DrawingSource):
         temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
         try:
             generate_omniglot(temporary, self.background, self.evaluation, self.drawers, seed=self.seed, progress=True)
-            make_cache_folder(folder.parent)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            mark_cache_folder(folder.parent)
             os.rename(temporary, folder)
         except OSError as error:
             if not folder.is_dir():  # otherwise another process was first
