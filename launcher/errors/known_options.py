@@ -10,7 +10,7 @@ from operator import getitem
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from launcher.known_classes import descendants
+from launcher.help.known_classes import descendants
 
 #: More names than these are not listed.
 SHORT_LIST = 12
