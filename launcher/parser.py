@@ -40,7 +40,7 @@ class OneLineParser(LightningArgumentParser):
         raise InputError(one_line(line + suggestion(self, message))) from ex
 
     def add_class_arguments(self, theclass: Any, *others: Any, **options: Any) -> Any:
-        """As in the base class; a logger's folder is optional (`launcher.loggers.making`), and `1` is a whole number."""
+        """As in the base class; a logger's folder is optional (`launcher.loggers`), `1` a whole number."""
         added = super().add_class_arguments(theclass, *others, **options)
         for action in self._actions:
             if hasattr(action, "_typehint"):
