@@ -26,7 +26,7 @@ def fit(root: Path, *options: str) -> int:
 
 
 def test(run: Path, *options: str) -> int:
-    return cli.main(["test", "--ckpt_path", str(run / "checkpoints" / "last.ckpt"), *options])
+    return cli.main(["test", "--trust", "--ckpt_path", str(run / "checkpoints" / "last.ckpt"), *options])
 
 
 test.__test__ = False  # type: ignore[attr-defined]
@@ -154,7 +154,7 @@ def test_mlflow_keeps_one_run_for_fit_test_and_resume(run: Path, tmp_path: Path)
 
     assert fit(tmp_path, "--trainer.logger", "MLFlowLogger") == 0
     assert test(run, "--data.task.noise", "0.1") == 0, "MLflow refuses changed parameters"
-    resume = ["fit", "--ckpt_path", str(run / "checkpoints" / "last.ckpt"), "--trainer.max_epochs", "2"]
+    resume = ["fit", "--trust", "--ckpt_path", str(run / "checkpoints" / "last.ckpt"), "--trainer.max_epochs", "2"]
     assert cli.main(resume) == 0
     client = MlflowClient(f"sqlite:///{run / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'lightning_logs'")
