@@ -63,6 +63,7 @@ def isolated() -> Iterator[None]:
 def _give_dask_its_own_generator() -> None:
     """Have Dask's threads draw from a generator of their own: they run beside a job, and would draw from its."""
     own, shared = random.Random(), getattr(random.random, "__self__", None)
+    own.Random = random.Random  # type: ignore[attr-defined] # it stands for the module
     for module in [module for name, module in sys.modules.items() if name.partition(".")[0] in NEIGHBOURS]:
         for name, value in list(vars(module).items()):
             if value is random:
