@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Options of `make pipeline`, such as --shipped or --generated.
 PIPELINE ?=
 
-# Options of `make results`, such as --quick or --shard 1/2.
+# Options of `make results`, such as --quick, --workers 8 or --cluster FILE.yaml.
 RESULTS ?=
 
 .PHONY: demo pipeline results report test lint install clean

@@ -1,70 +1,56 @@
-"""Jobs done, jobs under way and time left: one bar on a terminal, a line a job where there is none."""
-
-from collections.abc import Iterable
-from types import TracebackType
+"""Progress of jobs: one bar on a terminal, a line for each job elsewhere."""
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Column
 
-from experiments.job import Job
-from experiments.schedule import duration
-from experiments.worker import Outcome
+DAY = 86400.0
 
 
 class Display:
-    """The runner's one progress display, on standard error.
+    """Shows progress on standard error; a context.
 
     Args:
-        total: jobs to be done.
+        total: number of jobs.
     """
 
     def __init__(self, total: int) -> None:
-        self.total, self.done, self.note = total, 0, ""
         self.console = Console(stderr=True, highlight=False)
+        columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.fields[left]}, {task.description}"))
         self._bar = Progress(
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[running]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
-            console=self.console,
-            disable=not self.console.is_terminal,
-            expand=True,
+            *columns, console=self.console, disable=not self.console.is_terminal, speed_estimate_period=DAY
         )
-        self._task = self._bar.add_task("", total=total, left="", running="")
+        self._bar.add_task("", total=total, left="")
+        (self._task,) = self._bar.tasks
 
     def __enter__(self) -> "Display":
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
-    def update(self, running: Iterable[Job], left: float | None) -> None:
-        """Show what is under way, and the time left where it is known; with it the note, if there is one."""
-        titles = escape("; ".join(job.title for job in running))
-        told = ["" if left is None else f"{duration(left)} left", escape(self.note)]
-        self._bar.update(self._task, completed=self.done, running=titles, left=", ".join(filter(None, told)))
+    def ended(self, text: str, failed: bool = False, notes: tuple[str, ...] = ()) -> None:
+        """Count a job; with what became of it, and what else the user should know."""
+        self._bar.advance(self._task.id)
+        seconds = self._task.time_remaining
+        left = f"{duration(seconds)} left" if seconds is not None and not self._task.finished else ""
+        self._bar.update(self._task.id, left=left, description=text)
+        for note in notes:
+            self._print(note)
+        if failed or not self.console.is_terminal:
+            done = f"[{self._task.completed:.0f}/{self._task.total:.0f}] "
+            self._print(f"{done}{text}{left and f', {left}'}")
 
-    def ended(self, job: Job, outcome: Outcome, left: float | None) -> None:
-        """Count a job that has ended; one that failed is told with its reason."""
-        self.done += 1
-        if outcome.status:
-            self._say(f"failed: {job.title}: {outcome.message}")
-        elif not self.console.is_terminal:
-            told = "" if left is None else f", {duration(left)} left"
-            self._say(f"[{self.done}/{self.total}] {job.title}: {duration(outcome.seconds)}{told}")
+    def _print(self, line: str) -> None:
+        self.console.print("".join(filter(str.isprintable, line)), markup=False, soft_wrap=True)
 
-    def waits_for(self, job: Job, outcome: Outcome) -> None:
-        """Tell of a job that another process is at."""
-        self._say(f"waiting: {job.title}: {outcome.message}")
 
-    def cancelled(self, jobs: int) -> None:
-        """Count jobs that cannot be done since their training failed."""
-        self.done += jobs
+def duration(seconds: float) -> str:
+    """Return `45 s`, `12 min` or `3.4 h`.
 
-    def _say(self, line: str) -> None:
-        self.console.print(line, markup=False, soft_wrap=True)
+    >>> duration(3600 * 3.4)
+    '3.4 h'
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

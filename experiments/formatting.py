@@ -1,36 +1,40 @@
-"""How figures are written in tables: by their kind, with their intervals."""
+"""How numbers are written in tables: by their kind, with their intervals."""
 
 import math
 import re
 from collections.abc import Sequence
 
-from experiments.intervals import Estimate
+from experiments.statistics import Estimate
 
 NOTHING = "-"
-SHARE = re.compile(r"accuracy|fraction|recall_at|shot")
+SHARE = re.compile(r"accuracy|fraction|recall_at|shot|nothing_recalled|presentation|map_at_r|within_alphabet_error")
 POINTS = re.compile(r"reward|regret")
 COST = re.compile(r"regret|error|loss|mse")
 
 
 def metric_label(metric: str) -> str:
-    """`test/recall_accuracy` as `recall accuracy`."""
+    """Return `test/recall_accuracy` as `recall accuracy`."""
     return metric.removeprefix("test/").replace("_", " ")
 
 
 def is_cost(metric: str) -> bool:
-    """Whether less of it is better."""
+    """Return whether less of a metric is better."""
     return COST.search(metric) is not None
 
 
 def format_estimate(metric: str, estimate: Estimate, seeds: int, signed: bool = False, finer: int = 0) -> str:
-    """`8.37 [8.35, 8.39]`; where there are fewer values than `seeds`, how many."""
+    """Return `8.37 [8.35, 8.39]`; with the number of values where there are fewer than `seeds`."""
     middle, low, high = (format_value(metric, value, signed, finer) for value in estimate[:3])
-    told = middle if math.isnan(estimate.low) else f"{middle} [{low.removesuffix(' %')}, {high.removesuffix(' %')}]"
-    return told if estimate.number == seeds else f"{told} (n = {estimate.number})"
+    text = middle if math.isnan(estimate.low) else f"{middle} [{low.removesuffix(' %')}, {high.removesuffix(' %')}]"
+    return text if estimate.number == seeds else f"{text} (n = {estimate.number})"
 
 
 def format_value(metric: str, value: float, signed: bool = False, finer: int = 0) -> str:
-    """Shares in per cent with one decimal, rewards and regrets with two, all else with four digits; `finer` more."""
+    """Return shares in per cent with one decimal, rewards and regrets with two, all else with four digits.
+
+    >>> format_value("test/reward", 8.3712), format_value("test/recall_accuracy", 0.5), format_value("x", 0.5, True)
+    ('8.37', '50.0 %', '+0.5')
+    """
     sign = "+" if signed else ""
     if SHARE.search(metric):
         return f"{_rounded(100 * value, 1 + finer, sign)} %"
@@ -44,7 +48,7 @@ def _rounded(value: float, digits: int, sign: str) -> str:
     return f"{value:{sign}.{digits}f}" if sign else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
-def markdown_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown; the first column is flush left, the others right."""
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown; the first column is flush left, the others right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

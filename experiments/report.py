@@ -1,166 +1,199 @@
-"""Writes the report over the grids' results: `python -m experiments.report [GRID.yaml ...] [--output docs/results.md]`.
+"""Writes the report over the grids' results: `python -m experiments.report [GRID.yaml ...]`.
 
-A grid is in it where its file has a section `report`, see `experiments.report_section`.
+`docs/results.md` has a short answer, a plot and a folded table for each grid with a section `report`. Each grid's own
+page beside it has the reasoning, all tables and the commands.
 """
 
 import argparse
-import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+
 from episodic.errors import InputError, require
-from experiments.command import OneLineParser, in_one_line
+from episodic.files import replace_text, replacing
+from experiments.commands import RESULTS, OneLineParser, one_line
 from experiments.comparison import Comparisons, compare
 from experiments.formatting import metric_label
-from experiments.grid import Grid, read_grid
-from experiments.grid_files import csv_path
-from experiments.grid_rows import rows_of_grid
-from experiments.intervals import confidence_told
-from experiments.record import write_whole
-from experiments.report_figure import report_figure
-from experiments.report_section import ReportSection
-from experiments.report_table import few_seeds, report_note, report_tables
-from experiments.results import Row, read_rows
+from experiments.grid import Grid
+from experiments.grid_file import Report
+from experiments.grid_reader import read_grid
+from experiments.plots import report_plot
+from experiments.report_tables import full_tables, report_note, seeds_of, short_table
+from experiments.tables import csv_path, read_results
 
-OUTPUT = Path("docs/results.md")
+GRIDS, OUTPUT = Path("experiments/grids"), Path("docs/results.md")
+#: A small grid for a first look, which is not part of the report.
+QUICK = "quick"
+ENOUGH_SEEDS = 10
 HEAD = """# Results
 
-What the grids of experiments ask, and what came out. This page is made by `make report` from the sections `report` of
-the grids and from their CSVs: what is to change here is changed there. Statistics follow Agarwal et al. 2021
-([arXiv 2108.13264](https://arxiv.org/abs/2108.13264)): interquartile means leave out the lowest and the highest quarter
-of the seeds, rounded down."""
+Questions that were put to the system, and their answers. `make report` writes this page from the files in
+[experiments/grids](../experiments/grids) and [results](../results). Points are interquartile means over seeds, with
+95 % bootstrap intervals (Agarwal et al. 2021, [arXiv 2108.13264](https://arxiv.org/abs/2108.13264)). Rewards are per
+episode: chance is 1.80 and the ideal player earns 8.43, unless a plot says otherwise. Each question links to a page
+with the reasoning, all tables and the commands."""
 
 
 class Entry(NamedTuple):
-    """A grid that is in the report, with its results."""
+    """A grid of the report, with its results."""
 
     path: Path
     csv: Path
     grid: Grid
-    section: ReportSection
-    rows: list[Row]
-    found: Comparisons
+    report: Report
+    frame: pd.DataFrame
+    compared: Comparisons
+
+    @property
+    def metric(self) -> str:
+        """The metric that is drawn and compared."""
+        return self.report.metric or self.grid.file.metrics[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the report and its pictures; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
-    return in_one_line(lambda: _run(_parser().parse_args(arguments)))
+    """Write the report and its plots; returns the exit status: 0, 2 for invalid input, 130 after Ctrl-C."""
+    return one_line(lambda: _run(_parser().parse_args(arguments)))
 
 
 def _run(options: argparse.Namespace) -> int:
-    grids = options.grids or with_results(sorted(Path("experiments").glob("*.yaml")), options.results)
-    entries = read_entries(grids, options.results)
+    entries = read_entries(options.grids or with_results(report_grids(), options.results), options.results)
     write_report(entries, options.output)
     names = ", ".join(entry.grid.name for entry in entries)
-    print(f"{options.output}: {names}; pictures in {picture_folder(options.output)}")
+    print(f"{options.output}: {names}; pages and plots in {pages(options.output)}")
     return 0
 
 
 def _parser() -> OneLineParser:
     parser = OneLineParser(prog="python -m experiments.report", description="Write the report over the grids' results.")
-    parser.add_argument("grids", nargs="*", type=Path, help="YAML files of grids (default: all in experiments/)")
-    parser.add_argument(
-        "--results", type=Path, default=Path("results"), help="folder of the CSVs (default %(default)s)"
-    )
+    parser.add_argument("grids", nargs="*", type=Path, help=f"YAML files of grids (default: all in {GRIDS})")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSVs (default %(default)s)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default %(default)s)")
     return parser
 
 
+def report_grids() -> list[Path]:
+    """Return the files of the grids that are in the report, in its order.
+
+    Raises:
+        InputError: there are none here, or one of them is wrong.
+    """
+    require(GRIDS.is_dir(), f"folder {GRIDS} does not exist: run this in the project's folder")
+    reports = {path: read_grid(path).file.report for path in sorted(GRIDS.glob("*.yaml")) if path.stem != QUICK}
+    orders = {path: report.order for path, report in reports.items() if report}
+    return sorted(orders, key=lambda path: orders[path])
+
+
 def with_results(paths: Iterable[Path], results: Path) -> list[Path]:
-    """The grids that have a CSV; says which of those with a section `report` have none."""
-    there, without = [], []
-    for path in paths:
-        if csv_path(results, path.stem).is_file():
-            there.append(path)
-        elif read_grid(path).report is not None:
-            without.append(path.stem)
+    """Return the grids that have a CSV; says which have none."""
+    there = {path: csv_path(results, path.stem).is_file() for path in paths}
+    without = [path.stem for path, has in there.items() if not has]
     if without:
         print(f"not in the report, since they have no results yet: {', '.join(without)}", file=sys.stderr)
-    return there
+    return [path for path, has in there.items() if has]
 
 
 def read_entries(paths: Iterable[Path], results: Path) -> list[Entry]:
-    """The grids that are in the report, in its order.
+    """Return the grids of the report with their results, in its order.
 
     Raises:
         InputError: a grid or its CSV is wrong; no grid has a section `report`.
     """
-    found = [_entry(path, grid, results) for path in paths if (grid := read_grid(path)).report is not None]
-    require(bool(found), "no grid has a section report: with question and answer it would be in the report")
-    return sorted(
-        found, key=lambda entry: (math.inf if entry.section.order is None else entry.section.order, entry.path.stem)
-    )
+    entries = [_entry(path, grid, results) for path in paths if (grid := read_grid(path)).file.report is not None]
+    require(bool(entries), "no grid has a section report: with question and answer it would be in the report")
+    return sorted(entries, key=lambda entry: (entry.report.order, entry.grid.name))
 
 
 def _entry(path: Path, grid: Grid, results: Path) -> Entry:
-    section, csv = grid.report, results / f"{grid.name}.csv"
-    assert section is not None
+    report = grid.file.report
+    assert report is not None
     try:
-        rows = rows_of_grid(grid, read_rows(csv), [section.metric], "report: metric")
-        found = compare(grid, section.metric, rows)
-        require(bool(found), f"report: metric is {section.metric!r}: none of the results has a number there")
+        frame = read_results(grid, results)
+        metric = report.metric or grid.file.metrics[0]
+        compared = compare(grid, metric, frame)
+        require(bool(compared), f"report: metric is {metric!r}: none of the results has a number there")
     except InputError as error:
         raise InputError(f"grid {path}: {error}") from error
-    return Entry(path, csv, grid, section, rows, found)
+    return Entry(path, csv_path(results, grid.name), grid, report, frame, compared)
 
 
-def write_report(entries: Sequence[Entry], output: Path) -> None:
-    """Write the pictures, then the text that shows them."""
-    pictures = picture_folder(output)
-    pictures.mkdir(parents=True, exist_ok=True)
-    for entry in entries:
-        figure = report_figure(entry.grid, entry.section, entry.found)
-        figure.savefig(pictures / f"{entry.grid.name}.png", dpi=130, metadata={"Software": None})
-    write_whole(output, report_text(entries, output))
-
-
-def picture_folder(output: Path) -> Path:
-    """`docs/results/` of `docs/results.md`."""
+def pages(output: Path) -> Path:
+    """Return the folder of the pages and plots: `docs/results/` of `docs/results.md`."""
     return output.with_suffix("")
 
 
+def write_report(entries: Sequence[Entry], output: Path) -> None:
+    """Write plots, pages, and the report that shows and links them."""
+    for entry in entries:
+        save_plot(report_plot(entry.grid, entry.report, entry.frame), pages(output) / f"{entry.grid.name}.png")
+        replace_text(pages(output) / f"{entry.grid.name}.md", page_text(entry, output))
+    replace_text(output, report_text(entries, output))
+
+
+def save_plot(figure: "object", path: Path) -> None:
+    """Replace a PNG; the same results give the same file."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130, metadata={"Software": None})  # type: ignore[attr-defined]
+
+
 def report_text(entries: Sequence[Entry], output: Path = OUTPUT) -> str:
-    """The whole report in Markdown, with links as seen from `output`."""
-    return "\n\n".join([HEAD, _contents(entries), *(_section(entry, output) for entry in entries)]) + "\n"
-
-
-def _contents(entries: Sequence[Entry]) -> str:
-    """The questions, each with its short answer, as links to their sections; few seeds are told of."""
-    return "\n".join(_contents_line(entry) for entry in entries)
-
-
-def _contents_line(entry: Entry) -> str:
-    few = few_seeds(entry.grid, entry.found)
-    parts = [f"[{entry.section.question}](#{entry.grid.name})", entry.section.short, f"({few})" if few else ""]
-    return " ".join(["-", *filter(None, parts)])
+    """Return the report in Markdown, with links as seen from `output`."""
+    contents = "\n".join(f"- [{entry.report.question}](#{entry.grid.name})" for entry in entries)
+    return "\n\n".join([HEAD, contents, *(_section(entry, output) for entry in entries)]) + "\n"
 
 
 def _section(entry: Entry, output: Path) -> str:
-    grid, section = entry.grid, entry.section
-    label = metric_label(section.metric)
-    picture = f"{picture_folder(output).name}/{grid.name}.png"
-    command = f".venv/bin/python -m experiments.run {entry.path.as_posix()}    # makes {entry.csv.as_posix()}"
+    folder, name = pages(output).name, entry.grid.name
+    few, table = _few_seeds(entry), short_table(entry.grid, entry.metric, entry.compared)
     return "\n\n".join(
         [
-            f'<a id="{grid.name}"></a>',
-            f"## {section.question}",
-            section.answer,
-            f"![Interquartile means of the {label}]({picture})",
-            f"*Interquartile means of the {label} over seeds, with {confidence_told()} intervals.*",
-            report_tables(grid, section, entry.found, entry.rows),
-            report_note(grid, section, entry.found, entry.rows),
-            f"Conditions: [{entry.path.name}]({_link(entry.path, output)}); every seed's figures: "
-            f"[{entry.csv.name}]({_link(entry.csv, output)}).",
-            f"```\n{command}\n```",
+            f'<a id="{name}"></a>',
+            f"## {entry.report.question}",
+            " ".join(filter(None, [*entry.report.answer.split("\n"), few])).strip(),
+            f"![{_caption(entry)}]({folder}/{name}.png)",
+            f"<details><summary>Table</summary>\n\n{table}\n\n</details>",
+            f"[Reasoning, all tables, commands]({folder}/{name}.md)",
         ]
     )
 
 
-def _link(path: Path, output: Path) -> str:
-    return Path(os.path.relpath(path, output.parent)).as_posix()
+def _caption(entry: Entry) -> str:
+    return f"Interquartile mean {metric_label(entry.metric)}"
+
+
+def _few_seeds(entry: Entry) -> str:
+    """Return a sentence about conditions that rest on few seeds; empty if none does."""
+    fewest = min(seeds_of(entry.grid, entry.compared).values())
+    return f"({fewest} seeds. {entry.report.few})".replace(" )", ")") if fewest < ENOUGH_SEEDS else ""
+
+
+def page_text(entry: Entry, output: Path = OUTPUT) -> str:
+    """Return a question's own page in Markdown."""
+    name, page = entry.grid.name, pages(output) / f"{entry.grid.name}.md"
+    command = f".venv/bin/python -m experiments.run {entry.path.as_posix()}    # makes {entry.csv.as_posix()}"
+    few = _few_seeds(entry)
+    parts = [
+        f"# {entry.report.question}",
+        f"[All questions](../{output.name}#{name})",
+        entry.report.answer.strip(),
+        few and f"**Fewer than {ENOUGH_SEEDS} seeds.** {few[1:-1]} With so few, intervals are too narrow.",
+        f"![{_caption(entry)}]({name}.png)",
+        "## In detail",
+        entry.report.reasoning.strip() or "There is nothing more to say.",
+        "## Tables",
+        full_tables(entry.grid, entry.report, entry.frame),
+        report_note(entry.grid, entry.report, entry.compared, entry.frame),
+        f"Grid: [{entry.path.name}]({_link(entry.path, page)}). Seeds: [{entry.csv.name}]({_link(entry.csv, page)}).",
+        f"```\n{command}\n```",
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _link(path: Path, page: Path) -> str:
+    return Path(os.path.relpath(path, page.parent)).as_posix()
 
 
 if __name__ == "__main__":

@@ -1,23 +1,19 @@
-"""Which sources a figure comes from."""
+"""The revision of the sources that a result comes from."""
 
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def source_revision(project: Path = PROJECT, outputs: Iterable[Path] = ()) -> str:
-    """The short hash of the commit, with `-dirty` where tracked files differ from it; `unknown` without git.
+def source_revision(project: Path = PROJECT) -> str:
+    """Return the short hash of the commit, with `-dirty` if a tracked source differs; `unknown` without git.
 
-    Files and folders that are made, `outputs`, do not count.
+    Sources are Python files. A config's content is part of a run's identity, and results are made by runs.
     """
-    made = [path.resolve() for path in outputs]
-    inside = [path.relative_to(project) for path in made if path.is_relative_to(project) and path != project]
-    but = [f":(exclude,top){path.as_posix()}" for path in inside]
     try:
         revision = _git(project, "rev-parse", "--short", "HEAD").strip()
-        changed = _git(project, "status", "--porcelain", "--untracked-files=no", "--", ".", *but)
+        changed = _git(project, "status", "--porcelain", "--untracked-files=no", "--", "*.py")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return f"{revision}-dirty" if changed.strip() else revision

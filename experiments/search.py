@@ -1,71 +1,184 @@
-"""Searches for good hyperparameters: `python -m experiments.search SEARCH.yaml [--workers 2] [--trials N]`.
+"""Searches for good hyperparameters: `python -m experiments.search experiments/searches/NAME.yaml`.
 
-Interrupted, the same command goes on where it was; begun on several machines, they share the trials.
+After an interruption the same command goes on where it was. Begun on several machines, it shares the trials.
 """
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from optuna.exceptions import StorageInternalError
+import optuna
+from distributed import Client, Future, wait
+from optuna.samplers import TPESampler
+from optuna.storages._heartbeat import is_heartbeat_enabled
+from optuna.trial import Trial, TrialState
 
-from episodic.errors import InputError, require
-from experiments.command import OneLineParser, resumable, terminable
+from episodic.errors import InputError
+from experiments.cluster import ClusterOptions, add_cluster_options, cluster_options, connected
+from experiments.commands import OneLineParser, require_folder, resumable
+from experiments.display import Display, duration
+from experiments.engine import LOST, reason_of
+from experiments.formatting import format_value
+from experiments.grid import Condition, Grid
+from experiments.grid_file import GridFile, Training
+from experiments.job import Job, identity_of
+from experiments.options import merged
+from experiments.plan import Planner
 from experiments.search_file import Search, read_search
-from experiments.search_runner import SearchRunner
-from experiments.search_storage import open_study
-from experiments.search_study import SharedStudy
+from experiments.search_results import MESSAGE, SECONDS, VALUES, counted, is_settled, ranked, sum_up
+from experiments.search_storage import BEAT, PROCESS, give_back, open_study, process_name, take_up_dead
+from experiments.yaml_files import Scalar
+
+if TYPE_CHECKING:  # it imports the command line, which takes seconds
+    from experiments.search_trial import Ended
+
+ROOT = Path("runs/searches")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a search; returns the exit status: 0, 1 where a trial failed, 2 for bad input, 130 after Ctrl-C."""
-    return resumable(lambda: _search(_parser().parse_args(arguments)))
+    """Run a search; returns the exit status: 0, 1 if a trial failed, 2 for invalid input, 130 after Ctrl-C."""
+    return resumable(lambda: _run(_parser().parse_args(arguments)))
 
 
-def _search(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
+    require_folder(root=options.root)
     search = read_search(options.search, options.trials)
-    try:
-        return run_search(search, Path(options.root), options.workers, options.storage)
-    except StorageInternalError as error:
-        told = "the storage does not answer, the same command goes on from here"
-        raise InputError(f"{told}: {error}") from error
-
-
-def run_search(search: Search, root: Path, workers: int = 2, storage: str | None = None) -> int:
-    """Do what is left of a search, with one progress display; returns the exit status: 0, or 1 where a trial failed.
-
-    Args:
-        search: what is searched.
-        root: folder of all searches; the runs lie in `<root>/<name>/trial_N/`.
-        workers: processes; 0 only writes what there is anew.
-        storage: where the trials are kept, see `open_study`.
-
-    Raises:
-        InputError: one of these is wrong, in one line.
-    """
-    require(workers >= 0, f"--workers is {workers}: it must be 0 or more")
-    require(root.is_dir() or not root.exists(), f"--root is {root}: it must be a folder")
-    study = SharedStudy(open_study(search, root, storage), search.parameters, search.trials)
-    with terminable():
-        return SearchRunner(search, study, root).run(workers)
+    return run_search(search, options.root, cluster_options(options), options.storage)
 
 
 def _parser() -> OneLineParser:
     parser = OneLineParser(prog="python -m experiments.search", description="Search for good hyperparameters.")
     parser.add_argument("search", type=Path, help="YAML file of the search")
-    parser.add_argument("--root", default="runs/searches", help="folder of all searches (default %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="processes (default 2); 0 only writes the results anew")
-    parser.add_argument(
-        "--trials", type=int, metavar="N", help="trials, over all processes (default: as the file says)"
-    )
+    parser.add_argument("--root", type=Path, default=ROOT, help="folder of all searches (default %(default)s)")
+    parser.add_argument("--trials", type=int, metavar="N", help="over all processes (default: as the file says)")
     parser.add_argument(
         "--storage",
         metavar="URL_OR_FILE",
-        help="where the trials are kept: a database's address, such as postgresql://host/name or sqlite:///some.db, or "
-        "a journal's file on a shared file system (default: journal.log in the search's folder)",
+        help="a database, such as postgresql://host/name, or a journal's file (default: SQLite in the search's folder)",
     )
+    add_cluster_options(parser)
     return parser
+
+
+def run_search(search: Search, root: Path, options: ClusterOptions, storage: str | None = None) -> int:
+    """Do what is left of a search; returns the exit status: 0, or 1 if a trial failed.
+
+    Args:
+        search: which.
+        root: folder of all searches; without workers only the results are written.
+        options: where trainings run.
+        storage: where the trials are kept, see `open_study`.
+    """
+    study, address = open_study(search, root, storage)
+    if options.can_work:
+        take_up_dead(study)
+        if not is_settled(study, search.trials):
+            with connected(options) as client:
+                SearchLoop(search, study, address, root, client).run()
+    return sum_up(search, study, root / search.name)
+
+
+class SearchLoop:
+    """One process of a search: hands out trials to a cluster, and notes what they were worth."""
+
+    def __init__(self, search: Search, study: optuna.Study, address: str, root: Path, client: Client) -> None:
+        self.search, self.study, self.address, self.root, self.client = search, study, address, root, client
+        self.distributions = {name: parameter.distribution() for name, parameter in search.file.parameters.items()}
+        self.active: dict[Future[Any], Trial] = {}
+        self.beaten = time.monotonic()
+
+    def run(self) -> None:
+        """Do trials until none is left anywhere."""
+        before = sum(trial.state.is_finished() for trial in counted(self.study))
+        try:
+            with Display(self.search.trials - before) as display:
+                while not is_settled(self.study, self.search.trials):
+                    while len(self.active) < max(1, len(self.client.ncores())) and (trial := self._next()) is not None:
+                        self.active[self._submit(trial)] = trial
+                    self._beat()
+                    for future in _ended(self.active):
+                        display.ended(self._end(self.active.pop(future), future))
+        finally:
+            for trial in self.active.values():
+                give_back(self.study, trial._trial_id, self.study._storage.get_trial(trial._trial_id))
+
+    def _next(self) -> Trial | None:
+        """Return a trial to be done: one that was given back, or a new one; None if there are enough."""
+        trials = self.study.get_trials(deepcopy=False)
+        waiting = any(trial.state == TrialState.WAITING for trial in trials)
+        if not waiting and len(counted(self.study)) >= self.search.trials:
+            return None
+        # By the number: a process that starts anew does not repeat what an earlier one drew.
+        self.study.sampler = TPESampler(seed=1 + len(trials), constant_liar=True)
+        trial = self.study.ask(self.distributions)
+        trial.set_user_attr(PROCESS, process_name())
+        if sum(other.number < trial.number for other in counted(self.study)) >= self.search.trials:
+            self.study.tell(trial, state=TrialState.FAIL)  # other processes were quicker
+            return None
+        return trial
+
+    def _submit(self, trial: Trial) -> Future[Any]:
+        from experiments.search_trial import train_trial
+
+        jobs, metric = trial_jobs(self.search, trial.params, self.root), self.search.file.metric
+        place = (self.address, self.search.name, self.study.pruner, trial._trial_id)
+        key = f"trial-{identity_of([self.address, self.search.name, trial._trial_id])}"
+        return self.client.submit(train_trial, jobs, *place, metric, os.getcwd(), key=key)
+
+    def _beat(self) -> None:
+        """Show that this process lives, and take up what dead ones have left."""
+        if time.monotonic() - self.beaten < BEAT:
+            return
+        self.beaten = time.monotonic()
+        storage: Any = self.study._storage
+        if is_heartbeat_enabled(storage):
+            for trial in self.active.values():
+                storage.record_heartbeat(trial._trial_id)
+        take_up_dead(self.study)
+
+    def _end(self, trial: Trial, future: Future[Any]) -> str:
+        """Note how a trial has ended; returns it in words."""
+        try:
+            ended: Ended = future.result()
+        except CancelledError:
+            raise InputError(LOST) from None
+        except Exception as error:
+            message = reason_of(error)[1]
+            trial.set_user_attr(MESSAGE, message)
+            self.study.tell(trial, state=TrialState.FAIL)
+            return f"failed: trial {trial.number}: {message}"
+        trial.set_user_attr(VALUES, ended.values)
+        trial.set_user_attr(SECONDS, round(ended.seconds, 1))
+        value = None if ended.pruned else sum(ended.values) / len(ended.values)
+        self.study.tell(trial, value, TrialState.PRUNED if ended.pruned else TrialState.COMPLETE)
+        metric, best = self.search.file.metric, ranked(self.study)
+        text = "stopped early" if value is None else f"{metric} {format_value(metric, value, finer=1)}"
+        top = f", best {format_value(metric, best[0].value or 0.0, finer=1)} (trial {best[0].number})" if best else ""
+        return f"trial {trial.number}: {text}{top}: {duration(ended.seconds)}"
+
+
+def _ended(active: Mapping[Future[Any], Trial]) -> list[Future[Any]]:
+    """Return the futures that have ended, after a second at most."""
+    if not active:
+        time.sleep(1.0)  # another process does the rest
+        return []
+    try:
+        return list(wait(list(active), timeout=1.0, return_when="FIRST_COMPLETED").done)
+    except TimeoutError:
+        return []
+
+
+def trial_jobs(search: Search, values: Mapping[str, Scalar], root: Path) -> list[Job]:
+    """Return the trainings of a trial, one a seed: those of a grid with the same config and options."""
+    file, settings = search.file, [Training(search.file.config, merged(search.file.options, dict(values)))]
+    grid = Grid(search.name, GridFile(seeds=file.seeds, axes={}, metrics=[]))
+    planner, condition = Planner(grid, root / search.name), Condition("trial", {})
+    return [planner.train(condition, settings, seed, f"trial / seed {seed}") for seed in file.seeds]
 
 
 if __name__ == "__main__":

@@ -1,92 +1,130 @@
-"""Where the trials of a search are kept, so that several processes, on several machines, can share them."""
+"""Where the trials of a search are kept: a database, or a journal's file."""
 
-import time
+import os
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+import psutil
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
-from sqlalchemy.exc import DBAPIError
+from optuna.trial import FrozenTrial, TrialState
 
 from episodic.errors import InputError, require
-from experiments.search_file import Search
+from experiments.search_file import PRUNERS, Search
 
-DEFINITION = "definition"
-PATIENCE = 60  # seconds that SQLite waits for another process
-PAUSE = 2.0  # seconds between two attempts at opening a database
+DEFINITION, PROCESS = "definition", "process"
+BEAT, GRACE = 10, 60  # seconds between two signs of life, and without one until a process counts as dead
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", ExperimentalWarning)
+    RETRY = RetryHeartbeatStaleTrialCallback()
 
 
-def open_study(search: Search, root: Path, storage: str | None = None) -> optuna.Study:
-    """The study of a search: a new one, or the one that was begun by an earlier or another process.
+def open_study(search: Search, root: Path, storage: str | None = None) -> tuple[optuna.Study, str]:
+    """Return the study of a search, new or begun before by any process, and the address of its storage.
 
     Args:
         search: which; the study has its name.
         root: folder of all searches.
-        storage: address of a database, or a journal's file; None: `<root>/<name>/journal.log`.
+        storage: address of a database, or a journal's file; None: SQLite in the search's folder.
 
     Raises:
-        InputError: the storage cannot be opened; the study was begun with another metric, config, parameter, ...
+        InputError: the storage cannot be opened, or the study was begun with another metric, config, parameter, ...
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.simplefilter("ignore", ExperimentalWarning)
-    place = storage if storage is not None else str(root / search.name / "journal.log")
-    with one_line(f"storage {_shown(place)} cannot be opened"):
-        opened = _storage(place)
-        direction = StudyDirection[search.direction.upper()]
-        study = optuna.create_study(storage=opened, study_name=search.name, direction=direction, load_if_exists=True)
-        trials = study.get_trials(deepcopy=False)  # first: who begins a study now defines it before its first trial
+    folder = (root / search.name).absolute()
+    address = f"sqlite:///{folder / 'study.db'}" if storage is None else storage
+    address = address if "://" in address else str(Path(address).absolute())
+    shown = f"{address.partition('://')[0]}://..." if "://" in address else address  # an address may hold a password
+    with one_line(f"storage {shown} cannot be opened"):
+        folder.mkdir(parents=True, exist_ok=True)
+        study = optuna.create_study(
+            storage=open_storage(address),
+            study_name=search.name,
+            direction=StudyDirection[search.file.direction.upper()],
+            pruner=PRUNERS[search.file.pruner](),
+            load_if_exists=True,
+        )
         begun = study.user_attrs.get(DEFINITION)
-        foreign = begun is None and bool(trials)
+        foreign = begun is None and bool(study.get_trials(deepcopy=False))
         if begun is None and not foreign:
             study.set_user_attr(DEFINITION, search.definition)
-    require(not foreign, f"the storage has a study {search.name} that is no search of these: rename the search's file")
-    if begun is not None:
-        _check(search, begun)
-    return study
-
-
-def _check(search: Search, begun: dict[str, Any]) -> None:
-    """Compare a search with what it was begun as."""
+    require(not foreign, f"the storage has a study {search.name} that is not a search's: rename the search's file")
     for key, now in search.definition.items():
-        before = begun.get(key)
-        if isinstance(before, dict):  # by name: only those that differ
-            names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-            before, now = ({name: said.get(name) for name in names} for said in (before, now))
+        before = now if begun is None else begun.get(key)
         require(
             before == now,
-            f"search {search.name} was begun with other {key}: {before}, now {now}; its trials would not compare: "
+            f"search {search.name} was begun with {key} {before}, now {now}: its trials would not compare; "
             "undo the change, or rename the file for a new search",
         )
+    return study, address
 
 
-def _storage(said: str) -> BaseStorage:
-    if "://" not in said:
-        path = Path(said).absolute()
-        path.parent.mkdir(parents=True, exist_ok=True)
+def open_storage(address: str) -> BaseStorage:
+    """Return the storage at an address, with signs of life where it is a database."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore", ExperimentalWarning)
+    warnings.filterwarnings("ignore", message="Heartbeat of storage")  # signs of life are given without `optimize`
+    if "://" not in address:
+        drop_unfinished_line(Path(address))
         # The other kind of lock is a link to the journal, which dangles where it has another path on another machine.
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
-    settings = {"connect_args": {"timeout": PATIENCE}} if said.startswith("sqlite") else {}
+        return JournalStorage(JournalFileBackend(address, lock_obj=JournalFileOpenLock(address)))
+    settings = {"connect_args": {"timeout": 60}} if address.startswith("sqlite") else {"pool_pre_ping": True}
+    return RDBStorage(
+        address,
+        engine_kwargs=settings,
+        heartbeat_interval=BEAT,
+        grace_period=GRACE,
+        heartbeat_stale_trial_callback=RETRY,
+    )
+
+
+def drop_unfinished_line(journal: Path) -> None:
+    """Cut off the end of a journal's last line that a process left unfinished when it was killed."""
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    if not journal.is_file():
+        return
+    lock = JournalFileOpenLock(str(journal))
+    lock.acquire()
     try:
-        return RDBStorage(said, engine_kwargs=settings)
-    except DBAPIError:  # another process may be making the same tables just now
-        time.sleep(PAUSE)
-        return RDBStorage(said, engine_kwargs=settings)
+        with journal.open("r+b") as file:
+            content = file.read()
+            if content and not content.endswith(b"\n"):
+                file.truncate(content.rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
-def _shown(storage: str) -> str:
-    """A storage as it may be printed: of an address, which may hold a password, the kind of database alone."""
-    return f"{storage.partition('://')[0]}://..." if "://" in storage else storage
+def process_name() -> str:
+    """Return the name of this process, for others to see whether it lives."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def give_back(study: optuna.Study, trial_id: int, trial: FrozenTrial) -> None:
+    """End a trial that nobody does any more, and put one with the same values in its place."""
+    try:
+        if study._storage.set_trial_state_values(trial_id, state=TrialState.FAIL):
+            RETRY(study, trial)
+    except UpdateFinishedTrialError:  # another process has ended it
+        pass
+
+
+def take_up_dead(study: optuna.Study) -> None:
+    """Put the trials of processes that have died back into the queue."""
+    fail_stale_trials(study)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        host, _, process = str(trial.user_attrs.get(PROCESS, "")).rpartition(":")
+        if host == socket.gethostname() and not psutil.pid_exists(int(process)):
+            give_back(study, trial._trial_id, trial)
 
 
 @contextmanager
 def one_line(what: str) -> Iterator[None]:
-    """Turn what goes wrong inside into one line.
+    """Turn whatever goes wrong inside into one line.
 
     Raises:
         InputError: it did.
@@ -96,5 +134,5 @@ def one_line(what: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # drivers of databases have no common base for theirs
-        told = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InputError(f"{what}: {told}") from error
+        text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise InputError(f"{what}: {text}") from error

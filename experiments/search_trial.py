@@ -1,77 +1,111 @@
-"""A trial of a search: its trainings, and the figure that they are worth."""
+"""One trial of a search on a worker: its trainings, seed after seed, stopped early where the pruner says so."""
 
-import csv
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NamedTuple
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from optuna.trial import Trial
+import optuna
+import pandas as pd
+import pytorch_lightning as pl
 
-from episodic.errors import require
-from experiments.conditions import Condition
-from experiments.grid import Grid
+from episodic.checkpoints import read_checkpoint
+from episodic.errors import InputError, require
 from experiments.job import Job
-from experiments.jobs import JobMaker
-from experiments.overrides import override_arguments
-from experiments.search_file import Search
-from experiments.search_parameters import Scalar
+from experiments.search_storage import open_storage
+from experiments.tables import read_table
+from experiments.work import JobFailed, Stopped, work
+from launcher.main import run
 from launcher.runs.run_folder import RunFolder
+from launcher.stage_cli import StageCLI
 
-
-@dataclass
-class Attempt:
-    """A trial under way.
-
-    Args:
-        trial: which.
-        jobs: its trainings that have not ended.
-        values: by seed, what came out of the others.
-        seconds: that they took.
-        message: why one of them failed; empty: none has.
-    """
-
-    trial: Trial
-    jobs: list[Job]
-    values: dict[int, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    message: str = ""
+SEED_STEPS = 10_000  # steps of the trial that each seed has, of which an epoch takes one
 
 
 class Ended(NamedTuple):
-    """A trial that has ended: its number, its value, or why it failed, and the seconds that it took."""
+    """How a trial ended: a value for each seed, whether it was stopped early, and its seconds."""
 
-    number: int
-    value: float | None
-    message: str
+    values: list[float]
+    pruned: bool
     seconds: float
 
 
-def trial_jobs(search: Search, number: int, values: Mapping[str, Scalar], root: Path) -> list[Job]:
-    """The trainings of a trial, a seed each: those of a grid that has the trial for its only condition."""
-    arguments = override_arguments(dict(values), "parameters")
-    condition = Condition(f"trial {number}", search.config, search.content, arguments)
-    grid = Grid(search.name, search.seeds, search.arguments, {}, {condition.name: condition}, (search.metric,))
-    return [JobMaker(grid, root / search.name, seed).training(condition) for seed in search.seeds]
+class ReportToTrial(pl.Callback):
+    """Reports the metric after each validation, and stops the training if the trial should be pruned."""
+
+    def __init__(self, trial: optuna.Trial, metric: str, first_step: int) -> None:
+        self.trial, self.metric, self.first_step, self.pruned = trial, metric, first_step, False
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        value = float(trainer.callback_metrics.get(self.metric, math.nan))
+        if math.isfinite(value):
+            self.trial.report(value, self.first_step + trainer.current_epoch)
+            self.pruned = self.trial.should_prune()
+            trainer.should_stop = trainer.should_stop or self.pruned
 
 
-def best_figure(run: RunFolder, metric: str) -> float:
-    """A validation figure of a run's best checkpoint: the last one that had been logged when it was written.
-
-    Not the best figure of the whole course, unless the run keeps its checkpoints by it: of weights that nobody kept it
-    would promise what the run cannot give.
+def train_trial(
+    jobs: Sequence[Job],
+    storage: str,
+    study: str,
+    pruner: optuna.pruners.BasePruner,
+    trial_id: int,
+    metric: str,
+    folder: str,
+) -> Ended:
+    """Do a trial's trainings, and return what they are worth; the task of a Dask worker.
 
     Raises:
-        InputError: the run has not logged any such figure.
+        JobFailed: a training failed, or did not log the metric.
     """
-    from callbacks.checkpoints import logged_before  # as late as this, since it takes seconds
-    from episodic.checkpoints import read_checkpoint
+    begun = time.monotonic()
+    trial = optuna.Trial(optuna.load_study(study_name=study, storage=open_storage(storage), pruner=pruner), trial_id)
+    values: list[float] = []
+    for place, job in enumerate(jobs):
+        report = ReportToTrial(trial, metric, place * SEED_STEPS)
 
-    known, _ = logged_before(read_checkpoint(run.best))
-    with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)[:known]
-    found = [row[metric] for row in rows if row.get(metric)]
-    figures = ", ".join(name for name in reader.fieldnames or () if name.startswith("val/"))
-    require(bool(found), f"metric is {metric!r}, which {run.path} does not have: it must be one of {figures}")
-    return float(found[-1])
+        def command(arguments: list[str], report: ReportToTrial = report) -> int:
+            status = run(_cli_with(report), arguments)
+            if report.pruned and not status:
+                raise Stopped
+            return status
+
+        try:
+            work(job, (), folder, command)
+        except Stopped:
+            return Ended(values, True, time.monotonic() - begun)
+        try:
+            values.append(best_value(job.run, metric))
+        except InputError as error:
+            raise JobFailed(job.key, str(error)) from error
+    return Ended(values, False, time.monotonic() - begun)
+
+
+def _cli_with(report: pl.Callback) -> type[StageCLI]:
+    """Return the command line with one more callback, which is no part of the run's config."""
+
+    class ReportingCLI(StageCLI):
+        def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[pl.Callback]) -> pl.Trainer:
+            return super()._instantiate_trainer(config, [*callbacks, report])
+
+    return ReportingCLI
+
+
+def best_value(run_folder: RunFolder, metric: str) -> float:
+    """Return a validation metric of a run's best checkpoint: the last one logged before it was written.
+
+    Not the best one of the whole training: of weights that nobody kept it would promise what the run cannot give.
+
+    Raises:
+        InputError: the run has not logged the metric, or it is not a number.
+    """
+    from callbacks.checkpoints import logged_before
+
+    known, _ = logged_before(read_checkpoint(run_folder.best))
+    frame: pd.DataFrame = read_table(run_folder.path / "metrics.csv", ())[:known]
+    names = ", ".join(name for name in frame.columns if name.startswith("val/"))
+    there = metric in frame and frame[metric].notna().any()
+    require(bool(there), f"metric is {metric!r}, which {run_folder.path} does not have: it must be one of {names}")
+    value = float(frame[metric].dropna().iloc[-1])
+    require(math.isfinite(value), f"{metric} is {value}")
+    return value

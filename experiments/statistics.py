@@ -1,118 +1,152 @@
 """Statistics of few seeds (Agarwal et al. 2021, "Deep RL at the edge of the statistical precipice", arXiv 2108.13264).
 
-A stratum holds one score a seed, of one condition on one task; scores have the metric's unit, or none once normalised.
-Scores that are NaN are left out, and strata may differ in their number of seeds. Intervals are by the stratified
-percentile bootstrap at 95 % (section 4.1): seeds are drawn again within each stratum. That takes strata for
-independent, which results of the same agents on several tasks are not.
+Scores are one a seed, in the metric's unit; NaN is left out. Intervals are by the percentile bootstrap at 95 %
+(section 4.1): seeds are drawn again with replacement.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import trim_mean
+from scipy.stats import bootstrap, trim_mean
 
 from episodic.errors import require
-from experiments.intervals import Estimate, paired_differences, percentile_interval
 
+CONFIDENCE, RESAMPLES, RANDOM_STATE = 0.95, 9999, 0
 #: The share of the scores that the interquartile mean leaves out at either end.
 TRIMMED = 0.25
+#: How intervals are made, in words.
+METHOD = f"percentile bootstrap over seeds, {RESAMPLES} resamples, random state {RANDOM_STATE}"
 
 
-def interquartile_mean(strata: Sequence[Sequence[float]]) -> Estimate:
-    """The mean of the middle half of all scores (section 4.3), with its stratified bootstrap interval.
+class Estimate(NamedTuple):
+    """A statistic of `number` scores and the bounds of its interval, which are NaN where there is none."""
+
+    value: float
+    low: float
+    high: float
+    number: int
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The interval; of no width where there is none."""
+        return (self.value, self.value) if math.isnan(self.low) else (self.low, self.high)
+
+
+#: From scores to an estimate.
+Statistic = Callable[[Sequence[float]], Estimate]
+
+
+def mean(scores: Sequence[float]) -> Estimate:
+    """Return the mean with its interval.
+
+    Raises:
+        InputError: there is no score.
+    """
+    own = _numbers(scores)
+    return Estimate(math.fsum(own) / len(own), *_interval((tuple(own),), _mean), len(own))
+
+
+def interquartile_mean(scores: Sequence[float]) -> Estimate:
+    """Return the mean of the middle half of the scores (section 4.3), with its interval.
 
     Of n scores, floor(n / 4) are left out at either end: of five the lowest and the highest.
 
-    Args:
-        strata: M strata of N_m scores each.
-
-    Returns:
-        The mean in the scores' unit, over `number` scores; no bounds where a stratum has fewer than two.
-
     Raises:
-        InputError: there is no stratum, or one without a score.
+        InputError: there is no score.
+
+    >>> interquartile_mean([1.0, 2.0, 3.0, 4.0, 100.0]).value
+    3.0
     """
-    samples = _samples("strata", strata)
-    value = float(_trimmed_mean(*(np.asarray(sample) for sample in samples)))
-    return Estimate(value, *percentile_interval(samples, _trimmed_mean), sum(map(len, samples)))
+    own = _numbers(scores)
+    return Estimate(float(_trimmed_mean(np.asarray(own))), *_interval((tuple(own),), _trimmed_mean), len(own))
 
 
 def paired_difference(
-    strata: Sequence[Mapping[int, float]], baselines: Sequence[Mapping[int, float]]
+    scores: Mapping[int, float], baseline: Mapping[int, float], statistic: Statistic
 ) -> Estimate | None:
-    """The interquartile mean of the differences `score - baseline` of the same seeds, with its interval.
+    """Return a statistic of the differences `scores - baseline` of equal seeds; None without a common seed.
 
     Differs from the paper: it compares runs that have nothing in common. Here a seed's runs share their luck, which the
     difference takes out.
-
-    Args:
-        strata: M strata of scores by seed.
-        baselines: the baseline's, in the same order.
-
-    Returns:
-        As `interquartile_mean`, over the seeds that both have; None where a stratum has no such seed.
     """
-    pairs = [paired_differences(own, other) for own, other in zip(strata, baselines, strict=True)]
-    differences = [_numbers(found) for found in pairs]
-    return interquartile_mean(differences) if differences and all(differences) else None
+    differences = [value - baseline[seed] for seed, value in scores.items() if seed in baseline]
+    differences = [value for value in differences if not math.isnan(value)]
+    return statistic(differences) if differences else None
 
 
-def probability_of_improvement(strata: Sequence[Sequence[float]], others: Sequence[Sequence[float]]) -> Estimate:
-    """P(X > Y): how likely a run of X has a higher score than one of Y on a task drawn at random (section 4.3).
+def probability_of_improvement(scores: Sequence[float], others: Sequence[float]) -> Estimate:
+    """Return P(X > Y), the probability that a run of X has a higher score than one of Y (section 4.3).
 
-    `1 / M sum_m 1 / (N_m K_m) sum_i sum_j S(x_mi, y_mj)`, where S is 1 for x > y, 1/2 for x = y and 0 for x < y: on
-    one task the statistic of Mann and Whitney divided by N K. Runs of X and Y are drawn again independently.
-
-    Args:
-        strata: of X, M strata of N_m scores each.
-        others: of Y, M strata of K_m scores each, on the same tasks.
-
-    Returns:
-        A probability, over the `number` scores of X; no bounds where a stratum of either has fewer than two.
+    `1 / (N K) sum_i sum_j S(x_i, y_j)`, where S is 1 for x > y, 1/2 for x = y and 0 for x < y: the statistic of Mann
+    and Whitney divided by N K. Runs of X and Y are drawn again independently.
 
     Raises:
-        InputError: X and Y differ in their number of strata; there is none, or one without a score.
+        InputError: either has no score.
+
+    >>> probability_of_improvement([1.0, 2.0], [1.0, 0.0]).value
+    0.875
     """
-    require(len(strata) == len(others), f"others has {len(others)} strata: it has to have {len(strata)}, as strata has")
-    own, other = _samples("strata", strata), _samples("others", others)
-    samples = [*own, *other]
-    value = float(_mean_order(*(np.asarray(sample) for sample in samples)))
-    return Estimate(value, *percentile_interval(samples, _mean_order), sum(map(len, own)))
+    own, other = _numbers(scores), _numbers(others)
+    value = float(_order(np.asarray(own), np.asarray(other)))
+    return Estimate(value, *_interval((tuple(own), tuple(other)), _order), len(own))
 
 
-def normalised(scores: Sequence[float], chance: float, ideal: float) -> list[float]:
-    """`(score - chance) / (ideal - chance)`: 0 for chance, 1 for the ideal player, without unit.
+def normalised(estimate: Estimate, chance: float, ideal: float) -> Estimate:
+    """Return `(score - chance) / (ideal - chance)`: 0 for chance, 1 for the ideal player.
 
     Raises:
         InputError: both are the same.
+
+    >>> normalised(Estimate(3.0, 2.0, 4.0, 10), chance=1.0, ideal=5.0)[:3]
+    (0.5, 0.25, 0.75)
     """
-    require(chance != ideal, f"ideal is {ideal}: it has to differ from chance")
-    return [(score - chance) / (ideal - chance) for score in scores]
+    require(chance != ideal, f"ideal is {ideal}: it must differ from chance")
+    value, *bounds = ((score - chance) / (ideal - chance) for score in estimate[:3])
+    return Estimate(value, min(bounds), max(bounds), estimate.number)
 
 
-def _samples(name: str, strata: Sequence[Sequence[float]]) -> list[list[float]]:
-    samples = [_numbers(stratum) for stratum in strata]
-    require(bool(samples) and all(samples), f"{name} is {list(strata)}: it must hold a score in every stratum")
-    return samples
+@lru_cache(maxsize=4096)
+def _interval(samples: tuple[tuple[float, ...], ...], statistic: Callable[..., Any]) -> tuple[float, float]:
+    """Return the percentile bootstrap interval (Efron and Tibshirani 1993, section 13.3).
+
+    Percentile rather than BCa: it exists for every sample, also where all values are the same (a recall of 100 % with
+    every seed), for which the acceleration of BCa is 0 / 0. With few values either is too narrow.
+    """
+    if any(len(sample) < 2 for sample in samples):
+        return math.nan, math.nan
+    interval = bootstrap(
+        tuple(np.asarray(sample, dtype=float) for sample in samples),
+        statistic,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        random_state=RANDOM_STATE,
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
 
 
 def _numbers(scores: Sequence[float]) -> list[float]:
-    return [float(score) for score in scores if not math.isnan(score)]
+    own = [float(score) for score in scores if not math.isnan(score)]
+    require(bool(own), f"scores are {list(scores)}: at least one must be a number")
+    return own
 
 
-def _trimmed_mean(*samples: NDArray[Any], axis: int = -1) -> NDArray[Any]:
-    """`[..., N_m]` each, to `[...]`."""
-    result: NDArray[Any] = trim_mean(np.concatenate(samples, axis=axis), TRIMMED, axis=axis)
+def _mean(sample: NDArray[Any], axis: int = -1) -> NDArray[Any]:
+    result: NDArray[Any] = np.mean(sample, axis=axis)
     return result
 
 
-def _mean_order(*samples: NDArray[Any], axis: int = -1) -> NDArray[Any]:
-    """X's `[..., N_m]`, then Y's `[..., K_m]`, to `[...]`."""
-    half = len(samples) // 2
-    pairs = zip(samples[:half], samples[half:], strict=True)
-    orders = [np.sign(own[..., :, None] - other[..., None, :]).mean(axis=(-2, -1)) for own, other in pairs]
-    result: NDArray[Any] = (np.mean(orders, axis=0) + 1) / 2
+def _trimmed_mean(sample: NDArray[Any], axis: int = -1) -> NDArray[Any]:
+    result: NDArray[Any] = trim_mean(sample, TRIMMED, axis=axis)
+    return result
+
+
+def _order(own: NDArray[Any], other: NDArray[Any], axis: int = -1) -> NDArray[Any]:
+    """X's `[..., N]` and Y's `[..., K]`, to `[...]`."""
+    result: NDArray[Any] = (np.sign(own[..., :, None] - other[..., None, :]).mean(axis=(-2, -1)) + 1) / 2
     return result

@@ -18,6 +18,8 @@ YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 #: Dashes of lines, in this order.
 DASHES = ("-", "--", "-.", ":")
+#: Markers of points, in this order.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 RIGHT, WRONG, PLAIN = BLUE, VERMILLION, "0.8"
 
 #: Rows or columns of a heat map that are all named.

@@ -1,39 +1,42 @@
-"""`make pipeline`: all stages on the Omniglot bandit, from drawings to agents, and a figure that compares them.
+"""`make pipeline`: all stages on the Omniglot bandit, from drawings to agents, and a plot that compares them.
 
 Run again, it goes on where it was, and only draws where everything is done. Without Omniglot and the network it says
 so, and takes generated characters.
 """
 
 import argparse
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
 from episodic.drawings.omniglot.root import find_omniglot
 from episodic.errors import InputError, require
-from episodic.plots.style import new_figure
-from experiments.command import OneLineParser, in_one_line, resumable
-from experiments.grid import Grid, parse_grid
-from experiments.results import Row, read_rows
+from episodic.plots.style import CYCLE, DASHES, MARKERS, new_figure
+from experiments.cluster import add_cluster_options, cluster_options
+from experiments.commands import OneLineParser, one_line, resumable
+from experiments.grid import Grid
+from experiments.grid_reader import parse_grid
+from experiments.report import GRIDS, save_plot
 from experiments.run import run_grid
-from experiments.unique_keys import read_yaml
+from experiments.tables import csv_path, read_table
+from experiments.yaml_files import read_yaml
 
-GRID = Path("experiments/pipeline.yaml")
-ROOT = Path("runs/pipeline")
+GRID, ROOT = GRIDS / "pipeline.yaml", Path("runs/pipeline")
 ENCODER, SHIPPED = "encoder of drawings", "omniglot_encoder"
 REWARD, RECALL = "test/reward", "test/recall_accuracy"
 #: Mean episode reward of the paper's task.
-LEVELS = {"ideal observer": 8.43, "chance": 1.8}
+LEVELS = {"ideal player": (8.43, "--"), "chance": (1.8, ":")}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the pipeline; returns the exit status: 0, 1 where a stage failed, 2 for bad input, 130 after Ctrl-C."""
+    """Run the pipeline; returns the exit status: 0, 1 if a stage failed, 2 for invalid input, 130 after Ctrl-C."""
     return resumable(lambda: _run(_parser().parse_args(arguments)))
 
 
@@ -44,104 +47,98 @@ def _parser() -> OneLineParser:
     parser.add_argument("--shipped", action="store_true", help="start from the shipped encoder of drawings")
     parser.add_argument("--generated", action="store_true", help="generated characters instead of Omniglot's")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of its runs (default %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="processes (default %(default)s)")
+    add_cluster_options(parser)
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
     require(GRID.is_file(), f"grid {GRID} does not exist: run this in the project's folder")
     generated = options.generated or not _omniglot_is_there()
-    grid = pipeline_grid(read_yaml(GRID.read_text(encoding="utf-8")), options.shipped, generated)
-    status = run_grid(grid, options.root, options.root, options.workers)
-    reported = in_one_line(lambda: _report(grid, options.root, generated))
-    return status or reported
+    grid = pipeline_grid(read_yaml(GRID), options.shipped, generated)
+    status = run_grid(grid, options.root, options.root, cluster_options(options))
+    return status or one_line(lambda: _report(grid, options.root, generated))
 
 
 def _report(grid: Grid, root: Path, generated: bool) -> int:
-    report(read_rows(root / f"{grid.name}.csv"), root / f"{grid.name}.png", generated)
-    print(f"curves of all stages: .venv/bin/tensorboard --logdir {root / grid.name}")
+    report(read_table(csv_path(root, grid.name), ("condition",)), root / f"{grid.name}.png", generated)
+    print(f"curves of all stages: .venv/bin/tensorboard --logdir {root}")
     return 0
 
 
 def _omniglot_is_there() -> bool:
-    """Whether Omniglot is found, or can be downloaded; says so where it is not."""
+    """Return whether Omniglot is there, or can be downloaded; says so where it is not."""
     try:
         find_omniglot(None)
     except InputError as error:
-        print(f"{error}\ngoing on with generated characters: what follows says nothing of Omniglot's", file=sys.stderr)
+        print(f"{error}\ngoing on with generated characters: the results say nothing of Omniglot's", file=sys.stderr)
         return False
     return True
 
 
-def pipeline_grid(said: dict[str, Any], shipped: bool, generated: bool) -> Grid:
-    """The grid of the pipeline.
+def pipeline_grid(content: dict[str, Any], shipped: bool, generated: bool) -> Grid:
+    """Return the grid of the pipeline.
 
     Args:
-        said: what its file says.
+        content: of its file.
         shipped: leave out the first stage, and take the shipped encoder of drawings.
         generated: generated characters in Omniglot's place.
     """
-    conditions: dict[str, dict[str, Any]] = {name: dict(section) for name, section in said["conditions"].items()}
+    content = deepcopy(content)
+    (axis,) = content["axes"].values()
     if shipped:
-        del conditions[ENCODER]
-        conditions = {name: _replaced(section, f"@{ENCODER}", SHIPPED) for name, section in conditions.items()}
-    if generated:
-        for section in conditions.values():
-            section |= _of_generated(str(section.get("config", said["config"])))
-    name = "_".join(["pipeline", *["shipped"] * shipped, *["generated"] * generated])
-    return parse_grid({**said, "conditions": conditions}, name)
+        del content["stages"][ENCODER], axis[ENCODER]
+    for part in [*content["stages"].values(), *axis.values()]:
+        options = dict(part.get("options") or {})
+        if shipped:
+            options = {name: SHIPPED if value == f"@{ENCODER}" else value for name, value in options.items()}
+        config = Path(str(part.get("config") or content["config"])).stem
+        trained = "of" not in part and "stage" not in part
+        if generated and trained and config.startswith(("omniglot_encoder", "omniglot_bandit")):
+            options["data.drawings"] = "GeneratedDrawings"
+        if options:
+            part["options"] = options
+    return parse_grid(content, "_".join(["pipeline", *["shipped"] * shipped, *["generated"] * generated]))
 
 
-def _replaced(section: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
-    return {key: new if value == old else value for key, value in section.items()}
-
-
-def _of_generated(config: str) -> dict[str, Any]:
-    """What a stage overrides to work on generated characters."""
-    shows_drawings = Path(config).stem.startswith(("omniglot_encoder", "omniglot_bandit"))
-    return {"data.drawings": "GeneratedDrawings"} if shows_drawings else {}
-
-
-def report(rows: Sequence[Row], path: Path, generated: bool) -> None:
+def report(frame: pd.DataFrame, path: Path, generated: bool) -> None:
     """Print the agents' rewards, and draw them."""
-    agents = [row for row in rows if REWARD in row.metrics and not math.isnan(row.metrics[REWARD])]
-    require(bool(agents), "no agent has been tested: see the messages above")
+    agents = frame.dropna(subset=[REWARD]) if REWARD in frame else frame[:0]
+    require(len(agents) > 0, "no agent has been tested: see the messages above")
     characters = "generated characters" if generated else "characters that no stage has seen"
     title = f"Omniglot bandit, {characters}: what the memory is searched by"
     table = Table(title=title)
     for name in ("searched by", "reward", "right recalls"):
         table.add_column(name, justify="left" if name == "searched by" else "right")
-    for row in agents:
-        recall = row.metrics.get(RECALL, math.nan)
-        told = "-" if math.isnan(recall) else f"{recall:.1%}"
-        table.add_row(row.condition, f"{row.metrics[REWARD]:.2f}", told)
+    for _, row in agents.iterrows():
+        recall = row.get(RECALL)
+        table.add_row(row["condition"], f"{row[REWARD]:.2f}", "-" if pd.isna(recall) else f"{recall:.1%}")
     Console().print(table)
-    comparison(agents, title).savefig(path, dpi=130)
-    print(f"figure: {path}")
+    save_plot(comparison(agents, title), path)
+    print(f"plot: {path}")
 
 
-def comparison(agents: Sequence[Row], title: str) -> Figure:
-    """Rewards by what the memory is searched by, overall and by exposure."""
-    figure = new_figure(11, 4.4, columns=2)
-    bars, lines = figure.axes
-    names = [row.condition for row in agents]
-    bars.barh(names, [row.metrics[REWARD] for row in agents], color=[f"C{number}" for number in range(len(agents))])
-    bars.invert_yaxis()
-    for place, row in enumerate(agents):
-        told = f"{row.metrics[REWARD]:.2f}"
-        bars.text(row.metrics[REWARD] - 0.1, place, told, va="center", ha="right", fontsize=9, color="white")
-        found = sorted((name, value) for name, value in row.metrics.items() if name.startswith(f"{REWARD}_exposure_"))
-        lines.plot(range(1, len(found) + 1), [value for _, value in found], "o-", markersize=3, label=row.condition)
-    for (name, level), style in zip(LEVELS.items(), ("--", ":"), strict=True):
-        bars.axvline(level, color="0.4", linestyle=style, lw=1, label=f"{name} ({level:.2f})")
-    bars.set_xlabel("mean episode reward")
-    bars.set_xlim(0, 9.4)
-    bars.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False)
+def comparison(agents: pd.DataFrame, title: str) -> Figure:
+    """Draw rewards by what the memory is searched by, overall and by exposure."""
+    figure = new_figure(11, 4.6, columns=2)
+    points, lines = figure.axes
+    exposures = sorted(name for name in map(str, agents.columns) if name.startswith(f"{REWARD}_exposure_"))
+    for place, (_, row) in enumerate(agents.iterrows()):
+        style: dict[str, Any] = {"color": CYCLE[place % len(CYCLE)], "marker": MARKERS[place % len(MARKERS)]}
+        points.plot(row[REWARD], place, ls="none", markersize=7, **style)
+        points.hlines(place, LEVELS["chance"][0], row[REWARD], color=style["color"], lw=1)
+        values = row.reindex(exposures).dropna()
+        dashes = DASHES[place % len(DASHES)]
+        lines.plot(range(1, len(values) + 1), values, ls=dashes, markersize=4, label=row["condition"], **style)
+    points.set_yticks(range(len(agents)), list(agents["condition"]))
+    points.invert_yaxis()
+    for name, (level, dashes) in LEVELS.items():
+        points.axvline(level, color="0.4", linestyle=dashes, lw=1, label=f"{name} ({level:.2f})")
+    points.set_xlabel("mean reward per episode")
+    points.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False)
     lines.set_xlabel("exposure")
-    lines.set_ylabel("episode reward")
-    lines.set_ylim(0, 9.3)  # the best arm pays 9 on average
-    lines.legend(fontsize=7, loc="lower right")
-    figure.suptitle(title, fontsize=10)
+    lines.set_ylabel("reward per episode")
+    lines.legend(fontsize=8, loc="lower right", frameon=False)
+    figure.suptitle(f"{title} (one seed)", fontsize=10)
     return figure
 
 

@@ -1,0 +1,197 @@
+"""The content of a grid's YAML file, as typed dataclasses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from experiments.options import Options
+from experiments.yaml_files import Scalar
+
+#: Which conditions are meant, by axis: one level or several. Axes that are left out may have any level.
+Selector = dict[str, Scalar | list[Scalar]]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training, or a stage that others build on.
+
+    Args:
+        config: file of its config; None takes the grid's.
+        options: set in addition to the grid's. `@NAME` as a value is the file that a stage makes.
+    """
+
+    config: str | None = None
+    options: Options = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Trained or harvested for the use of others.
+
+    Args:
+        config: file of its config; None takes the grid's.
+        options: set in addition to the grid's.
+        axes: the axes whose options it takes too. It is run once for each combination of their levels.
+        of: the stage whose checkpoint is run by `predict`, which leaves a harvest; None: it is a training.
+        seed: of its only training; None: one for each seed of the grid.
+    """
+
+    config: str | None = None
+    options: Options = field(default_factory=dict)
+    axes: list[str] = field(default_factory=list)
+    of: str | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of an axis.
+
+    Args:
+        config: file of the config; None: another axis or the grid says.
+        options: of the training.
+        stage: the stage that is tested, in place of a training of its own.
+        test: options of the test alone.
+        stages: further settings of stages at this level, by their names.
+    """
+
+    config: str | None = None
+    options: Options = field(default_factory=dict)
+    stage: str | None = None
+    test: Options = field(default_factory=dict)
+    stages: dict[str, Training] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What conditions differ in: named levels, or the values of one option.
+
+    Args:
+        levels: by name.
+        option: the option that takes the values.
+        values: of the option; they are the levels.
+        tested: the option is set in the test alone.
+        percent: values are shares, and are shown in per cent.
+        label: in plots; empty is the axis' name.
+    """
+
+    levels: dict[str, Level] = field(default_factory=dict)
+    option: str = ""
+    values: list[Scalar] = field(default_factory=list)
+    tested: bool = False
+    percent: bool = False
+    label: str = ""
+
+    @property
+    def all(self) -> dict[Scalar, Level]:
+        """The levels by name or value, in order."""
+        if not self.values:
+            names: list[Scalar] = [*self.levels]
+            return dict(zip(names, self.levels.values(), strict=True))
+        given = [{self.option: value} for value in self.values]
+        return {
+            value: Level(test=options) if self.tested else Level(options=options)
+            for value, options in zip(self.values, given, strict=True)
+        }
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the levels are numbers."""
+        return bool(self.values) and all(type(value) in (int, float) for value in self.values)
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """Conditions that are made in another way: `use` replaces all that their levels say."""
+
+    where: Selector
+    use: Level
+
+
+@dataclass(frozen=True)
+class Plot:
+    """How a grid's results are drawn.
+
+    Args:
+        x: axis with numbers, for lines; empty draws rows of points, one for each combination of the other axes.
+        hue: axis, or `evaluation`, that colours, markers and lines stand for; empty for none.
+        panel: axis, or `evaluation`, with a panel for each level; empty for none.
+        even: the numbers of x are drawn at even distances.
+    """
+
+    x: str = ""
+    hue: str = ""
+    panel: str = ""
+    even: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """A grid's section of the report.
+
+    Args:
+        question: one sentence.
+        answer: two to four sentences.
+        reasoning: paragraphs of Markdown for the question's own page.
+        order: sections are sorted by it.
+        metric: what is drawn and compared; None takes the first of the grid's metrics.
+        chance: value of a player that chooses at random, or one for each evaluation; None: not known.
+        ideal: value of the ideal player, likewise.
+        also: further metrics of the tables.
+        plot: how it is drawn.
+        few: why the answer rests on fewer than ten seeds, where it does.
+    """
+
+    question: str
+    answer: str
+    reasoning: str = ""
+    order: float = 1000.0
+    metric: str | None = None
+    chance: float | dict[str, float] | None = None
+    ideal: float | dict[str, float] | None = None
+    also: list[str] = field(default_factory=list)
+    plot: Plot = field(default_factory=Plot)
+    few: str = ""
+
+    def scale(self, evaluation: str) -> tuple[float, float] | None:
+        """Return chance and the ideal player under an evaluation; None where they are not known."""
+        chance, ideal = (
+            level.get(evaluation) if isinstance(level, Mapping) else level for level in (self.chance, self.ideal)
+        )
+        return None if chance is None or ideal is None else (chance, ideal)
+
+
+@dataclass(frozen=True)
+class GridFile:
+    """The content of a grid's file.
+
+    Args:
+        seeds: one training of each condition for each.
+        axes: what conditions differ in; the first one varies slowest.
+        metrics: the metrics of the table; differences are taken of the first.
+        config: file of the config where nothing else names one.
+        options: of every training.
+        stages: what conditions build on.
+        evaluations: options of the tests, by name.
+        only: the conditions that there are, if not the whole product.
+        skip: conditions that there are not; may name evaluations too.
+        exceptions: conditions that are made in another way.
+        baseline: levels of the condition that another is compared with; its other levels are the same.
+        curves: metrics of the trainings that are kept step by step, in a CSV of their own.
+        regret_by_pull: whether the regret of tests is kept by exposure and pull, in a CSV of its own.
+        report: what the report says of the grid; None leaves it out.
+    """
+
+    seeds: list[int]
+    axes: dict[str, Axis]
+    metrics: list[str]
+    config: str | None = None
+    options: Options = field(default_factory=dict)
+    stages: dict[str, Stage] = field(default_factory=dict)
+    evaluations: dict[str, Options] = field(default_factory=lambda: {"test": {}})
+    only: list[Selector] = field(default_factory=list)
+    skip: list[Selector] = field(default_factory=list)
+    exceptions: list[Replacement] = field(default_factory=list)
+    baseline: dict[str, Scalar] = field(default_factory=dict)
+    curves: list[str] = field(default_factory=list)
+    regret_by_pull: bool = False
+    report: Report | None = None
