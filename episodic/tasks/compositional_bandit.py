@@ -21,7 +21,7 @@ from torch import Tensor
 
 from episodic.errors import require, require_choice, require_fraction, require_positive
 from episodic.tasks.barcode_noise import flip_bits
-from episodic.tasks.barcodes import check_code_count, distinct_barcodes
+from episodic.tasks.barcode_vocabulary import check_vocabulary, draw_barcodes, draw_identities
 from episodic.tasks.blocks import BlockSpec, seeded
 from episodic.tasks.task import Schedule, Task
 
@@ -83,6 +83,9 @@ class CompositionalBandit(Task):
         switch: Probability that attention switches between two pulls where both cues are stored.
         bits: Length of a barcode.
         noise: Fraction of the bits of each shown cue that are flipped.
+        vocabulary: Number of fixed barcodes from which every block draws its classes; their numbers are the labels.
+            None draws new barcodes for each block.
+        vocabulary_seed: Seed of the fixed barcodes.
 
     Raises:
         InputError: A number is below 1; an odd number of classes; a probability is outside [0, 1]; `best` is not above
@@ -102,6 +105,8 @@ class CompositionalBandit(Task):
     switch: float = 0.5
     bits: int = 10
     noise: float = 0.0
+    vocabulary: int | None = None
+    vocabulary_seed: int = 0
 
     def __post_init__(self) -> None:
         require_positive(classes=self.classes, exposures=self.exposures, pulls=self.pulls)
@@ -113,10 +118,7 @@ class CompositionalBandit(Task):
             self.stored == "queried" or self.pulls > 1,
             f"pulls is {self.pulls}: to store both cues, each needs a pull, so it must be at least 2",
         )
-        self._check_cues()
-
-    def _check_cues(self) -> None:
-        check_code_count(self.classes, self.bits, "classes")
+        check_vocabulary(self.vocabulary, self.vocabulary_seed, self.bits, self.classes, "classes")
 
     @property
     def written(self) -> int:
@@ -141,7 +143,11 @@ class CompositionalBandit(Task):
 
     @property
     def label_count(self) -> int:
-        return self.classes
+        return self.classes if self.vocabulary is None else self.vocabulary
+
+    @property
+    def fixed_labels(self) -> bool:
+        return self.vocabulary is not None
 
     @property
     def observation_size(self) -> int:
@@ -180,30 +186,30 @@ class CompositionalBandit(Task):
         classes = torch.where(position.unsqueeze(-1) == torch.arange(ARMS), good.unsqueeze(-1), bad.unsqueeze(-1))
         seen = _earlier(good, half), _earlier(bad - half, half)  # episodes before this one with the class
         familiar = (seen[0] > 0).long() + 2 * (seen[1] > 0).long()
-        label = classes.gather(2, queried.unsqueeze(-1)).squeeze(-1)
-        of_step = classes.unsqueeze(1).expand(-1, self.written, -1, -1)
-        stored = of_step.gather(3, attended[:, -self.written :].unsqueeze(-1)).squeeze(-1)
-        rules = CompositionalRules(classes, position, attended, familiar, torch.tensor([self.rest, self.best]))
-        spec = BlockSpec(
-            cues=torch.empty(0),
-            labels=label,
-            exposures=1 + torch.where(label < half, *seen),
+        of_step = classes.unsqueeze(1).expand(-1, self.pulls, -1, -1)
+        attended_class = of_step.gather(3, attended.unsqueeze(-1)).squeeze(-1)  # [E, T, B]
+        seen_before = torch.where(attended_class[:, 0] < half, *seen)
+        identities = draw_identities(batch_size, self.classes, self.vocabulary, generator)
+        codes = draw_barcodes(identities, self.bits, self.vocabulary, self.vocabulary_seed, generator)
+        cues, labels = self._shown(codes, classes, attended, seed), identities[torch.arange(batch_size), attended_class]
+        return BlockSpec(
+            cues=cues,
+            labels=labels[:, 0].contiguous(),
+            exposures=1 + seen_before,
             seed=seed,
-            rules=rules,
-            key_labels=stored.unsqueeze(-1),
+            rules=CompositionalRules(classes, position, attended, familiar, torch.tensor([self.rest, self.best])),
+            queries=cues[:, :1],
+            keys=cues[:, -self.written :].unsqueeze(3),
+            key_labels=labels[:, -self.written :].unsqueeze(3),
         )
-        return self._with_cues(spec, generator)
 
-    def _with_cues(self, spec: BlockSpec, generator: torch.Generator) -> BlockSpec:
-        """Fill in the cues of each step `[E, T, B, bits]`, the queries, and the keys `[E, written, B, 1, bits]`."""
-        assert spec.key_labels is not None
-        codes = distinct_barcodes(spec.batch_size, self.classes, self.bits, generator)
-        shown = codes[torch.arange(spec.batch_size).unsqueeze(1), spec.rules.classes]  # [E, B, 2, bits], by position
+    def _shown(self, codes: Tensor, classes: Tensor, attended: Tensor, seed: int) -> Tensor:
+        """Return the attended cue of each step, `[E, T, B, bits]`; a cue has the same noise for a whole episode."""
+        columns = torch.arange(codes.shape[0])
+        shown = codes[columns.unsqueeze(1), classes]  # [E, B, 2, bits], by position
         if self.noise > 0:
-            shown = flip_bits(shown.flatten(1, 2), self.noise, "random", seeded(spec.seed, 3)).view_as(shown)
-        rows, columns = torch.arange(self.episodes).view(-1, 1, 1), torch.arange(spec.batch_size)
-        cues = shown[rows, columns, spec.rules.attended]  # [E, T, B, bits]
-        return spec._replace(cues=cues, queries=cues[:, :1], keys=cues[:, -self.written :].unsqueeze(3))
+            shown = flip_bits(shown.flatten(1, 2), self.noise, "random", seeded(seed, 3)).view_as(shown)
+        return shown[torch.arange(len(shown)).view(-1, 1, 1), columns, attended]
 
     def begin(self, spec: BlockSpec, episode: int, luck: Tensor, observation: Tensor) -> CompositionalEpisode:
         """Begin an episode: the observation is 1 where attention has switched since the last pull, else 0."""
@@ -227,7 +233,8 @@ class CompositionalBandit(Task):
         record = torch.zeros(spec.batch_size, self.classes, dtype=torch.float64, device=luck.device)
         rewards = torch.zeros(luck.shape, device=luck.device)
         for episode in range(spec.episodes):
-            label, queried = spec.labels[episode].unsqueeze(1), rules.attended[episode, 0]
+            queried = rules.attended[episode, 0]
+            label = rules.classes[episode].gather(1, queried.unsqueeze(1))
             odds = record.gather(1, label).squeeze(1) if memory else torch.zeros_like(record[:, 0])
             for t in range(self.pulls):
                 prefers = torch.where(odds == 0, luck[episode, t - 1] < 0.5, odds > 0)  # a tie: another step's luck

@@ -3,8 +3,8 @@
 A block has `trials` trials with contexts and evidence of their own, and then the same trials, noise included, in
 another order. A trial is an episode of `length` steps. Its context, a vector ~ N(0, I), is the cue. In the last
 `length - quiet` steps the observation shows evidence ~ N(s, I), where the drift s is +`drift` or -`drift` for all
-dimensions; before, it shows noise ~ N(0, I). At every step, the choice of the drift's sign pays 1. The agent does not see
-its rewards, which would tell the sign.
+dimensions; before, it shows noise ~ N(0, I). At every step, the choice of the drift's sign pays 1. The agent does not
+see its rewards, which would tell it the sign.
 
 In the second half of a block an agent that recognises the context knows the answer from the first step on.
 """
@@ -163,5 +163,6 @@ class ContextualChoice(Task):
             seen[self.trials :] += steps[-1].T.gather(0, spec.labels[self.trials :]).unsqueeze(1)
         guess = torch.where(luck < 0.5, 1.0, -1.0)
         choice = torch.where(seen == 0, guess, seen) > 0
-        right = spec.rules.positive.T.gather(0, spec.labels).unsqueeze(1)
-        return (choice == right).float()
+        right: Tensor = spec.rules.positive.T.gather(0, spec.labels).unsqueeze(1)
+        rewards: Tensor = (choice == right).float()
+        return rewards

@@ -65,7 +65,8 @@ def maze_policy(moves: Moves, steps: int, jump_to_goal: bool) -> MazePolicy:
 def _jumps(cells: int, to_goal: bool) -> NDArray[np.float64]:
     """The probability of each cell after a jump, by goal, `[N, N]`."""
     reached = np.ones((cells, cells)) if to_goal else 1 - np.eye(cells)
-    return reached / reached.sum(axis=1, keepdims=True)
+    shares: NDArray[np.float64] = reached / reached.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _known_choice(

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require, require_choice, require_fraction, require_positive
-from episodic.tasks.barcodes import check_code_count, distinct_barcodes
+from episodic.tasks.barcode_vocabulary import check_vocabulary, draw_barcodes, draw_identities
 from episodic.tasks.blocks import BlockSpec, seeded
 from episodic.tasks.task import Schedule, Task
 
@@ -122,13 +122,16 @@ class TwoStep(Task):
         cued: Uncued trial that a cued one shows: `random`, any of them; `halves`, one of the first half of the uncued
             trials in the first half of the cued ones, and one of the second half in the second.
         bits: Length of a barcode.
+        vocabulary: Number of fixed barcodes from which every block draws its contexts; their numbers are the labels.
+            None draws new barcodes for each block.
+        vocabulary_seed: Seed of the fixed barcodes.
 
     Raises:
         InputError: A number out of its range; `high` is not above `low`; an odd number of trials; not enough barcodes.
 
     >>> task = TwoStep(trials=20)
     >>> task.steps, sum(task.schedule.reads), sum(task.schedule.writes)
-    (20, 10, 19)
+    (40, 10, 20)
     """
 
     trials: int = 100
@@ -139,6 +142,8 @@ class TwoStep(Task):
     reversal: float = 0.1
     cued: str = "random"
     bits: int = 10
+    vocabulary: int | None = None
+    vocabulary_seed: int = 0
 
     def __post_init__(self) -> None:
         require_positive(trials=self.trials)
@@ -151,7 +156,7 @@ class TwoStep(Task):
             self.cued == "random" or self.trials % 4 == 0,
             f"trials is {self.trials}: with cued 'halves' it must be a multiple of 4",
         )
-        check_code_count(self.trials, self.bits, "trials")
+        check_vocabulary(self.vocabulary, self.vocabulary_seed, self.bits, self.trials, "trials")
 
     @property
     def actions(self) -> int:
@@ -171,7 +176,11 @@ class TwoStep(Task):
 
     @property
     def label_count(self) -> int:
-        return self.trials
+        return self.trials if self.vocabulary is None else self.vocabulary
+
+    @property
+    def fixed_labels(self) -> bool:
+        return self.vocabulary is not None
 
     @property
     def observation_size(self) -> int:
@@ -211,28 +220,31 @@ class TwoStep(Task):
             first = torch.randint(part, (part, batch_size), generator=generator)
             shown = torch.cat([first, torch.randint(part, (part, batch_size), generator=generator) + part])
         cued = torch.cat([torch.full((half, batch_size), -1), shown])
-        codes = distinct_barcodes(batch_size, self.trials, self.bits, generator).transpose(0, 1)  # [N, B, bits]
-        cues, labels = self._cues(codes, cued)
-        keys = codes if self.steps_per_trial == 2 else codes[:-1]
-        written = torch.arange(len(keys)).view(-1, 1, 1).expand(-1, batch_size, 1)
+        identities = draw_identities(batch_size, self.trials, self.vocabulary, generator)
+        codes = draw_barcodes(identities, self.bits, self.vocabulary, self.vocabulary_seed, generator)
+        codes, identities = codes.transpose(0, 1), identities.T  # [N, B, bits], [N, B]
+        cues, labels = self._cues(codes, identities, cued)
+        written = sum(self.schedule.writes)
         return BlockSpec(
             cues=cues.unsqueeze(0),
             labels=torch.zeros(1, batch_size, dtype=torch.long),
             exposures=torch.ones(1, batch_size, dtype=torch.long),
             seed=seed,
             rules=TwoStepRules(uncommon, pays, good, cued),
-            keys=keys.unsqueeze(0).unsqueeze(3),
+            keys=codes[:written].unsqueeze(0).unsqueeze(3),
             query_labels=labels.unsqueeze(0),
-            key_labels=written.unsqueeze(0).contiguous(),
+            key_labels=identities[:written].unsqueeze(0).unsqueeze(3).contiguous(),
         )
 
-    def _cues(self, codes: Tensor, cued: Tensor) -> tuple[Tensor, Tensor]:
+    def _cues(self, codes: Tensor, identities: Tensor, cued: Tensor) -> tuple[Tensor, Tensor]:
         """The cue `[T, B, bits]` of each step, and the label `[T, B]` that a read should recall, -1 for none."""
-        shown = codes.gather(0, cued.clamp_min(0).unsqueeze(-1).expand_as(codes)) * (cued >= 0).unsqueeze(-1)
+        earlier, is_cued = cued.clamp_min(0), cued >= 0
+        shown = codes.gather(0, earlier.unsqueeze(-1).expand_as(codes)) * is_cued.unsqueeze(-1)
+        labels = torch.where(is_cued, identities.gather(0, earlier), -1)
         if self.steps_per_trial == 1:
-            return shown, cued
+            return shown, labels
         cues = torch.stack([shown, codes], dim=1).flatten(0, 1)
-        return cues, torch.stack([cued, torch.full_like(cued, -1)], dim=1).flatten(0, 1)
+        return cues, torch.stack([labels, torch.full_like(labels, -1)], dim=1).flatten(0, 1)
 
     def luck(self, spec: BlockSpec) -> Tensor:
         """Return no numbers, `[1, 0, B]`: all chance events are part of the block."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from episodic.errors import require, require_fraction, require_positive
 from episodic.tasks.barcode_noise import flip_bits
-from episodic.tasks.barcodes import check_code_count, distinct_barcodes
+from episodic.tasks.barcode_vocabulary import check_vocabulary, draw_barcodes, draw_identities
 from episodic.tasks.blocks import BlockSpec, count_exposures, seeded, shuffled_bag
 from episodic.tasks.maze_search import MOST_CELLS, MazePolicy, Moves, maze_policy
 from episodic.tasks.task import Task
@@ -87,6 +87,9 @@ class WaterMaze(Task):
         exposures: Episodes of each context in a block.
         bits: Length of a barcode.
         noise: Fraction of the bits of an episode's cue that are flipped, drawn anew for each episode.
+        vocabulary: Number of fixed barcodes from which every block draws its contexts; their numbers are the labels.
+            None draws new barcodes for each block.
+        vocabulary_seed: Seed of the fixed barcodes.
         distinct_goals: Whether the goals of a block are drawn without replacement.
         jump_to_goal: Whether the jump from a goal may lead to the goal itself, rather than to another cell.
 
@@ -106,6 +109,8 @@ class WaterMaze(Task):
     exposures: int = 10
     bits: int = 10
     noise: float = 0.0
+    vocabulary: int | None = None
+    vocabulary_seed: int = 0
     distinct_goals: bool = False
     jump_to_goal: bool = False
 
@@ -114,7 +119,7 @@ class WaterMaze(Task):
         require_positive(contexts=self.contexts, exposures=self.exposures)
         require(self.cells >= 2, f"width is {self.width} and height is {self.height}: a maze needs at least two cells")
         require_fraction(noise=self.noise)
-        check_code_count(self.contexts, self.bits)
+        check_vocabulary(self.vocabulary, self.vocabulary_seed, self.bits, self.contexts)
         require(
             not self.distinct_goals or self.contexts <= self.cells,
             f"contexts is {self.contexts}: there are only {self.cells} cells for distinct goals",
@@ -143,7 +148,11 @@ class WaterMaze(Task):
 
     @property
     def label_count(self) -> int:
-        return self.contexts
+        return self.contexts if self.vocabulary is None else self.vocabulary
+
+    @property
+    def fixed_labels(self) -> bool:
+        return self.vocabulary is not None
 
     @property
     def observation_size(self) -> int:
@@ -198,13 +207,15 @@ class WaterMaze(Task):
             goals = torch.rand(batch_size, self.cells, generator=generator).argsort(dim=1)[:, : self.contexts]
         other = torch.randint(1, self.cells, order.shape, generator=generator)
         starts = (goals.gather(1, order) + other) % self.cells
-        codes = distinct_barcodes(batch_size, self.contexts, self.bits, generator)
+        identities = draw_identities(batch_size, self.contexts, self.vocabulary, generator)
+        codes = draw_barcodes(identities, self.bits, self.vocabulary, self.vocabulary_seed, generator)
         contexts = order.T.contiguous()
         cues = codes[torch.arange(batch_size), contexts]
         if self.noise > 0:
             cues = flip_bits(cues, self.noise, "random", seeded(seed, 3))
         rules = MazeRules(contexts, goals, starts.T.contiguous(), torch.tensor(self.moves()), self._coordinates())
-        return BlockSpec(cues, contexts, count_exposures(order).T.contiguous(), seed, rules)
+        labels = identities.gather(1, order).T.contiguous()
+        return BlockSpec(cues, labels, count_exposures(order).T.contiguous(), seed, rules)
 
     def begin(self, spec: BlockSpec, episode: int, luck: Tensor, observation: Tensor) -> MazeEpisode:
         """Begin an episode in its first cell."""
