@@ -237,7 +237,8 @@ class CompositionalBandit(Task):
             label = rules.classes[episode].gather(1, queried.unsqueeze(1))
             odds = record.gather(1, label).squeeze(1) if memory else torch.zeros_like(record[:, 0])
             for t in range(self.pulls):
-                prefers = torch.where(odds == 0, luck[episode, t - 1] < 0.5, odds > 0)  # a tie: another step's luck
+                tied = odds.abs() < 1e-6
+                prefers = torch.where(tied, luck[episode, t - 1] < 0.5, odds > 0)  # another step's luck
                 action = torch.where(prefers, queried, 1 - queried)
                 good = action == rules.good[episode]
                 reward = luck[episode, t] < torch.where(good, self.best, self.rest)
