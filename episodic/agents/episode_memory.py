@@ -34,13 +34,22 @@ class EpisodeMemory:
         schedule: the steps with reads and writes.
         core: of the agent.
         tape: of the episode.
+        rewards: `[T + 1, B, 1]`, filled in as the episode is played; the reward of step t is entry t + 1.
     """
 
     def __init__(
-        self, memory: KeyedMemory, spec: BlockSpec, episode: int, schedule: Schedule, core: Core, tape: Tape
+        self,
+        memory: KeyedMemory,
+        spec: BlockSpec,
+        episode: int,
+        schedule: Schedule,
+        core: Core,
+        tape: Tape,
+        rewards: Tensor,
     ) -> None:
         self.memory, self.store, self.keys, self.embedder = memory, memory.store, memory.keys, memory.embedder
         self.spec, self.episode, self.schedule, self.core, self.tape = spec, episode, schedule, core, tape
+        self.rewards = rewards[1:, :, 0]
         self.differentiable = torch.is_grad_enabled()  # playing itself is without gradient
         steps = len(schedule.reads)
         self.queries: list[Tensor | None] = [None] * steps
@@ -49,23 +58,35 @@ class EpisodeMemory:
         self.carried = self.embedder.initial_state(spec.batch_size) if self.embedder is not None else None
         cues = spec.cues[episode]
         self.cues = cues if cues.dim() == 3 else cues.unsqueeze(0)  # [1 or T, B, C]
-        self.context = self.cues if spec.queries is None else spec.queries[episode]  # [1 or T, B, K]
-        if self.keys.source == "label":
-            self.context = one_hot(spec.labels[episode], memory.sizes.label_count).to(cues.dtype).unsqueeze(0)
+        self.context = self._context()
         self.plan = self._plan()
         self.written = self._written()
         self.needed = self._needed()
         self.squashed: Tensor | None = None  # the tanh of the value that was recalled last
         self.unwritten = 0  # the first step whose reward belongs to the next write
 
+    def _context(self) -> Tensor:
+        """The queries `[1 or T, B, K]` of an agent that searches by the context."""
+        if self.keys.source == "label":
+            of_steps = self.spec.query_labels
+            labels = self.spec.labels[self.episode].unsqueeze(0) if of_steps is None else of_steps[self.episode]
+            return self._one_hot(labels)
+        return self.cues if self.spec.queries is None else self.spec.queries[self.episode]
+
+    def _one_hot(self, labels: Tensor) -> Tensor:
+        """Labels as keys: `[...]` long -> `[..., label_count]`; there is no label -1, it is given as 0."""
+        return one_hot(labels.clamp_min(0), self.memory.sizes.label_count).to(self.cues.dtype)
+
     def _plan(self) -> list[Read]:
-        """What each step does."""
-        fixed = not self.keys.changing and len(self.context) == 1 and not self.schedule.writes_inside
-        once = fixed or self.keys.read_at == "first"
-        plan, searched = [], False
-        for read in self.schedule.reads:
-            plan.append(Read.NOTHING if not read else Read.KEEP if once and searched else Read.SEARCH)
-            searched = searched or read
+        """What each step does: a search is repeated where the query or the memory has changed."""
+        fixed = not self.keys.changing and len(self.context) == 1
+        plan, current = [], False
+        for read, write in zip(self.schedule.reads, self.schedule.writes, strict=True):
+            plan.append(Read.NOTHING if not read else Read.KEEP if current else Read.SEARCH)
+            if read:
+                current = fixed or self.keys.read_at == "first"
+            if write and self.keys.read_at != "first":
+                current = False
         return plan
 
     def _written(self) -> list[int]:
@@ -132,32 +153,43 @@ class EpisodeMemory:
 
     def _write(self, t: int, value: Tensor, end: int | None = None) -> None:
         """Store the keys of step t with a value `[B, V]`; the return is that of the steps since the last write."""
-        end, rewards = t + 1 if end is None else end, self.tape.inputs[1:, :, self.memory.sizes.actions]
-        returns, self.unwritten = rewards[self.unwritten : end].sum(dim=0), end
+        end = t + 1 if end is None else end
+        returns, self.unwritten = self.rewards[self.unwritten : end].sum(dim=0), end
         labels, labeller = self._labels(t), self.memory.labeller
-        for key, label in zip(self._keys(t), labels, strict=False):
+        for (key, source), label in zip(self._keys(t, labels), labels, strict=False):
             stack = labeller(key) if labeller is not None else None
-            self.store.write(key, value, label, returns, source=self._made_of(t), stack=stack)
+            self.store.write(key, value, label, returns, source=source, stack=stack)
 
-    def _keys(self, t: int) -> list[Tensor]:
-        """The keys of step t: those of the block where the source is its context, else the step's query."""
-        keys = self.spec.keys
-        if keys is None or self.keys.changing or self.keys.source == "label":
-            return [self._query(t)]
-        return list(keys[self.episode, min(t, keys.shape[1] - 1)].unbind(1))
+    def _keys(self, t: int, labels: list[Tensor]) -> list[tuple[Tensor, Tensor | None]]:
+        """The keys `[B, K]` of step t, and what each is made of, `[B, S]`: what was embedded, or a drawing's row.
+
+        The block may name the keys that belong to a context; otherwise the step's query is the key.
+        """
+        if self.keys.source == "label" and self.spec.key_labels is not None:
+            return [(self._one_hot(label), None) for label in labels]
+        named = self.spec.keys if self.keys.source == "context" else None
+        if named is None:
+            return [(self._query(t), self.embedded.get(t, self._drawing()))]
+        keys = self._written_at(t, named).unbind(1)
+        if self.embedder is None:
+            return [(key, self._drawing()) for key in keys]
+        return [(self.embedder.step(key, self.embedder.initial_state(len(key)))[0], key) for key in keys]
+
+    def _drawing(self) -> Tensor | None:
+        """The row of the episode's drawing in its table, `[B, 1]`."""
+        drawings = self.spec.drawings
+        return drawings[self.episode].unsqueeze(1).to(self.store.keys.dtype) if drawings is not None else None
 
     def _labels(self, t: int) -> list[Tensor]:
         labels = self.spec.key_labels
         if labels is None:
             return [self.spec.labels[self.episode]] * self.memory.sizes.writes
-        return list(labels[self.episode, min(t, labels.shape[1] - 1)].unbind(1))
+        return list(self._written_at(t, labels).unbind(1))
 
-    def _made_of(self, t: int) -> Tensor | None:
-        """What the key of step t is made of, `[B, S]`: what was embedded, or the drawing's row in its table."""
-        if self.embedder is not None:
-            return self.embedded[t]
-        drawings = self.spec.drawings
-        return drawings[self.episode].unsqueeze(1).to(self.store.keys.dtype) if drawings is not None else None
+    def _written_at(self, t: int, parts: Tensor) -> Tensor:
+        """The part of step t in `[E, 1, N or T, B, ...]`: one entry for all, for each of N writes, or for each step."""
+        entries = parts.shape[1]
+        return parts[self.episode, 0 if entries == 1 else t if entries == len(self.plan) else self.written.index(t)]
 
     def reads(self) -> Reads | None:
         """The episode's reads, `[T, B, ...]`; None where it had none."""

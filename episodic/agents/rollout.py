@@ -51,10 +51,14 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
             uniform = torch.rand(task.steps, batch, task.actions, generator=generator, device=device)
             noise = uniform.log_().neg_().log_()  # minus Gumbel noise
         tape, memory = agent.core.tape(task.steps, batch), None
+        # Rewards lie in the core's input, or beside it where the agent does not see them.
+        rewards = tape.inputs[:, :, task.actions : task.actions + 1]
+        if not task.shows_feedback:
+            rewards = torch.zeros_like(rewards)
         if agent.memory is not None:
-            memory = EpisodeMemory(agent.memory, spec, episode, task.schedule, agent.core, tape)
+            memory = EpisodeMemory(agent.memory, spec, episode, task.schedule_of(episode), agent.core, tape, rewards)
         with full_precision(device):
-            trajectory = _play(task, agent, spec, episode, luck[episode], noise, tape, memory)
+            trajectory = _play(task, agent, spec, episode, luck[episode], noise, tape, rewards, memory)
         yield trajectory
 
 
@@ -67,6 +71,7 @@ def _play(
     luck: Tensor,
     noise: Tensor | None,
     tape: Tape,
+    rewards: Tensor,
     memory: EpisodeMemory | None,
 ) -> Trajectory:
     """Play one episode and write what it stores."""
@@ -78,7 +83,7 @@ def _play(
     taken = torch.empty(steps, batch, 1, dtype=torch.long, device=luck.device)
     # Views of each step, made once: indexing inside the loop would cost as much as the arithmetic.
     taken_at, input_at = taken.unbind(), tape.inputs.unbind()
-    reward_at, core, heads = tape.inputs[:, :, actions : actions + 1].unbind(), agent.core, agent.heads.policy()
+    reward_at, core, heads = rewards.unbind(), agent.core, agent.heads.policy()
     for t in range(steps):
         core.begin(tape, t)
         hidden = core.finish(tape, t, memory.read(t) if memory is not None else None)
@@ -86,7 +91,8 @@ def _play(
         if noise is not None:
             preference -= noise[t]
         action = torch.argmax(preference, dim=1, keepdim=True, out=taken_at[t])
-        input_at[t + 1].scatter_(1, action, 1.0)
+        if task.shows_feedback:
+            input_at[t + 1].scatter_(1, action, 1.0)
         game.step(t, action, reward_at[t + 1])
         if memory is not None:
             memory.after(t)
@@ -96,7 +102,7 @@ def _play(
     return Trajectory(
         tape=tape,
         actions=chosen,
-        rewards=tape.inputs[1:, :, actions],
+        rewards=rewards[1:, :, 0],
         measures=game.measures(chosen),
         reads=memory.reads() if memory is not None else None,
     )

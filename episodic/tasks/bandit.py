@@ -186,6 +186,6 @@ class Bandit(Task):
         """Begin an episode; a bandit shows no observation."""
         return BanditEpisode(spec.rules.arms(episode), luck, observation.dtype)
 
-    def ideal(self, spec: BlockSpec) -> Tensor:
-        """Return the summed reward `[]` of the ideal observer, which keeps one posterior per context."""
-        return play_block(PLAYERS["ideal"], self, spec).rewards.sum()
+    def ideal_rewards(self, spec: BlockSpec, *, memory: bool = True) -> Tensor:
+        """Return the rewards `[E, T, B]` of the ideal observer, which keeps one posterior per context."""
+        return play_block(PLAYERS["ideal" if memory else "ideal_without_memory"], self, spec).rewards

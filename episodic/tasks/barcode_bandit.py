@@ -1,16 +1,15 @@
 """The barcode bandit: a binary code announces each context."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from episodic.errors import require, require_choice, require_fraction, require_seed
+from episodic.errors import require_choice, require_fraction
 from episodic.tasks.bandit import Bandit
-from episodic.tasks.barcode_clusters import ClusterRule, cluster_codebook, clustered_barcodes
+from episodic.tasks.barcode_clusters import ClusterRule, cluster_codebook
 from episodic.tasks.barcode_noise import NOISE_KINDS, flip_bits
-from episodic.tasks.barcodes import check_code_count, distinct_barcodes
+from episodic.tasks.barcode_vocabulary import check_vocabulary, draw_barcodes, draw_identities
 from episodic.tasks.blocks import BlockSpec, seeded
 
 
@@ -55,18 +54,9 @@ class BarcodeBandit(Bandit):
         super().__post_init__()
         require_fraction(noise=self.noise)
         require_choice("noise_kind", self.noise_kind, NOISE_KINDS)
-        self._check_vocabulary()
-        check_code_count(self.label_count, self.bits, "contexts" if self.vocabulary is None else "vocabulary entries")
+        check_vocabulary(self.vocabulary, self.vocabulary_seed, self.bits, self.contexts)
         if self.rule is not None:
             cluster_codebook(self.label_count, self.bits, self.rule)
-
-    def _check_vocabulary(self) -> None:
-        if self.vocabulary is not None:
-            require(
-                self.vocabulary >= self.contexts,
-                f"vocabulary is {self.vocabulary}: it must be at least the number of contexts, {self.contexts}",
-            )
-        require_seed(vocabulary_seed=self.vocabulary_seed)
 
     @property
     def cue_size(self) -> int:
@@ -89,17 +79,12 @@ class BarcodeBandit(Bandit):
 
     def draw_identities(self, batch: int, generator: torch.Generator) -> Tensor:
         """Return the contexts' numbers, or draw numbers from the vocabulary without replacement -> `[B, C]` long."""
-        if self.vocabulary is None:
-            return super().draw_identities(batch, generator)
-        return torch.rand(batch, self.vocabulary, generator=generator).argsort(dim=1)[:, : self.contexts]
+        return draw_identities(batch, self.contexts, self.vocabulary, generator)
 
     def draw_cues(self, contexts: Tensor, identities: Tensor, generator: torch.Generator) -> Tensor:
         """Draw the contexts' barcodes without noise -> `[E, B, bits]`."""
-        rows = torch.arange(contexts.shape[1])
-        if self.vocabulary is None:
-            return _draw_codes(len(rows), self.contexts, self.bits, self.rule, generator)[rows, contexts]
-        codes = fixed_barcodes(self.vocabulary, self.bits, self.rule, self.vocabulary_seed)
-        return codes[identities[rows, contexts]]
+        codes = draw_barcodes(identities, self.bits, self.vocabulary, self.vocabulary_seed, generator, self.rule)
+        return codes[torch.arange(len(codes)), contexts]
 
     def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
         """Draw a block for B environments on the CPU, with noisy cues: a pure function of its arguments."""
@@ -107,19 +92,3 @@ class BarcodeBandit(Bandit):
         if self.noise == 0:
             return spec
         return spec._replace(cues=flip_bits(spec.cues, self.noise, self.noise_kind, seeded(seed, 3)))
-
-
-def _draw_codes(batch: int, codes: int, bits: int, rule: ClusterRule | None, generator: torch.Generator) -> Tensor:
-    if rule is None:
-        return distinct_barcodes(batch, codes, bits, generator)
-    return clustered_barcodes(batch, codes, bits, rule, generator)
-
-
-@lru_cache(maxsize=8)
-def fixed_barcodes(codes: int, bits: int, rule: ClusterRule | None, seed: int) -> Tensor:
-    """Draw the barcodes of a vocabulary, `[codes, bits]`: a pure function of the arguments.
-
-    >>> fixed_barcodes(codes=50, bits=10, rule=None, seed=0).shape
-    torch.Size([50, 10])
-    """
-    return _draw_codes(1, codes, bits, rule, seeded(seed, 4)).squeeze(0)

@@ -23,9 +23,9 @@ class BlockSpec(NamedTuple):
     rules: Any = None  # a NamedTuple special to the task: arms, goals, transitions
     drawings: Tensor | None = None  # [E, B] long, rows of a table of drawings, which the agent turns into cues
     queries: Tensor | None = None  # [E, 1 or T, B, K]; None: the cues
-    keys: Tensor | None = None  # [E, 1 or T, B, W, K], W keys per write; None: the query of the step
+    keys: Tensor | None = None  # [E, 1, N or T, B, W, K], W keys for each of N writes; None: the step's query
     query_labels: Tensor | None = None  # [E, T, B] long, the label that a read should recall; None: the episode's
-    key_labels: Tensor | None = None  # [E, 1 or T, B, W] long, the labels of the keys; None: the episode's
+    key_labels: Tensor | None = None  # [E, 1, N or T, B, W] long, the labels of the keys; None: the episode's
 
     @property
     def episodes(self) -> int:

@@ -135,6 +135,11 @@ class Task(ABC):
         return False
 
     @property
+    def shows_feedback(self) -> bool:
+        """Whether the agent sees its last action and reward."""
+        return True
+
+    @property
     def chance(self) -> float | None:
         """Expected reward of an episode under random actions; None if unknown."""
         return None
@@ -151,6 +156,10 @@ class Task(ABC):
         return TaskSizes(
             self.actions, self.observation_size, self.cue_size, self.label_count, self.steps, self.episodes, writes
         )
+
+    def schedule_of(self, episode: int) -> Schedule:
+        """Steps of one episode of a block at which the memory is read and written: by default the same in all."""
+        return self.schedule
 
     @abstractmethod
     def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
@@ -175,6 +184,14 @@ class Task(ABC):
             spec.episodes, self.steps, spec.batch_size, generator=seeded(spec.seed, 1, device), device=device
         )
 
+    def ideal_rewards(self, spec: BlockSpec, *, memory: bool = True) -> Tensor | None:
+        """Return the rewards `[E, T, B]` of the ideal player on this block with the same luck; None if unknown.
+
+        Without `memory` the player forgets everything between episodes.
+        """
+        return None
+
     def ideal(self, spec: BlockSpec) -> Tensor | None:
         """Return the summed reward `[]` of the ideal player on this block with the same luck; None if unknown."""
-        return None
+        rewards = self.ideal_rewards(spec)
+        return None if rewards is None else rewards.sum()
