@@ -11,6 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torchmetrics import MeanSquaredError
 
 from datamodules.drawings import DrawingBatch
+from datamodules.sampling import rank_and_world
 from episodic.checkpoints import EMBEDDER_KEY, describe_embedder
 from episodic.drawings.augmentation import Augmentation, augment, require_strengths
 from episodic.drawings.images import SMALLEST, to_size
@@ -193,7 +194,7 @@ class OmniglotAutoencoder(LearningRate, pl.LightningModule):
     def _split_metrics(self, split: str) -> dict[str, Tensor]:
         """Compute the metrics of a split's collected embeddings, named `split/metric`; reset the collection."""
         collected = self.collected[split].compute()  # type: ignore[operator]
-        embeddings, labels = (in_order(part, self.trainer.world_size) for part in collected)
+        embeddings, labels = (in_order(part, rank_and_world()[1]) for part in collected)
         self.collected[split].reset()  # type: ignore[operator]
         metrics = few_shot_metrics(embeddings, labels, FEW_SHOT[split], self.few_shot_episodes)
         if len(classes_with(class_rows(labels), 2).labels) > 0:
