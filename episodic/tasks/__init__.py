@@ -10,10 +10,14 @@ from episodic.tasks.barcode_clusters import ClusterRule
 from episodic.tasks.barcode_noise import NOISE_KINDS, flip_bits
 from episodic.tasks.barcodes import distinct_barcodes, spread_barcodes
 from episodic.tasks.blocks import BlockSpec, block_seed
+from episodic.tasks.compositional_bandit import CompositionalBandit
+from episodic.tasks.contextual_choice import ContextualChoice
 from episodic.tasks.drawing_bandit import DrawingBandit
 from episodic.tasks.gittins import gittins_indices
 from episodic.tasks.players import PLAYERS, Play, Player, play_block
 from episodic.tasks.task import Episode, Schedule, Task, TaskSizes
+from episodic.tasks.two_step import TwoStep
+from episodic.tasks.water_maze import WaterMaze
 
 __all__ = [
     "NOISE_KINDS",
@@ -24,6 +28,8 @@ __all__ = [
     "BarcodeBandit",
     "BlockSpec",
     "ClusterRule",
+    "CompositionalBandit",
+    "ContextualChoice",
     "DrawingBandit",
     "Episode",
     "Play",
@@ -31,6 +37,8 @@ __all__ = [
     "Schedule",
     "Task",
     "TaskSizes",
+    "TwoStep",
+    "WaterMaze",
     "block_seed",
     "distinct_barcodes",
     "flip_bits",
