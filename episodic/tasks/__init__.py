@@ -2,6 +2,7 @@
 
 `Task` is what an agent, a data module or a rollout knows of a task. `Bandit` holds the rules of the contextual bandits;
 `BarcodeBandit` and `DrawingBandit` add their cues. `PLAYERS` are classical and ideal players of bandits.
+`CompositionalBandit`, `WaterMaze`, `TwoStep` and `ContextualChoice` are the further tasks, each with its ideal player.
 """
 
 from episodic.tasks.bandit import Bandit, BanditEpisode, BanditRules

@@ -27,6 +27,7 @@ from episodic.errors import require, require_choice, require_fraction, require_p
 from episodic.tasks.barcode_vocabulary import check_vocabulary, draw_barcodes, draw_identities
 from episodic.tasks.blocks import BlockSpec, seeded
 from episodic.tasks.task import Schedule, Task
+from episodic.tasks.two_step_player import TwoStepPlayer
 
 CUED = ("random", "halves")
 #: What a stay probability depends on: whether an earlier trial was rewarded, and whether its transition was common.
@@ -264,8 +265,6 @@ class TwoStep(Task):
 
     def ideal_play(self, spec: BlockSpec, *, memory: bool = True) -> tuple[Tensor, TwoStepEpisode]:
         """Play as `ideal_rewards` says; returns the rewards `[1, T, B]` and the finished episode."""
-        from episodic.tasks.two_step_player import TwoStepPlayer
-
         observation = torch.zeros(self.steps + 1, spec.batch_size, 3, device=spec.labels.device)
         episode = self.begin(spec, 0, torch.empty(0), observation)
         player = TwoStepPlayer(self, spec, memory=memory)
