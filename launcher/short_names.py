@@ -14,7 +14,7 @@ from episodic.networks import (
     TwoLayerAutoencoder,
 )
 from episodic.objectives import ActorCritic, CosineSchedule, LinearSchedule, WarmupCosineSchedule
-from episodic.tasks import BarcodeBandit, DrawingBandit
+from episodic.tasks import BarcodeBandit, CompositionalBandit, ContextualChoice, DrawingBandit, TwoStep, WaterMaze
 from lightning_modules import EpisodicAgent, HiddenStateEncoder, OmniglotAutoencoder, OmniglotEncoder
 
 __all__ = [
@@ -24,6 +24,8 @@ __all__ = [
     "BanditPlots",
     "BarcodeBandit",
     "BlockDataModule",
+    "CompositionalBandit",
+    "ContextualChoice",
     "ConvolutionalAutoencoder",
     "CosineSchedule",
     "DrawingBandit",
@@ -56,7 +58,9 @@ __all__ = [
     "StoredDrawings",
     "StoredStates",
     "TwoLayerAutoencoder",
+    "TwoStep",
     "VinyalsProtocol",
     "WarmStart",
     "WarmupCosineSchedule",
+    "WaterMaze",
 ]

@@ -63,7 +63,8 @@ class EpisodeStatistics(torchmetrics.Metric):
         tables = ("reward", "gate", "recalls", "right", "missed", "due", "due_right", *map(_state, self.measures))
         for name in tables:
             self.add_state(name, torch.zeros(exposures, steps, dtype=torch.float64), dist_reduce_fx="sum")
-        for name, length in (("count", exposures), ("slots", episodes), ("slot_counts", episodes)):
+        counts = {"count": exposures, **dict.fromkeys(map(_episodes, self.measures), exposures)}
+        for name, length in {**counts, "slots": episodes, "slot_counts": episodes}.items():
             self.add_state(name, torch.zeros(length, dtype=torch.float64), dist_reduce_fx="sum")
         for name in ("similarities", "kinds"):
             self.add_state(name, [], dist_reduce_fx="cat")
@@ -87,7 +88,7 @@ class EpisodeStatistics(torchmetrics.Metric):
             episode: its number in the block, from 0.
             exposures: `[B]` long, from 1.
             rewards: `[T, B]`.
-            measures: `[T, B]`, or `[B]` for a whole episode, by name.
+            measures: `[T, B]`, or `[B]` for a whole episode, by name; NaN where a measure does not apply.
             labels: `[B]` long, or `[T, B]` with a label for each read; -1 where there is nothing to recall. A read
                 counts towards the recall accuracy from the second exposure on. Where the task has no exposures
                 (`exposures` is 1), every read with a label of its own counts.
@@ -105,7 +106,10 @@ class EpisodeStatistics(torchmetrics.Metric):
         self.count.index_add_(0, row, torch.ones_like(row, dtype=torch.float64))
         self._add("reward", row, rewards)
         for name, values in measures.items():
-            self._add(_state(name), row, values)
+            self._add(_state(name), row, values.nan_to_num(nan=0.0))
+            applies = ~values.isnan() if values.dim() == 1 else ~values.isnan().all(dim=0)
+            table: Tensor = getattr(self, _episodes(name))
+            table.index_add_(0, row, applies.double())
         if gate is not None:
             self._add("gate", row, gate.mean(dim=-1))
         if occupied is not None:
@@ -168,18 +172,27 @@ class EpisodeStatistics(torchmetrics.Metric):
         """
         return self.measure("regret").cumsum(dim=1) / self.count.unsqueeze(1)
 
+    def measured(self, name: str) -> Tensor:
+        """Number of episodes to which a measure applies, `[X]`."""
+        table: Tensor = getattr(self, _episodes(name))
+        return table
+
     def compute(self) -> dict[str, Tensor]:
-        """Metrics by name, without the split's prefix; scalars."""
+        """Metrics by name, without the split's prefix; scalars.
+
+        A measure is summed over the steps of an episode. Its metric is the mean over the episodes to which it applies.
+        """
         sums = {"reward": self.reward.sum(1), **{name: self.measure(name).sum(1) for name in self.measures}}
-        metrics = {name: total.sum() / self.count.sum() for name, total in sums.items()}
+        counts = {"reward": self.count, **{name: self.measured(name) for name in self.measures}}
+        metrics = {name: total.sum() / counts[name].sum() for name, total in sums.items() if counts[name].sum() > 0}
         if self.ideal > 0:
             metrics["ideal_fraction"] = sums["reward"].sum() / self.ideal
         metrics |= self._recall()
         if self.slot_counts[-1] > 0:
             metrics["slots_in_use"] = self.slots[-1] / self.slot_counts[-1]
         for x in range(self.exposures):
-            if self.count[x] > 0:
-                metrics |= {f"{name}_exposure_{x + 1:02d}": total[x] / self.count[x] for name, total in sums.items()}
+            names = [name for name in sums if counts[name][x] > 0]
+            metrics |= {f"{name}_exposure_{x + 1:02d}": sums[name][x] / counts[name][x] for name in names}
         return {name: value.float() for name, value in metrics.items()}
 
     def _recall(self) -> dict[str, Tensor]:
@@ -197,3 +210,8 @@ class EpisodeStatistics(torchmetrics.Metric):
 def _state(measure: str) -> str:
     """The name of a measure's table among the metric's states."""
     return f"measure_{measure}"
+
+
+def _episodes(measure: str) -> str:
+    """The name of the table that counts the episodes to which a measure applies."""
+    return f"episodes_{measure}"

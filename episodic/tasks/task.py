@@ -60,7 +60,8 @@ class Episode(Protocol):
     def measures(self, actions: Tensor) -> dict[str, Tensor]:
         """Return the task's own measures of the actions `[T, B]` by name, each `[T, B]` or `[B]`.
 
-        Metrics and plots know the name `regret`; every other measure is logged as its mean.
+        NaN stands where a measure does not apply. Metrics sum a measure over the steps of an episode and average over
+        the episodes to which it applies. Plots know the name `regret`.
         """
         ...
 

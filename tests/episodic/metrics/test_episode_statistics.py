@@ -286,3 +286,19 @@ def test_reset_forgets() -> None:
     assert statistics.count.sum() == 0
     add(statistics, block)
     assert_sums(statistics, slow_sums(block))
+
+
+def test_a_measure_that_does_not_apply_does_not_count() -> None:
+    statistics = EpisodeStatistics(exposures=2, steps=2, episodes=1, measures=("regret", "stay", "never"))
+    nan = torch.nan
+    measures = {
+        "regret": torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0]]),
+        "stay": torch.tensor([0.25, nan, 0.75]),
+        "never": torch.full((3,), nan),
+    }
+    exposures = torch.tensor([1, 1, 2])
+    statistics.update(0, exposures, torch.zeros(2, 3), measures, labels=torch.tensor([0, 1, 2]))
+    metrics = statistics.compute()
+    assert metrics["regret"] == 1.0  # the sum over an episode
+    assert metrics["stay"] == 0.5 and metrics["stay_exposure_01"] == 0.25 and metrics["stay_exposure_02"] == 0.75
+    assert not [name for name in metrics if name.startswith("never")]
