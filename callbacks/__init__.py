@@ -2,8 +2,8 @@
 
 They choose when something is plotted or written; `episodic.plots` draws.
 
-- `BanditPlots`, `MemoryMonitor`, `EncoderPlots`, `HiddenStatePlots`, `Reconstructions`: plots, for the config's
-  `trainer.callbacks`.
+- Plots, for the config's `trainer.callbacks`: of any task `AgentPlots` and `MemoryMonitor`; of bandits `BanditPlots`; of
+  encoders `EncoderPlots`, `HiddenStatePlots` and `Reconstructions`.
 - `MetricsCSV`, `MetricsJSON`, `RegretCSV`, `PredictionWriter`, `HarvestWriter`: files of metrics and predictions.
 - `callbacks.checkpoints`: a run's checkpoints, and exact resumes.
 - `TrainingProgress`: progress.
@@ -11,6 +11,7 @@ They choose when something is plotted or written; `episodic.plots` draws.
 - `callbacks.loggers`: what loggers show besides, added to every run.
 """
 
+from callbacks.agent_plots import AgentPlots
 from callbacks.bandit_plots import BanditPlots
 from callbacks.encoder_plots import EncoderPlots
 from callbacks.harvest_writer import HarvestWriter
@@ -24,6 +25,7 @@ from callbacks.reconstructions import Reconstructions
 from callbacks.result_files import MetricsJSON, RegretCSV
 
 __all__ = [
+    "AgentPlots",
     "BanditPlots",
     "Embedding",
     "EncoderPlots",

@@ -1,6 +1,6 @@
 """The classes that a config or a command can name by their short names: those that are imported here."""
 
-from callbacks import BanditPlots, EncoderPlots, HiddenStatePlots, MemoryMonitor, Reconstructions
+from callbacks import AgentPlots, BanditPlots, EncoderPlots, HiddenStatePlots, MemoryMonitor, Reconstructions
 from datamodules import BlockDataModule, HiddenStateDataModule, OmniglotBanditDataModule, OmniglotDataModule
 from episodic.agents import AfterBlock, AfterEpisode, Keys, Learner, Perception, StoredDrawings, StoredStates, WarmStart
 from episodic.drawings import GeneratedDrawings, LakeProtocol, OmniglotDrawings, VinyalsProtocol
@@ -21,6 +21,7 @@ __all__ = [
     "ActorCritic",
     "AfterBlock",
     "AfterEpisode",
+    "AgentPlots",
     "BanditPlots",
     "BarcodeBandit",
     "BlockDataModule",

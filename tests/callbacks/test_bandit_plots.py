@@ -6,19 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from callbacks.bandit_plots import (
-    BanditPlots,
-    mean_reward,
-    narrowed,
-    read_curves,
-    regret_by_pull,
-    reward_by_exposure,
-)
+from callbacks.agent_plots import AgentPlots, mean_reward, read_curves, reward_by_exposure
+from callbacks.bandit_plots import BanditPlots, regret_by_pull
 from episodic.errors import InputError
 from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.players import PLAYERS, play_block
+from episodic.tasks.water_maze import WaterMaze
 from tests.callbacks.stand_ins import Trainer, agent_module
 
 TASK = BarcodeBandit(arms=3, contexts=4, exposures=3, pulls=2, bits=5)
@@ -46,44 +41,22 @@ def test_a_bandit_gets_all_plots(tmp_path: Path) -> None:
     assert trainer.printed == []
 
 
-class NoBandit:
-    """A task that is no bandit."""
-
-    chance = None
-
-
-def test_another_task_gets_plots_without_players(tmp_path: Path) -> None:
-    trainer: Any = Trainer(tmp_path, task=NoBandit(), blocks=[SPEC._replace(rules=None)])
-    BanditPlots().on_test_end(trainer, agent_module(played(measures=(), gate=False)))
-    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"reward_by_exposure"}
-    assert trainer.printed == ["BanditPlots: NoBandit is not a bandit, so its plots show no other players"]
+def test_another_task_gets_the_plots_of_every_task(tmp_path: Path) -> None:
+    task = WaterMaze(contexts=2, exposures=2, length=3)
+    statistics = EpisodeStatistics(task.exposures, task.steps, task.episodes, measures=())
+    spec = task.draw_block(6, seed=0)
+    for episode in range(task.episodes):
+        statistics.update(episode, spec.exposures[episode], torch.rand(3, 6), {}, labels=spec.labels[episode])
+    (tmp_path / "metrics.csv").write_text("step,train/reward,val/reward\n10,1.5,\n20,1.7,1.9\n")
+    trainer: Any = Trainer(tmp_path, task=task, blocks=[spec])
+    for plots in (AgentPlots(player_environments=4), BanditPlots(player_environments=4)):
+        plots.on_test_end(trainer, agent_module(statistics))
+        assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"reward_by_exposure", "training_curve"}
 
 
 def test_a_module_without_statistics_gets_none(tmp_path: Path) -> None:
     BanditPlots().on_test_end(Trainer(tmp_path), agent_module())  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
-
-
-def test_a_narrowed_block_keeps_the_first_environments() -> None:
-    e, t, b = TASK.episodes, TASK.steps, 6
-    spec = SPEC._replace(
-        cues=torch.rand(e, t, b, 5),
-        drawings=torch.arange(e * b).view(e, b),
-        queries=torch.rand(e, 1, b, 3),
-        keys=torch.rand(e, 1, b, 2, 3),
-        query_labels=torch.arange(e * t * b).view(e, t, b),
-        key_labels=torch.arange(e * b * 2).view(e, 1, b, 2),
-    )
-    few = narrowed(spec, 4)
-    assert few.batch_size == 4
-    assert few.seed == spec.seed
-    axes = {"cues": 2, "drawings": 1, "queries": 2, "keys": 2, "query_labels": 2, "key_labels": 2, "labels": 1}
-    for name, axis in axes.items():
-        assert torch.equal(getattr(few, name), getattr(spec, name).movedim(axis, 0)[:4].movedim(0, axis))
-    assert torch.equal(few.rules.contexts, spec.rules.contexts[:, :4])
-    assert torch.equal(few.rules.probabilities, spec.rules.probabilities[:4])
-    everything = narrowed(SPEC, 100)
-    assert all(torch.equal(a, b) for a, b in zip(everything[:3], SPEC[:3], strict=True))
 
 
 def slow_means(spec: BlockSpec, values: torch.Tensor) -> dict[int, list[list[float]]]:
@@ -99,10 +72,10 @@ def test_the_players_numbers_equal_the_loop() -> None:
     play = play_block(PLAYERS["ideal"], TASK, SPEC)
     rewards, regrets = slow_means(SPEC, play.rewards), slow_means(SPEC, play.regrets)
     expected = [sum(map(sum, episodes)) / len(episodes) for _, episodes in sorted(rewards.items())]
-    by_exposure = reward_by_exposure(play, SPEC.exposures, 4)
+    by_exposure = reward_by_exposure(play.rewards, SPEC.exposures, 4)
     assert by_exposure[:3].tolist() == pytest.approx(expected)
     assert by_exposure[3].isnan()
-    assert mean_reward(play) == pytest.approx(sum(expected) / 3)
+    assert mean_reward(play.rewards) == pytest.approx(sum(expected) / 3)
     second = torch.tensor(regrets[2]).mean(dim=0).cumsum(dim=0)
     torch.testing.assert_close(regret_by_pull(play, SPEC.exposures == 2), second)
     everything = torch.tensor([episode for episodes in regrets.values() for episode in episodes])

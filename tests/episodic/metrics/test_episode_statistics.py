@@ -300,5 +300,7 @@ def test_a_measure_that_does_not_apply_does_not_count() -> None:
     statistics.update(0, exposures, torch.zeros(2, 3), measures, labels=torch.tensor([0, 1, 2]))
     metrics = statistics.compute()
     assert metrics["regret"] == 1.0  # the sum over an episode
-    assert metrics["stay"] == 0.5 and metrics["stay_exposure_01"] == 0.25 and metrics["stay_exposure_02"] == 0.75
+    assert metrics["stay"] == 0.5
+    assert metrics["stay_exposure_01"] == 0.25
+    assert metrics["stay_exposure_02"] == 0.75
     assert not [name for name in metrics if name.startswith("never")]
