@@ -2,7 +2,7 @@
 
 They choose when something is plotted or written; `episodic.plots` draws.
 
-- Plots, for the config's `trainer.callbacks`: of any task `AgentPlots` and `MemoryMonitor`; of bandits `BanditPlots`; of
+- Plots, for the config's `trainer.callbacks`: of any task `AgentPlots`, `MemoryMonitor`; of bandits `BanditPlots`; of
   encoders `EncoderPlots`, `HiddenStatePlots` and `Reconstructions`.
 - `MetricsCSV`, `MetricsJSON`, `RegretCSV`, `PredictionWriter`, `HarvestWriter`: files of metrics and predictions.
 - `callbacks.checkpoints`: a run's checkpoints, and exact resumes.
