@@ -29,7 +29,7 @@ results: $(INSTALLED)
 
 report: $(INSTALLED)
 	$(BIN)/python -m experiments.report
-	$(BIN)/python -m experiments.reproduction --optional
+	$(BIN)/python -m experiments.report.reproduction --optional
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile

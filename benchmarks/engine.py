@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 from distributed import Client, LocalCluster
 
-from experiments.engine import run_on
-from experiments.job import Job, identity_of
+from experiments.engine.job import Job, identity_of
+from experiments.engine.scheduling import run_on
 from launcher.runs.run_folder import RunFolder
 
 

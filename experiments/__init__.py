@@ -1,5 +1,5 @@
 """Grids of runs and searches on Dask, and their tables, plots and pages.
 
-`grid` reads a grid's file, `plan` turns it into jobs, `engine` runs the jobs on a Dask cluster, `work` is one job on a
-worker. `tables`, `statistics`, `plots`, `report` and `reproduction` make results of the runs.
+`planning` reads a grid's file and turns it into jobs. `engine` runs the jobs on a Dask cluster. `tables` and `report`
+make results of the runs, `search` searches for hyperparameters. `run`, `table` and `commands` are commands.
 """

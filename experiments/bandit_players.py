@@ -18,8 +18,8 @@ from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.players import PLAYERS, Player, play_block
 from experiments.commands import RESULTS, OneLineParser, one_line
-from experiments.reproduction import MAKER, player_path
-from experiments.tables import write_table
+from experiments.report.reproduction import MAKER, player_path
+from experiments.tables.files import write_table
 
 NAMES = ("random", "ucb1", "thompson", "gittins", "ideal")
 

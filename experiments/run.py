@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from episodic.errors import require
-from experiments.cluster import ClusterOptions, add_cluster_options, cluster_options
 from experiments.commands import RESULTS, ROOT, OneLineParser, require_folder, resumable
-from experiments.engine import run_jobs
-from experiments.grid import Grid
-from experiments.grid_reader import read_grid
-from experiments.job import is_done
-from experiments.plan import Cell, grid_cells
-from experiments.tables import csv_path, write_results
+from experiments.engine.cluster import ClusterOptions, add_cluster_options, cluster_options
+from experiments.engine.job import is_done
+from experiments.engine.scheduling import run_jobs
+from experiments.planning.grid import Grid
+from experiments.planning.grid_reader import read_grid
+from experiments.planning.plan import Cell, grid_cells
+from experiments.tables.files import csv_path, write_results
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

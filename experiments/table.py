@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiments.commands import RESULTS, OneLineParser, one_line
-from experiments.grid_file import Report
-from experiments.grid_reader import read_grid
-from experiments.report_tables import full_tables
-from experiments.statistics import METHOD, mean
-from experiments.tables import read_results
+from experiments.planning.grid_file import Report
+from experiments.planning.grid_reader import read_grid
+from experiments.report.page_tables import full_tables
+from experiments.tables.files import read_results
+from experiments.tables.statistics import METHOD, mean
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,14 +19,14 @@ from rich.table import Table
 from episodic.drawings.omniglot.root import find_omniglot
 from episodic.errors import InputError, require
 from episodic.plots.style import CYCLE, DASHES, MARKERS, new_figure
-from experiments.cluster import add_cluster_options, cluster_options
 from experiments.commands import OneLineParser, one_line, resumable
-from experiments.grid import Grid
-from experiments.grid_reader import parse_grid
-from experiments.report import GRIDS, save_plot
+from experiments.engine.cluster import add_cluster_options, cluster_options
+from experiments.planning.grid import Grid
+from experiments.planning.grid_reader import parse_grid
+from experiments.planning.yaml_files import read_yaml
+from experiments.report.pages import GRIDS, save_plot
 from experiments.run import run_grid
-from experiments.tables import csv_path, read_table
-from experiments.yaml_files import read_yaml
+from experiments.tables.files import csv_path, read_table
 
 GRID, ROOT = GRIDS / "pipeline.yaml", Path("runs/pipeline")
 ENCODER, SHIPPED = "encoder of drawings", "omniglot_encoder"

@@ -15,19 +15,19 @@ from rich.table import Table
 
 from episodic.errors import InputError, require
 from episodic.files import replace_text
-from experiments import reproduction
-from experiments.cluster import ClusterOptions, add_cluster_options, cluster_options
 from experiments.commands import RESULTS, ROOT, OneLineParser, require_folder, resumable
-from experiments.comparison import values_of
-from experiments.display import duration
-from experiments.formatting import format_value, metric_label
-from experiments.grid import Grid
-from experiments.grid_reader import read_grid
-from experiments.plan import grid_cells
-from experiments.report import GRIDS, OUTPUT, QUICK, pages, read_entries, report_grids, with_results, write_report
+from experiments.engine.cluster import ClusterOptions, add_cluster_options, cluster_options
+from experiments.engine.display import duration
+from experiments.planning.grid import Grid
+from experiments.planning.grid_reader import read_grid
+from experiments.planning.plan import grid_cells
+from experiments.report import reproduction
+from experiments.report.pages import GRIDS, OUTPUT, QUICK, pages, read_entries, report_grids, with_results, write_report
 from experiments.run import run_grid
-from experiments.statistics import mean
-from experiments.tables import csv_path, csv_paths, read_table
+from experiments.tables.comparison import values_of
+from experiments.tables.files import csv_path, csv_paths, read_table
+from experiments.tables.formatting import format_value, metric_label
+from experiments.tables.statistics import mean
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.omniglot_bandit import OmniglotBanditDataModule
+from episodic.errors import InputError
 from launcher.runs.run_folder import RunFolder
+from launcher.trust.check import require_trusted
+from launcher.trust.run_config import read_run_config
 from lightning_modules.autoencoder import OmniglotAutoencoder
 from lightning_modules.encoder import Encoder
 from lightning_modules.episodic_agent import EpisodicAgent
@@ -29,7 +32,7 @@ def next_commands(command: str, model: Any, data: Any, run: RunFolder, checkpoin
     if checkpoint is None:
         return []
     if command in ("fit", "validate"):
-        return [cli("test", "--ckpt_path", checkpoint), *_tensorboard(run)]
+        return [_continue("test", run, checkpoint), *_tensorboard(run)]
     if command == "test":
         return [*_use(model, run, checkpoint), *_tensorboard(run)]
     return _encoder_of_states(model, data, run)
@@ -37,7 +40,21 @@ def next_commands(command: str, model: Any, data: Any, run: RunFolder, checkpoin
 
 def resume_command(run: RunFolder) -> str:
     """The command that resumes a training from its newest checkpoint."""
-    return cli("fit", "--ckpt_path", run.last)
+    return _continue("fit", run, run.last)
+
+
+def _continue(command: str, run: RunFolder, checkpoint: Path) -> str:
+    """The command that goes on with a checkpoint; it trusts the run if the run's config needs that."""
+    trust = [] if _is_trusted(run) else ["--trust"]
+    return cli(command, "--ckpt_path", checkpoint, *trust)
+
+
+def _is_trusted(run: RunFolder) -> bool:
+    try:
+        require_trusted(read_run_config(run.config), run.config, given=lambda _: False)
+    except InputError:
+        return False
+    return True
 
 
 def cli(*arguments: str | Path) -> str:
@@ -48,7 +65,7 @@ def cli(*arguments: str | Path) -> str:
 def _use(model: Any, run: RunFolder, checkpoint: Path) -> list[str]:
     """What a tested model is used for: an agent's states are harvested, an encoder is exported."""
     if isinstance(model, EpisodicAgent):
-        return [cli("predict", "--ckpt_path", checkpoint)]
+        return [_continue("predict", run, checkpoint)]
     if isinstance(model, Encoder | OmniglotAutoencoder) and checkpoint == run.best:
         export = [_program("python"), "-m", "launcher.export", str(run.path), f"{run.name}.ckpt"]
         return [shlex.join(export)]

@@ -75,9 +75,19 @@ def _print_summary(command: "StageCLI", begun: Stopwatch) -> None:
         known = {name: references(name, metrics, task, agent) for name in shown}
         console.print(metric_table(shown, known))
         console.print()
-    console.print(Text(f"{command.subcommand} finished in {_duration(begun.seconds())}", style="bold"))
+    console.print(Text(f"{_outcome(command)} {_duration(begun.seconds())}", style="bold"))
     for name, value in _facts(command, begun, len(metrics)):
         console.print(Text.assemble(f"  {name:<12}", (_printable(value), "cyan")))
+
+
+def _outcome(command: "StageCLI") -> str:
+    """What became of a command, up to its duration."""
+    trainer = command.trainer
+    if command.subcommand != "fit" or not _stopped_early(trainer):
+        return f"{command.subcommand} finished in"
+    epochs = trainer.max_epochs
+    planned = "" if epochs is None or epochs < 0 else f" of {epochs}"
+    return f"fit stopped after {trainer.current_epoch}{planned} epochs, in"
 
 
 def _metrics(command: "StageCLI") -> dict[str, float]:

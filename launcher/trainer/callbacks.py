@@ -26,7 +26,7 @@ REFUSED: dict[type[Callback], str] = {
 #: Callbacks that need Lightning to take the optimiser steps, and what to use where the model does.
 AUTOMATIC: dict[type[Callback], str] = {
     GradientAccumulationScheduler: "use --data.environments for larger batches",
-    LearningRateFinder: "compare learning rates by experiments.search",
+    LearningRateFinder: "compare learning rates by experiments.search.study",
 }
 
 

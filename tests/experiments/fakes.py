@@ -13,10 +13,10 @@ import numpy as np
 import torch
 import yaml
 
-from experiments.grid import Grid
-from experiments.grid_reader import parse_grid
-from experiments.job import Job
-from experiments.plan import Cell, grid_cells
+from experiments.engine.job import Job
+from experiments.planning.grid import Grid
+from experiments.planning.grid_reader import parse_grid
+from experiments.planning.plan import Cell, grid_cells
 from launcher.runs.run_folder import RunFolder
 
 CONFIG = {"model": {"class_path": "somewhere.Else"}, "data": {}}

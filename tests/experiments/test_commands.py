@@ -16,17 +16,17 @@ import yaml
 from episodic.errors import InputError
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from experiments import bandit_players, run
-from experiments.cluster import ClusterOptions
 from experiments.commands import pipeline, results
-from experiments.engine import Results
-from experiments.grid import Grid
-from experiments.job import Job, to_do
-from experiments.plan import grid_cells
-from experiments.report import GRIDS
+from experiments.engine.cluster import ClusterOptions
+from experiments.engine.job import Job, to_do
+from experiments.engine.scheduling import Results
+from experiments.engine.work import JobFailed, work
+from experiments.planning.grid import Grid
+from experiments.planning.plan import grid_cells
+from experiments.planning.yaml_files import read_yaml
+from experiments.report.pages import GRIDS
 from experiments.run import run_grid
-from experiments.tables import csv_path, read_table, write_table
-from experiments.work import JobFailed, work
-from experiments.yaml_files import read_yaml
+from experiments.tables.files import csv_path, read_table, write_table
 from tests.experiments.fakes import NOISE, fake, grid_of
 from tests.runs import one_error
 from tests.tiny import PROJECT, tiny_bandit

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from distributed import Client, LocalCluster
 
-from experiments.cluster import ClusterOptions, connected
-from experiments.engine import run_on
-from experiments.grid import Grid
-from experiments.job import Job, is_done, to_do
-from experiments.plan import grid_cells
-from experiments.tables import collect
+from experiments.engine.cluster import ClusterOptions, connected
+from experiments.engine.job import Job, is_done, to_do
+from experiments.engine.scheduling import run_on
+from experiments.planning.grid import Grid
+from experiments.planning.plan import grid_cells
+from experiments.tables.files import collect
 from tests.experiments.fakes import NOISE, chain_of, fake, grid_of, started
 from tests.processes import free_port
 from tests.tiny import PROJECT
@@ -126,8 +126,8 @@ CLIENT = """
 import sys
 from pathlib import Path
 from distributed import Client
-from experiments.engine import run_on
-from experiments.job import to_do
+from experiments.engine.scheduling import run_on
+from experiments.engine.job import to_do
 from tests.experiments.fakes import fake
 from tests.experiments.test_engine import chaos_grid, wanted
 folder = Path(sys.argv[1])
@@ -163,7 +163,7 @@ def test_all_results_are_there_whatever_is_killed(tmp_path: Path) -> None:
     quiet = tmp_path / "quiet"
     undisturbed = [job for job in wanted(chaos_grid(quiet), quiet / "runs") if "works" in job.title]
     for job in to_do(undisturbed):
-        from experiments.work import work
+        from experiments.engine.work import work
 
         work(job, command=fake)
     folder = tmp_path / "chaos"

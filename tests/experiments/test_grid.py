@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from episodic.errors import InputError
-from experiments.grid_reader import read_grid
-from experiments.plan import grid_cells
-from experiments.tables import csv_path, read_results
+from experiments.planning.grid_reader import read_grid
+from experiments.planning.plan import grid_cells
+from experiments.tables.files import csv_path, read_results
 from tests.experiments.fakes import NOISE, grid_of
 from tests.tiny import PROJECT
 

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from experiments.grid import Grid
-from experiments.grid_reader import parse_grid
-from experiments.job import Job, to_do
-from experiments.plan import grid_cells
+from experiments.engine.job import Job, to_do
+from experiments.planning.grid import Grid
+from experiments.planning.grid_reader import parse_grid
+from experiments.planning.plan import grid_cells
 from tests.runs import differences, read
 from tests.tiny import PROJECT, tiny_bandit
 
 RUN = """
 import sys
 from distributed import Client, LocalCluster
-from experiments.engine import run_on
-from experiments.job import to_do
+from experiments.engine.scheduling import run_on
+from experiments.engine.job import to_do
 from tests.experiments.test_isolation import jobs_in
 if __name__ == "__main__":
     chosen = [int(number) for number in sys.argv[2].split(",")]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from episodic.errors import InputError
-from experiments.job import identity_of
-from experiments.options import check_options, resolved
-from experiments.plan import grid_cells
+from experiments.engine.job import identity_of
+from experiments.planning.options import check_options, resolved
+from experiments.planning.plan import grid_cells
 from tests.experiments.fakes import NOISE, cells_of, chain_of, grid_of, jobs_of
 
 
@@ -92,7 +92,7 @@ def test_a_changed_config_is_another_run(tmp_path: Path) -> None:
     before = grid_cells(grid_of(tmp_path), tmp_path)[0].test
     (tmp_path / "fake.yaml").write_text("model: {class_path: somewhere.Else, init_args: {x: 1}}\ndata: {}\n")
     content = {"axes": {"keys": {"cue": {}}, "noise": NOISE}, "metrics": ["test/reward"], "seeds": [1]}
-    from experiments.grid_reader import parse_grid
+    from experiments.planning.grid_reader import parse_grid
 
     after = grid_cells(parse_grid({**content, "config": str(tmp_path / "fake.yaml")}, "small"), tmp_path)[0].test
     assert before.key != after.key

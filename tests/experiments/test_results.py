@@ -11,17 +11,19 @@ import pytest
 from matplotlib.figure import Figure
 
 from episodic.errors import InputError
-from experiments import report, reproduction, table
-from experiments.comparison import compare
-from experiments.grid import Grid
-from experiments.job import to_do
-from experiments.plan import grid_cells
-from experiments.plots import report_plot
-from experiments.report import pages, read_entries, report_grids, report_text, with_results, write_report
-from experiments.report_tables import full_tables, short_table
-from experiments.statistics import mean
-from experiments.tables import csv_path, read_results, read_table, write_results, write_table
-from experiments.work import work
+from experiments import table
+from experiments.engine.job import to_do
+from experiments.engine.work import work
+from experiments.planning.grid import Grid
+from experiments.planning.plan import grid_cells
+from experiments.report import pages as report
+from experiments.report import reproduction
+from experiments.report.page_tables import full_tables, short_table
+from experiments.report.pages import pages, read_entries, report_grids, report_text, with_results, write_report
+from experiments.report.plots import report_plot
+from experiments.tables.comparison import compare
+from experiments.tables.files import csv_path, read_results, read_table, write_results, write_table
+from experiments.tables.statistics import mean
 from tests.experiments.fakes import NOISE, chain_of, fake, grid_of
 from tests.runs import one_error
 from tests.tiny import PROJECT
@@ -275,7 +277,7 @@ def test_the_reproduction_draws_what_it_tells(tmp_path: Path) -> None:
 def test_deviations_hold_the_numbers_of_the_configs() -> None:
     import yaml
 
-    text = " ".join((PROJECT / "experiments" / "deviations.md").read_text().split())
+    text = " ".join((PROJECT / "experiments" / "report" / "deviations.md").read_text().split())
     config = yaml.safe_load((PROJECT / "configs" / "barcode_bandit.yaml").read_text())
     model, data = config["model"]["init_args"], config["data"]["init_args"]
     omniglot = yaml.safe_load((PROJECT / "configs" / "omniglot_bandit.yaml").read_text())["model"]["init_args"]

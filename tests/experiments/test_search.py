@@ -16,13 +16,13 @@ from distributed import Client, LocalCluster
 from optuna.trial import TrialState
 
 from episodic.errors import InputError
-from experiments import search as command
-from experiments.cluster import ClusterOptions
-from experiments.search import SearchLoop, run_search
-from experiments.search_file import Search, read_search
-from experiments.search_results import counted, is_settled, ranked
-from experiments.search_storage import PROCESS, open_study, take_up_dead
-from experiments.search_trial import Ended, best_value
+from experiments.engine.cluster import ClusterOptions
+from experiments.search import study as command
+from experiments.search.file import Search, read_search
+from experiments.search.results import counted, is_settled, ranked
+from experiments.search.storage import PROCESS, open_study, take_up_dead
+from experiments.search.study import SearchLoop, run_search
+from experiments.search.trial import Ended, best_value
 from tests.processes import free_port
 from tests.runs import one_error
 from tests.tiny import PROJECT, tiny_bandit
@@ -94,7 +94,7 @@ def fake_trial(jobs: Any, storage: str, study: str, pruner: Any, trial_id: int, 
 
 @pytest.fixture
 def fake_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.search_trial.train_trial", fake_trial)
+    monkeypatch.setattr("experiments.search.trial.train_trial", fake_trial)
 
 
 STORAGES = ["sqlite", "journal"]

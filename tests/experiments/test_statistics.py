@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from episodic.errors import InputError
-from experiments.formatting import format_estimate, format_value
-from experiments.statistics import (
+from experiments.tables.formatting import format_estimate, format_value
+from experiments.tables.statistics import (
     Estimate,
     interquartile_mean,
     mean,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.job import Job, is_done, read_record, to_do, write_record
-from experiments.work import JobFailed, work
+from experiments.engine.job import Job, is_done, read_record, to_do, write_record
+from experiments.engine.work import JobFailed, work
 from tests.experiments.fakes import broken_off, cells_of, chain_of, fake, jobs_of, started
 
 

@@ -48,6 +48,22 @@ def test_the_commands_lead_from_one_to_the_next(agent_run: Path, capsys: pytest.
     assert encoder[3:] == ["--data.harvest", str(run / "harvest.npz")]
 
 
+def test_the_next_command_trusts_a_run_of_other_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    callback = "pytorch_lightning.callbacks.LambdaCallback"
+    assert main(["fit", *tiny_bandit(tmp_path, epochs=1), "--trainer.callbacks", callback]) == 0
+    arguments = next_arguments(capsys.readouterr().out)
+    assert arguments[-1] == "--trust"
+    assert main(arguments) == 0
+
+
+def test_a_training_that_stopped_early_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", *tiny_bandit(tmp_path, epochs=3), "--trainer.max_steps", "9"]) == 0
+    printed = capsys.readouterr().out
+    assert "fit stopped after" in printed
+    assert " of 3 epochs" in printed
+    assert "fit finished" not in printed
+
+
 def test_the_table_of_a_test_is_short(agent_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     best = str(agent_run / "checkpoints" / "best.ckpt")
     assert (

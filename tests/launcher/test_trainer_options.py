@@ -98,7 +98,7 @@ def test_a_short_precision_is_written_out() -> None:
         (callbacks.StochasticWeightAveraging(0.1), "EMAWeightAveraging"),
         (callbacks.ModelPruning("l1_unstructured", amount=0.1), "leave it out"),
         (callbacks.GradientAccumulationScheduler({0: 2}), "--data.environments"),
-        (callbacks.LearningRateFinder(), "experiments.search"),
+        (callbacks.LearningRateFinder(), "experiments.search.study"),
         (callbacks.BatchSizeFinder(), "has no batch_size"),
         (callbacks.BackboneFinetuning(), "has no backbone"),
     ],

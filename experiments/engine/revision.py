@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def source_revision(project: Path = PROJECT) -> str:

@@ -11,10 +11,10 @@ from distributed import Client, Future, as_completed
 from distributed.scheduler import KilledWorker
 
 from episodic.errors import InputError
-from experiments.cluster import ClusterOptions, connected
-from experiments.display import Display, duration
-from experiments.job import Job, to_do
-from experiments.work import Command, JobFailed, Outcome, work
+from experiments.engine.cluster import ClusterOptions, connected
+from experiments.engine.display import Display, duration
+from experiments.engine.job import Job, to_do
+from experiments.engine.work import Command, JobFailed, Outcome, work
 
 WORKER_DIED = "its worker died each time that it was tried: was it killed for want of memory?"
 LOST = "the cluster was lost: the same command goes on from here"

@@ -16,14 +16,14 @@ import pandas as pd
 from episodic.errors import InputError, require
 from episodic.files import replace_text, replacing
 from experiments.commands import RESULTS, OneLineParser, one_line
-from experiments.comparison import Comparisons, compare
-from experiments.formatting import metric_label
-from experiments.grid import Grid
-from experiments.grid_file import Report
-from experiments.grid_reader import read_grid
-from experiments.plots import report_plot
-from experiments.report_tables import full_tables, report_note, seeds_of, short_table
-from experiments.tables import csv_path, read_results
+from experiments.planning.grid import Grid
+from experiments.planning.grid_file import Report
+from experiments.planning.grid_reader import read_grid
+from experiments.report.page_tables import full_tables, report_note, seeds_of, short_table
+from experiments.report.plots import report_plot
+from experiments.tables.comparison import Comparisons, compare
+from experiments.tables.files import csv_path, read_results
+from experiments.tables.formatting import metric_label
 
 GRIDS, OUTPUT = Path("experiments/grids"), Path("docs/results.md")
 #: A small grid for a first look, which is not part of the report.
@@ -194,7 +194,3 @@ def page_text(entry: Entry, output: Path = OUTPUT) -> str:
 
 def _link(path: Path, page: Path) -> str:
     return Path(os.path.relpath(path, page.parent)).as_posix()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -18,10 +18,10 @@ from typing import NamedTuple, TextIO
 import torch
 
 from episodic.errors import InputError, require
-from experiments.isolation import isolated, last_line, output_to
-from experiments.job import Job, Record, is_done, is_stale, joined, new_record, read_record, write_record
-from experiments.revision import source_revision
-from experiments.yaml_files import read_yaml
+from experiments.engine.isolation import isolated, last_line, output_to
+from experiments.engine.job import Job, Record, is_done, is_stale, joined, new_record, read_record, write_record
+from experiments.engine.revision import source_revision
+from experiments.planning.yaml_files import read_yaml
 
 #: The project's command line: arguments -> exit status.
 Command = Callable[[list[str]], int]

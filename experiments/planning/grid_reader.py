@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from episodic.errors import InputError, require, require_choice
-from experiments.grid import EVALUATION, Condition, Grid
-from experiments.grid_file import Axis, GridFile, Level, Plot, Selector, Stage
-from experiments.metrics import check_metrics
-from experiments.options import Options, check_options
-from experiments.yaml_files import read_yaml, typed
+from experiments.planning.grid import EVALUATION, Condition, Grid
+from experiments.planning.grid_file import Axis, GridFile, Level, Plot, Selector, Stage
+from experiments.planning.metrics import check_metrics
+from experiments.planning.options import Options, check_options
+from experiments.planning.yaml_files import read_yaml, typed
 
 #: Columns of a CSV besides the axes and the metrics.
 COLUMNS = ("condition", EVALUATION, "seed", "revision", "seconds")

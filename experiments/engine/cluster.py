@@ -15,7 +15,7 @@ import dask
 from distributed import Client, LocalCluster
 
 from episodic.errors import InputError, require
-from experiments.yaml_files import read_yaml, typed
+from experiments.planning.yaml_files import read_yaml, typed
 
 SETTINGS = {
     "distributed.scheduler.worker-saturation": 1.0,  # a worker has one job; another's death must not count against it

@@ -11,11 +11,11 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from episodic.files import replacing
-from experiments.formatting import format_value, markdown_table
-from experiments.options import as_arguments, as_text, merged
-from experiments.search_file import Search
-from experiments.tables import write_table
-from experiments.yaml_files import Scalar
+from experiments.planning.options import as_arguments, as_text, merged
+from experiments.planning.yaml_files import Scalar
+from experiments.search.file import Search
+from experiments.tables.files import write_table
+from experiments.tables.formatting import format_value, markdown_table
 
 MESSAGE, VALUES, SECONDS = "message", "values", "seconds"  # what is kept with a trial
 SHOWN, ENOUGH = 5, 4  # trials in the table, and for importances to mean anything

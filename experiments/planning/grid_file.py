@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from experiments.options import Options
-from experiments.yaml_files import Scalar
+from experiments.planning.options import Options
+from experiments.planning.yaml_files import Scalar
 
 #: Which conditions are meant, by axis: one level or several. Axes that are left out may have any level.
 Selector = dict[str, Scalar | list[Scalar]]

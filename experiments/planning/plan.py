@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from episodic.errors import require
-from experiments.grid import Condition, Grid
-from experiments.grid_file import Level, Stage, Training
-from experiments.job import REGRET_FILE, Job, identity_of
-from experiments.options import Options, as_arguments, merged, resolved
-from experiments.yaml_files import Scalar, read_yaml
+from experiments.engine.job import REGRET_FILE, Job, identity_of
+from experiments.planning.grid import Condition, Grid
+from experiments.planning.grid_file import Level, Stage, Training
+from experiments.planning.options import Options, as_arguments, merged, resolved
+from experiments.planning.yaml_files import Scalar, read_yaml
 from launcher.runs.run_folder import RunFolder
 
 QUIET = "--trainer.enable_progress_bar=false"

@@ -14,10 +14,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from episodic.plots.style import CYCLE, DASHES, MARKERS, new_figure
-from experiments.formatting import SHARE, metric_label
-from experiments.grid import EVALUATION, Condition, Grid, level_name
-from experiments.grid_file import Plot, Report
-from experiments.statistics import interquartile_mean
+from experiments.planning.grid import EVALUATION, Condition, Grid, level_name
+from experiments.planning.grid_file import Plot, Report
+from experiments.tables.formatting import SHARE, metric_label
+from experiments.tables.statistics import interquartile_mean
 
 VALUE, X, HUE, PANEL, ROW = "value", "x", "hue", "panel", "row"
 NAME_LENGTH = 44  # characters of a row's name on one line

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from experiments.formatting import is_cost
-from experiments.grid import EVALUATION, Grid
-from experiments.statistics import (
+from experiments.planning.grid import EVALUATION, Grid
+from experiments.tables.formatting import is_cost
+from experiments.tables.statistics import (
     Estimate,
     Statistic,
     interquartile_mean,

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from experiments.comparison import Comparison, Comparisons, compare
-from experiments.formatting import (
+from experiments.planning.grid import EVALUATION, Grid, level_name
+from experiments.planning.grid_file import Report
+from experiments.tables.comparison import Comparison, Comparisons, compare
+from experiments.tables.formatting import (
     NOTHING,
     format_estimate,
     format_value,
@@ -14,9 +16,7 @@ from experiments.formatting import (
     markdown_table,
     metric_label,
 )
-from experiments.grid import EVALUATION, Grid, level_name
-from experiments.grid_file import Report
-from experiments.statistics import METHOD, Statistic, interquartile_mean, normalised
+from experiments.tables.statistics import METHOD, Statistic, interquartile_mean, normalised
 
 NOT_SIGNIFICANT = "n. s."
 SHARE, PROBABILITY = "fraction", "reward"  # the kinds of number that these are written like

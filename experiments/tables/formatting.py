@@ -4,12 +4,14 @@ import math
 import re
 from collections.abc import Sequence
 
-from experiments.statistics import Estimate
+from experiments.tables.statistics import Estimate
 
 NOTHING = "-"
-SHARE = re.compile(r"accuracy|fraction|recall_at|shot|nothing_recalled|presentation|map_at_r|within_alphabet_error")
+SHARE = re.compile(
+    r"accuracy|fraction|recall_at|shot|nothing_recalled|presentation|map_at_r|within_alphabet_error|stay_|found"
+)
 POINTS = re.compile(r"reward|regret")
-COST = re.compile(r"regret|error|loss|mse")
+COST = re.compile(r"regret|error|loss|mse|steps_to_goal")
 
 
 def metric_label(metric: str) -> str:

@@ -11,10 +11,10 @@ import pytorch_lightning as pl
 
 from episodic.checkpoints import read_checkpoint
 from episodic.errors import InputError, require
-from experiments.job import Job
-from experiments.search_storage import open_storage
-from experiments.tables import read_table
-from experiments.work import JobFailed, Stopped, work
+from experiments.engine.job import Job
+from experiments.engine.work import JobFailed, Stopped, work
+from experiments.search.storage import open_storage
+from experiments.tables.files import read_table
 from launcher.main import run
 from launcher.runs.run_folder import RunFolder
 from launcher.stage_cli import StageCLI

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from experiments.grid_file import Axis, GridFile, Level, Selector
-from experiments.yaml_files import Scalar
+from experiments.planning.grid_file import Axis, GridFile, Level, Selector
+from experiments.planning.yaml_files import Scalar
 
 EVALUATION = "evaluation"
 

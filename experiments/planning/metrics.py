@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from episodic.errors import require
-from experiments.yaml_files import read_yaml
+from experiments.planning.yaml_files import read_yaml
 
 BY_NUMBER = r"(_(exposure|pull)_\d\d)?"
 DRAWINGS = r"(recall_at_1|map_at_r|\d+way_\d+shot|\d+way_presentation_\d\d|within_alphabet_error)(_rotated)?"
@@ -33,7 +33,15 @@ LOGGED = {
     ),
 }
 #: What the project's tasks measure; a task of one's own may measure anything.
-TASKS = {"BarcodeBandit": "regret", "DrawingBandit": "regret"}
+TASKS = {
+    "BarcodeBandit": r"regret",
+    "DrawingBandit": r"regret",
+    "CompositionalBandit": r"regret(_(new|good_familiar|bad_familiar|familiar))?",
+    "CompositionalDrawingBandit": r"regret(_(new|good_familiar|bad_familiar|familiar))?",
+    "ContextualChoice": r"regret",
+    "TwoStep": r"stay_(uncued|cued|episodic)_(un)?rewarded_(un)?common",
+    "WaterMaze": r"steps_to_goal|found",
+}
 
 
 def check_metrics(metrics: Iterable[str], configs: Iterable[Path]) -> None:

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from episodic.plots.style import BLACK, BLUE, CYCLE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, label, new_figure
-from experiments.reproduction import AGENTS, EXPERIMENTS, EXPOSURES, IDEAL, NEAREST, PLAYERS, Experiment, Results
+from experiments.report.reproduction import AGENTS, EXPERIMENTS, EXPOSURES, IDEAL, NEAREST, PLAYERS, Experiment, Results
 
 GREY = "0.4"
 MARKERS = dict(zip(AGENTS, "osD", strict=True))

@@ -16,7 +16,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from episodic.errors import InputError, require
-from experiments.search_file import PRUNERS, Search
+from experiments.search.file import PRUNERS, Search
 
 DEFINITION, PROCESS = "definition", "process"
 BEAT, GRACE = 10, 60  # seconds between two signs of life, and without one until a process counts as dead

@@ -8,11 +8,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 
 from episodic.errors import InputError, require, require_choice
-from experiments.grid_reader import check_seeds
-from experiments.job import identity_of
-from experiments.metrics import check_metrics
-from experiments.options import Options, check_options
-from experiments.yaml_files import Scalar, read_yaml, typed
+from experiments.engine.job import identity_of
+from experiments.planning.grid_reader import check_seeds
+from experiments.planning.metrics import check_metrics
+from experiments.planning.options import Options, check_options
+from experiments.planning.yaml_files import Scalar, read_yaml, typed
 
 DIRECTIONS = ("maximize", "minimize")
 PRUNERS: dict[str, type[BasePruner]] = {"median": MedianPruner, "hyperband": HyperbandPruner, "none": NopPruner}

@@ -11,9 +11,9 @@ from packaging.version import parse
 
 from episodic.errors import InputError, require
 from episodic.files import replace_text
-from experiments.grid import EVALUATION, Grid
-from experiments.job import REGRET_FILE, Job, Record, is_stale, read_record
-from experiments.plan import Cell
+from experiments.engine.job import REGRET_FILE, Job, Record, is_stale, read_record
+from experiments.planning.grid import EVALUATION, Grid
+from experiments.planning.plan import Cell
 
 LOGGED = "metrics.csv"  # in a training's folder
 AFTER = ("revision", "seconds")

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from episodic.errors import require
-from experiments.yaml_files import Scalar
+from experiments.planning.yaml_files import Scalar
 
 #: Values of options by their dotted names, such as `{"model.memory.threshold": 0.9}`.
 Options = dict[str, Scalar]

@@ -5,7 +5,6 @@ After an interruption the same command goes on where it was. Begun on several ma
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -19,23 +18,23 @@ from optuna.storages._heartbeat import is_heartbeat_enabled
 from optuna.trial import Trial, TrialState
 
 from episodic.errors import InputError
-from experiments.cluster import ClusterOptions, add_cluster_options, cluster_options, connected
 from experiments.commands import OneLineParser, require_folder, resumable
-from experiments.display import Display, duration
-from experiments.engine import LOST, reason_of
-from experiments.formatting import format_value
-from experiments.grid import Condition, Grid
-from experiments.grid_file import GridFile, Training
-from experiments.job import Job, identity_of
-from experiments.options import merged
-from experiments.plan import Planner
-from experiments.search_file import Search, read_search
-from experiments.search_results import MESSAGE, SECONDS, VALUES, counted, is_settled, ranked, sum_up
-from experiments.search_storage import BEAT, PROCESS, give_back, open_study, process_name, take_up_dead
-from experiments.yaml_files import Scalar
+from experiments.engine.cluster import ClusterOptions, add_cluster_options, cluster_options, connected
+from experiments.engine.display import Display, duration
+from experiments.engine.job import Job, identity_of
+from experiments.engine.scheduling import LOST, reason_of
+from experiments.planning.grid import Condition, Grid
+from experiments.planning.grid_file import GridFile, Training
+from experiments.planning.options import merged
+from experiments.planning.plan import Planner
+from experiments.planning.yaml_files import Scalar
+from experiments.search.file import Search, read_search
+from experiments.search.results import MESSAGE, SECONDS, VALUES, counted, is_settled, ranked, sum_up
+from experiments.search.storage import BEAT, PROCESS, give_back, open_study, process_name, take_up_dead
+from experiments.tables.formatting import format_value
 
 if TYPE_CHECKING:  # it imports the command line, which takes seconds
-    from experiments.search_trial import Ended
+    from experiments.search.trial import Ended
 
 ROOT = Path("runs/searches")
 
@@ -123,7 +122,7 @@ class SearchLoop:
         return trial
 
     def _submit(self, trial: Trial) -> Future[Any]:
-        from experiments.search_trial import train_trial
+        from experiments.search.trial import train_trial
 
         jobs, metric = trial_jobs(self.search, trial.params, self.root), self.search.file.metric
         place = (self.address, self.search.name, self.study.pruner, trial._trial_id)
@@ -179,7 +178,3 @@ def trial_jobs(search: Search, values: Mapping[str, Scalar], root: Path) -> list
     grid = Grid(search.name, GridFile(seeds=file.seeds, axes={}, metrics=[]))
     planner, condition = Planner(grid, root / search.name), Condition("trial", {})
     return [planner.train(condition, settings, seed, f"trial / seed {seed}") for seed in file.seeds]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

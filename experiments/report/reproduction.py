@@ -1,4 +1,4 @@
-"""Writes the reproduction page: `python -m experiments.reproduction [--output docs/reproduction.md]`.
+"""Writes the reproduction page: `python -m experiments.report.reproduction [--output docs/reproduction.md]`.
 
 Figure 3 of Ritter et al. 2018 (arXiv 1805.09692) from the CSVs of the grids `barcode_bandit` and `omniglot_bandit`,
 beside the paper's numbers. `deviations.md` beside this file says in what our runs differ.
@@ -16,9 +16,9 @@ import pandas as pd
 from episodic.errors import InputError, require
 from episodic.files import replace_text
 from experiments.commands import RESULTS, OneLineParser, one_line
-from experiments.formatting import NOTHING, format_estimate, format_value, markdown_table
-from experiments.statistics import METHOD, Estimate, mean
-from experiments.tables import csv_path, read_table
+from experiments.tables.files import csv_path, read_table
+from experiments.tables.formatting import NOTHING, format_estimate, format_value, markdown_table
+from experiments.tables.statistics import METHOD, Estimate, mean
 from launcher.summaries.references import PAPER
 
 OUTPUT = Path("docs/reproduction.md")
@@ -168,7 +168,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _parser() -> OneLineParser:
-    parser = OneLineParser(prog="python -m experiments.reproduction", description="Write the reproduction page.")
+    parser = OneLineParser(prog="python -m experiments.report.reproduction", description="Write the reproduction page.")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSVs (default %(default)s)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default %(default)s)")
     parser.add_argument("--optional", action="store_true", help="no error where results are missing")
@@ -181,8 +181,8 @@ def write_page(results: Path, output: Path) -> None:
     Raises:
         InputError: results are missing or wrong.
     """
-    from experiments.report import save_plot
-    from experiments.reproduction_plot import reproduction_plot
+    from experiments.report.pages import save_plot
+    from experiments.report.reproduction_plot import reproduction_plot
 
     found = read_all(results)
     text = page_text(found, results, output)
@@ -194,7 +194,7 @@ def page_text(found: Results, results: Path, output: Path) -> str:
     """Return the whole page in Markdown, with links as seen from `output`."""
     how = f"Means over seeds, in brackets 95 % intervals ({METHOD})."
     episodes = found.players[(found.players["player"] == IDEAL) & (found.players["pull"] == 1)]["episodes"].sum()
-    commands = [*(one.maker for one in EXPERIMENTS), MAKER, "python -m experiments.reproduction"]
+    commands = [*(one.maker for one in EXPERIMENTS), MAKER, "python -m experiments.report.reproduction"]
     parts = [
         HEAD,
         f"![Learning curves and regret of both bandits, with the paper's numbers]({output.with_suffix('.png').name})",

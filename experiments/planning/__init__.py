@@ -1,0 +1,1 @@
+"""Grids: their files, conditions, options, and the jobs that they need."""

@@ -1,0 +1,1 @@
+"""CSVs of results through pandas; intervals and comparisons."""
