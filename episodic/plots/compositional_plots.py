@@ -31,7 +31,7 @@ def plot_familiarity(regret: Mapping[str, Tensor], kinds: Sequence[str], shares:
         texts = ["" if height.isnan() else f"{height:.2f}" for height in heights]
         axes.bar_label(bars, texts, fontsize=7, padding=2)
     axes.set_xticks(columns, [f"{kind}\n{share:.0%} of episodes" for kind, share in zip(kinds, shares, strict=True)])
-    axes.set_ylim(0.0, 1.15 * axes.get_ylim()[1])
+    axes.set_ylim(0.0, 1.05 * axes.get_ylim()[1])
 
     def other(y: Any) -> Any:  # reward of a regret, and regret of a reward
         return highest - y
@@ -39,7 +39,7 @@ def plot_familiarity(regret: Mapping[str, Tensor], kinds: Sequence[str], shares:
     reward = axes.secondary_yaxis("right", functions=(other, other))
     reward.set_ylabel("expected reward of an episode")
     label(axes, "", "regret of an episode (reward)", "Regret by familiarity of the two arms")
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, ncols=len(regret), loc="outside lower center")
     return figure
 
 
@@ -60,6 +60,7 @@ def plot_regret_by_pull(regret: Mapping[str, Tensor], kinds: Sequence[str]) -> F
         axes.set_ylim(-0.03 * highest, 1.08 * highest)
         axes.set_xticks(np.arange(1, next(iter(regret.values())).shape[1] + 1))
         label(axes, "pull", "cumulative regret (reward)" if row == 0 else "", kind)
-    figure.axes[0].legend(fontsize=8, loc="upper left")
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, fontsize=8, ncols=len(regret), loc="outside lower center")
     figure.suptitle("Regret within an episode, by familiarity of the two arms", fontsize=10)
     return figure

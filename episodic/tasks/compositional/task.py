@@ -194,7 +194,7 @@ class CompositionalTask(Task):
             odds = record.gather(1, label).squeeze(1) if memory else torch.zeros_like(record[:, 0])
             for t in range(self.pulls):
                 tied = odds.abs() < 1e-6
-                prefers = torch.where(tied, luck[episode, t - 1] < 0.5, odds > 0)  # another step's luck
+                prefers = torch.where(tied, coin(luck[episode, t]), odds > 0)
                 action = torch.where(prefers, queried, 1 - queried)
                 good = action == rules.good[episode]
                 reward = luck[episode, t] < torch.where(good, self.best, self.rest)
@@ -207,6 +207,15 @@ class CompositionalTask(Task):
                     other = rules.classes[episode].gather(1, 1 - queried.unsqueeze(1))
                     record.scatter_add_(1, other, -odds.unsqueeze(1))
         return rewards
+
+
+def coin(luck: Tensor) -> Tensor:
+    """Toss a coin by late digits of uniform numbers, which tell nothing of how large the numbers are.
+
+    >>> coin(torch.tensor([0.0003, 0.0007, 0.9003]))
+    tensor([ True, False,  True])
+    """
+    return (1024 * luck).frac() < 0.5
 
 
 def at_steps(values: Tensor, attended: Tensor) -> Tensor:

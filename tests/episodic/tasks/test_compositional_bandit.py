@@ -97,7 +97,7 @@ def test_the_bayes_player_equals_a_plain_loop(stored: str, options: dict[str, An
             odds = record[queried]
             for t in range(task.pulls):
                 tied = abs(odds) < 1e-6
-                pull = queried if (luck[e, t - 1, b] < 0.5 if tied else odds > 0) else other
+                pull = queried if (float(1024 * luck[e, t, b]) % 1 < 0.5 if tied else odds > 0) else other
                 p = task.best if pull < 3 else task.rest
                 reward = bool(luck[e, t, b] < p)
                 assert rewards[e, t, b] == float(reward), (b, e, t)
