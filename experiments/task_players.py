@@ -1,6 +1,6 @@
 """Plays the test's blocks of the further tasks with ideal players: `python -m experiments.task_players`.
 
-Writes `results/task_players.csv`: the reward of the ideal player with and without memory, and other metrics of its play.
+Writes `results/task_players.csv`: rewards and other metrics of the ideal player, with and without memory.
 """
 
 import argparse
