@@ -16,22 +16,16 @@ class CompositionalBandit(CompositionalTask):
     """A bandit whose two arms have barcodes of their own (Ritter et al. 2018, experiment 3).
 
     Args:
-        classes: Number of classes in a block, an even number.
-        exposures: Episodes in which each class occurs.
-        pulls: Pulls in an episode.
-        best: Probability of a reward on the arm of a good class.
-        rest: Probability of a reward on the arm of a bad class.
-        stored: `both` cues are stored after an episode, or only the `queried` one.
-        switch: Probability that attention switches between two pulls where both cues are stored.
         bits: Length of a barcode.
         noise: Fraction of the bits of each shown cue that are flipped.
         vocabulary: Number of fixed barcodes from which every block draws its classes; their numbers are the labels.
             None draws new barcodes for each block.
         vocabulary_seed: Seed of the fixed barcodes.
 
+    The other arguments are those of `CompositionalTask`.
+
     Raises:
-        InputError: A number is below 1; an odd number of classes; a probability is outside [0, 1]; `best` is not above
-            `rest`; not enough barcodes.
+        InputError: See `CompositionalTask`; also if there are not enough barcodes.
 
     >>> task = CompositionalBandit(classes=6, exposures=2)
     >>> task.episodes, task.steps, task.schedule.writes
