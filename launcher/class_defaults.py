@@ -4,10 +4,9 @@ jsonargparse alone hands the default values of the former class on to the new on
 `--data.task CompositionalBandit` would have the ten pulls of the default task, `BarcodeBandit`.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace, _typehints
+from jsonargparse import Namespace, _typehints
 
 _discard_unknown = _typehints.discard_init_args_on_class_path_change
 
@@ -21,8 +20,8 @@ def _discard_defaults(part: Any, former: Any, new: Any) -> None:
     changed = isinstance(former, Namespace) and former["class_path"] != new["class_path"]
     if changed and isinstance(former.get("init_args"), Namespace):
         keywords = getattr(part, "sub_add_kwargs", {})
-        make_parser: Callable[..., ArgumentParser] = _typehints.ActionTypeHint.get_class_parser
-        defaults = make_parser(former["class_path"], keywords).get_defaults()
+        parser = _typehints.ActionTypeHint.get_class_parser(former["class_path"], keywords)
+        defaults = parser.get_defaults()  # type: ignore[no-untyped-call]
         for name, value in list(former["init_args"].items()):
             if name in defaults and defaults[name] == value:
                 former["init_args"].pop(name)
