@@ -2,8 +2,8 @@
 
 They choose when something is plotted or written; `episodic.plots` draws.
 
-- Plots, for the config's `trainer.callbacks`: of any task `AgentPlots`, `MemoryMonitor`; of bandits `BanditPlots`; of
-  encoders `EncoderPlots`, `HiddenStatePlots` and `Reconstructions`.
+- Plots, for the config's `trainer.callbacks`: of any task `AgentPlots`, `MemoryMonitor`; of bandits `BanditPlots` and
+  `CompositionalPlots`; of encoders `EncoderPlots`, `HiddenStatePlots` and `Reconstructions`.
 - `MetricsCSV`, `MetricsJSON`, `RegretCSV`, `PredictionWriter`, `HarvestWriter`: files of metrics and predictions.
 - `callbacks.checkpoints`: a run's checkpoints, and exact resumes.
 - `TrainingProgress`: progress.
@@ -13,6 +13,7 @@ They choose when something is plotted or written; `episodic.plots` draws.
 
 from callbacks.agent_plots import AgentPlots
 from callbacks.bandit_plots import BanditPlots
+from callbacks.compositional_plots import CompositionalPlots
 from callbacks.encoder_plots import EncoderPlots
 from callbacks.harvest_writer import HarvestWriter
 from callbacks.hidden_state_plots import HiddenStatePlots
@@ -27,6 +28,7 @@ from callbacks.result_files import MetricsJSON, RegretCSV
 __all__ = [
     "AgentPlots",
     "BanditPlots",
+    "CompositionalPlots",
     "Embedding",
     "EncoderPlots",
     "HarvestWriter",

@@ -1,6 +1,14 @@
 """The classes that a config or a command can name by their short names: those that are imported here."""
 
-from callbacks import AgentPlots, BanditPlots, EncoderPlots, HiddenStatePlots, MemoryMonitor, Reconstructions
+from callbacks import (
+    AgentPlots,
+    BanditPlots,
+    CompositionalPlots,
+    EncoderPlots,
+    HiddenStatePlots,
+    MemoryMonitor,
+    Reconstructions,
+)
 from datamodules import BlockDataModule, HiddenStateDataModule, OmniglotBanditDataModule, OmniglotDataModule
 from episodic.agents import AfterBlock, AfterEpisode, Keys, Learner, Perception, StoredDrawings, StoredStates, WarmStart
 from episodic.drawings import GeneratedDrawings, LakeProtocol, OmniglotDrawings, VinyalsProtocol
@@ -14,7 +22,15 @@ from episodic.networks import (
     TwoLayerAutoencoder,
 )
 from episodic.objectives import ActorCritic, CosineSchedule, LinearSchedule, WarmupCosineSchedule
-from episodic.tasks import BarcodeBandit, CompositionalBandit, ContextualChoice, DrawingBandit, TwoStep, WaterMaze
+from episodic.tasks import (
+    BarcodeBandit,
+    CompositionalBandit,
+    CompositionalDrawingBandit,
+    ContextualChoice,
+    DrawingBandit,
+    TwoStep,
+    WaterMaze,
+)
 from lightning_modules import EpisodicAgent, HiddenStateEncoder, OmniglotAutoencoder, OmniglotEncoder
 
 __all__ = [
@@ -26,6 +42,8 @@ __all__ = [
     "BarcodeBandit",
     "BlockDataModule",
     "CompositionalBandit",
+    "CompositionalDrawingBandit",
+    "CompositionalPlots",
     "ContextualChoice",
     "ConvolutionalAutoencoder",
     "CosineSchedule",

@@ -17,7 +17,7 @@ def is_bandit(config: Path) -> bool:
 def tiny_bandit(root: Path, config: str = "barcode_bandit", epochs: int = 2) -> list[str]:
     """Arguments of `fit` for a bandit with two arms and three contexts, after the subcommand."""
     few = ["--model.memory.clusters", "3"] if config == "barcode_bandit_fuzzy" else []
-    return [*_common(root, config, epochs), *_blocks(), *few, *_alone(config)]
+    return [*_common(root, config, epochs), *_blocks(config), *few, *_alone(config)]
 
 
 def is_omniglot_bandit(config: Path) -> bool:
@@ -34,14 +34,15 @@ def tiny_omniglot_bandit(root: Path, drawings: Path, config: str = "omniglot_ban
         model += ["--model.perception.embedder.cache_dir", str(root / "cache")]
     if "StoredDrawings" in text:
         model += ["--model.learner.trigger.updates", "2", "--model.learner.examples.count", "8"]
-    return [*_common(root, config, epochs), *_blocks(), *_generated(root, drawings), *model, *_alone(config)]
+    return [*_common(root, config, epochs), *_blocks(config), *_generated(root, drawings), *model, *_alone(config)]
 
 
-def _blocks() -> list[str]:
-    """A few small blocks."""
+def _blocks(config: str) -> list[str]:
+    """A few small blocks, each of six episodes."""
+    compositional = config.startswith("compositional")
+    few = {"task.classes": 6} if compositional else {"task.arms": 2, "task.contexts": 3}
     numbers = {
-        "task.arms": 2,
-        "task.contexts": 3,
+        **few,
         "task.exposures": 2,
         "task.pulls": 4,
         "environments": 4,

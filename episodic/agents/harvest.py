@@ -25,8 +25,8 @@ def harvest_block(trajectories: Iterable[Trajectory], core: Core, spec: BlockSpe
     episodes = [_by_step(trajectory, core) for trajectory in trajectories]
     with full_precision(spec.labels.device):  # autocast cannot join half-precision tensors on a CPU
         harvest = {name: torch.stack([episode[name] for episode in episodes]).movedim(2, 0) for name in episodes[0]}
-    cues = spec.cues.half().movedim(-2, 0)  # those that change within an episode are [E, T, B, C]
-    return {**harvest, "cue": cues, "label": spec.labels.T, "exposure": spec.exposures.T}
+    cues = spec.cues if spec.cues.dim() == 3 else spec.cues[:, 0]  # of those that change, the episode's first
+    return {**harvest, "cue": cues.half().transpose(0, 1), "label": spec.labels.T, "exposure": spec.exposures.T}
 
 
 def _by_step(trajectory: Trajectory, core: Core) -> dict[str, Tensor]:

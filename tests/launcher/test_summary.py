@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli import main
-from episodic.tasks import BarcodeBandit, DrawingBandit
+from episodic.tasks import BarcodeBandit, CompositionalBandit, CompositionalDrawingBandit, DrawingBandit
 from launcher.summaries.metric_table import headline_metrics
 from launcher.summaries.references import paper_reward, references
 from lightning_modules.episodic_agent import EpisodicAgent
@@ -124,6 +124,10 @@ def test_an_interrupted_training_says_how_it_is_resumed(
         (BarcodeBandit(noise=0.1), "epL2RL", None),
         (DrawingBandit().on(964, 784, labels=964), "epL2RL", 7.5),
         (DrawingBandit(cue="barcode"), "epL2RL", None),
+        (CompositionalBandit(), "epL2RL", 4.2),
+        (CompositionalBandit(stored="queried"), "L2RL+context", 3.85),
+        (CompositionalBandit(classes=100), "epL2RL", None),
+        (CompositionalDrawingBandit().on(964, 784, labels=964), "epL2RL", 4.2),
         (None, "epL2RL", None),
     ],
 )
