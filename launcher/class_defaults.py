@@ -20,9 +20,8 @@ def _discard_defaults(part: Any, former: Any, new: Any) -> None:
     changed = isinstance(former, Namespace) and former["class_path"] != new["class_path"]
     if changed and isinstance(former.get("init_args"), Namespace):
         keywords = getattr(part, "sub_add_kwargs", {})
-        parser = _typehints.ActionTypeHint.get_class_parser(former["class_path"], keywords)
-        defaults = parser.get_defaults()  # type: ignore[no-untyped-call]
+        defaults = _typehints.ActionTypeHint.get_class_parser(former["class_path"], keywords).get_defaults()
         for name, value in list(former["init_args"].items()):
             if name in defaults and defaults[name] == value:
                 former["init_args"].pop(name)
-    _discard_unknown(part, former, new)
+    _discard_unknown(part, former, new)  # type: ignore[no-untyped-call]
