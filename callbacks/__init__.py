@@ -3,7 +3,7 @@
 They choose when something is plotted or written; `episodic.plots` draws.
 
 - Plots, for the config's `trainer.callbacks`: of any task `AgentPlots`, `MemoryMonitor`; of bandits `BanditPlots`; of
-  encoders `EncoderPlots`, `HiddenStatePlots` and `Reconstructions`.
+  the two-step task `TwoStepPlots`; of encoders `EncoderPlots`, `HiddenStatePlots` and `Reconstructions`.
 - `MetricsCSV`, `MetricsJSON`, `RegretCSV`, `PredictionWriter`, `HarvestWriter`: files of metrics and predictions.
 - `callbacks.checkpoints`: a run's checkpoints, and exact resumes.
 - `TrainingProgress`: progress.
@@ -23,6 +23,7 @@ from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.reconstructions import Reconstructions
 from callbacks.result_files import MetricsJSON, RegretCSV
+from callbacks.two_step_plots import TwoStepPlots
 
 __all__ = [
     "AgentPlots",
@@ -38,6 +39,7 @@ __all__ = [
     "Reconstructions",
     "RegretCSV",
     "TrainingProgress",
+    "TwoStepPlots",
     "keeps_files",
     "log_embedding",
     "log_picture",

@@ -1,6 +1,14 @@
 """The classes that a config or a command can name by their short names: those that are imported here."""
 
-from callbacks import AgentPlots, BanditPlots, EncoderPlots, HiddenStatePlots, MemoryMonitor, Reconstructions
+from callbacks import (
+    AgentPlots,
+    BanditPlots,
+    EncoderPlots,
+    HiddenStatePlots,
+    MemoryMonitor,
+    Reconstructions,
+    TwoStepPlots,
+)
 from datamodules import BlockDataModule, HiddenStateDataModule, OmniglotBanditDataModule, OmniglotDataModule
 from episodic.agents import AfterBlock, AfterEpisode, Keys, Learner, Perception, StoredDrawings, StoredStates, WarmStart
 from episodic.drawings import GeneratedDrawings, LakeProtocol, OmniglotDrawings, VinyalsProtocol
@@ -60,6 +68,7 @@ __all__ = [
     "StoredStates",
     "TwoLayerAutoencoder",
     "TwoStep",
+    "TwoStepPlots",
     "VinyalsProtocol",
     "WarmStart",
     "WarmupCosineSchedule",

@@ -6,6 +6,8 @@ from tests.harvests import generated_harvest
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((PROJECT / "configs").glob("*.yaml"))
+#: Sizes of a small task, where it is no bandit.
+SIZES = {"TwoStep": {"trials": 8}}
 CPU = ["--trainer.accelerator", "cpu", "--trainer.devices", "1"]
 
 
@@ -15,9 +17,9 @@ def is_bandit(config: Path) -> bool:
 
 
 def tiny_bandit(root: Path, config: str = "barcode_bandit", epochs: int = 2) -> list[str]:
-    """Arguments of `fit` for a bandit with two arms and three contexts, after the subcommand."""
+    """Arguments of `fit` for a bandit with two arms and three contexts, or a like task, after the subcommand."""
     few = ["--model.memory.clusters", "3"] if config == "barcode_bandit_fuzzy" else []
-    return [*_common(root, config, epochs), *_blocks(), *few, *_alone(config)]
+    return [*_common(root, config, epochs), *_blocks(config), *few, *_alone(config)]
 
 
 def is_omniglot_bandit(config: Path) -> bool:
@@ -34,16 +36,15 @@ def tiny_omniglot_bandit(root: Path, drawings: Path, config: str = "omniglot_ban
         model += ["--model.perception.embedder.cache_dir", str(root / "cache")]
     if "StoredDrawings" in text:
         model += ["--model.learner.trigger.updates", "2", "--model.learner.examples.count", "8"]
-    return [*_common(root, config, epochs), *_blocks(), *_generated(root, drawings), *model, *_alone(config)]
+    return [*_common(root, config, epochs), *_blocks(config), *_generated(root, drawings), *model, *_alone(config)]
 
 
-def _blocks() -> list[str]:
+def _blocks(config: str) -> list[str]:
     """A few small blocks."""
+    bandit = {"arms": 2, "contexts": 3, "exposures": 2, "pulls": 4}
+    sizes = next((sizes for task, sizes in SIZES.items() if f"class_path: {task}\n" in _text(config)), bandit)
     numbers = {
-        "task.arms": 2,
-        "task.contexts": 3,
-        "task.exposures": 2,
-        "task.pulls": 4,
+        **{f"task.{name}": size for name, size in sizes.items()},
         "environments": 4,
         "blocks_per_epoch": 2,
         "val_environments": 4,

@@ -14,7 +14,15 @@ from pytorch_lightning.callbacks import Callback
 
 #: Packages of this project. Of `callbacks` only those in `PLOTS` count; the others write where they are told.
 PACKAGES = ("callbacks", "datamodules", "episodic", "lightning_modules")
-PLOTS = ("AgentPlots", "BanditPlots", "EncoderPlots", "HiddenStatePlots", "MemoryMonitor", "Reconstructions")
+PLOTS = (
+    "AgentPlots",
+    "BanditPlots",
+    "EncoderPlots",
+    "HiddenStatePlots",
+    "MemoryMonitor",
+    "Reconstructions",
+    "TwoStepPlots",
+)
 #: Packages whose public names are also known without their package.
 SHORT = (
     "callbacks",

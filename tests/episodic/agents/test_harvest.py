@@ -23,7 +23,7 @@ def test_a_harvest_holds_the_states_that_keys_are_made_of(by_step: bool, core: t
         task.draw_block(BATCH, 5),
     )
     trajectories = list(rollout(task, agent, spec))
-    harvest = harvest_block(trajectories, agent.core, spec)
+    harvest = harvest_block(task, trajectories, agent.core, spec)
     for b in range(BATCH):
         for e, trajectory in enumerate(trajectories):
             assert trajectory.reads is not None
