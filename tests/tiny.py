@@ -6,8 +6,13 @@ from tests.harvests import generated_harvest
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((PROJECT / "configs").glob("*.yaml"))
-#: Sizes of a small task, where it is no bandit.
-SIZES = {"TwoStep": {"trials": 8}}
+#: What makes a task small, by the beginning of its configs' names; each block has six episodes of four steps.
+SMALL: dict[str, dict[str, int]] = {
+    "water_maze": {"task.contexts": 3, "task.exposures": 2, "task.length": 4, "task.width": 3, "task.height": 2},
+    "contextual_choice": {"task.trials": 3, "task.length": 4, "task.quiet": 2, "task.dimensions": 5},
+    "two_step": {"task.trials": 8},
+    "": {"task.arms": 2, "task.contexts": 3, "task.exposures": 2, "task.pulls": 4},
+}
 CPU = ["--trainer.accelerator", "cpu", "--trainer.devices", "1"]
 
 
@@ -17,7 +22,7 @@ def is_bandit(config: Path) -> bool:
 
 
 def tiny_bandit(root: Path, config: str = "barcode_bandit", epochs: int = 2) -> list[str]:
-    """Arguments of `fit` for a bandit with two arms and three contexts, or a like task, after the subcommand."""
+    """Arguments of `fit` for a bandit with two arms and three contexts, after the subcommand."""
     few = ["--model.memory.clusters", "3"] if config == "barcode_bandit_fuzzy" else []
     return [*_common(root, config, epochs), *_blocks(config), *few, *_alone(config)]
 
@@ -41,10 +46,8 @@ def tiny_omniglot_bandit(root: Path, drawings: Path, config: str = "omniglot_ban
 
 def _blocks(config: str) -> list[str]:
     """A few small blocks."""
-    bandit = {"arms": 2, "contexts": 3, "exposures": 2, "pulls": 4}
-    sizes = next((sizes for task, sizes in SIZES.items() if f"class_path: {task}\n" in _text(config)), bandit)
     numbers = {
-        **{f"task.{name}": size for name, size in sizes.items()},
+        **next(small for name, small in SMALL.items() if config.startswith(name)),
         "environments": 4,
         "blocks_per_epoch": 2,
         "val_environments": 4,

@@ -19,9 +19,9 @@ def harvest_block(task: Task, trajectories: Iterable[Trajectory], core: Core, sp
     The states are those that the key source `hidden` searches by: what each step would have led to if nothing had been
     reinstated at it.
 
-    Where the task's schedule writes inside an episode, the episode has no context of its own. Then each meeting with a
-    context counts as an episode of one step: each key that is written, and each read that has a label of its own.
-    State, action and reward are those of the step, label and cue those of the key or of the read.
+    A block whose reads have labels of their own (`query_labels`) has no context for a whole episode. Then each meeting
+    with a context counts as an episode of one step: each labelled read, and each key that is written. State, action and
+    reward are those of the step, label and cue those of the read or of the key.
 
     Args:
         task: the rules.
@@ -32,8 +32,8 @@ def harvest_block(task: Task, trajectories: Iterable[Trajectory], core: Core, sp
     episodes = [_by_step(trajectory, core) for trajectory in trajectories]
     with full_precision(spec.labels.device):  # autocast cannot join half-precision tensors on a CPU
         harvest = {name: torch.stack([episode[name] for episode in episodes]).movedim(2, 0) for name in episodes[0]}
-    if task.schedule.writes_inside:
-        return _by_meeting(harvest, list(_meetings(task, spec)))
+    if spec.query_labels is not None:
+        return _by_meeting(harvest, list(_meetings(task, spec, spec.query_labels)))
     cues = spec.cues.half().movedim(-2, 0)  # those that change within an episode are [E, T, B, C]
     return {**harvest, "cue": cues, "label": spec.labels.T, "exposure": spec.exposures.T}
 
@@ -70,16 +70,14 @@ def _by_meeting(harvest: dict[str, Tensor], meetings: list[Meeting]) -> dict[str
     }
 
 
-def _meetings(task: Task, spec: BlockSpec) -> Iterator[Meeting]:
-    """The block's meetings in order. A read without a label in some environment is none."""
+def _meetings(task: Task, spec: BlockSpec, labels: Tensor) -> Iterator[Meeting]:
+    """The block's meetings in order; a read without a label, of labels `[E, T, B]`, in some environment is none."""
     queries = spec.cues if spec.queries is None else spec.queries
     for episode in range(spec.episodes):
         schedule, number = task.schedule_of(episode), 0
         for t in range(task.steps):
-            if schedule.reads[t] and spec.query_labels is not None:
-                label = spec.query_labels[episode, t]
-                if bool((label >= 0).all()):
-                    yield Meeting(episode, t, label, _at_step(queries[episode], t))
+            if schedule.reads[t] and bool((labels[episode, t] >= 0).all()):
+                yield Meeting(episode, t, labels[episode, t], _at_step(queries[episode], t))
             if schedule.writes[t]:
                 yield from _keys(task, spec, episode, t, number)
                 number += 1
