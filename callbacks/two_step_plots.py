@@ -1,14 +1,12 @@
 """Plots of an agent's test on the two-step task: stay probabilities, and reward by trial."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from callbacks.agent_plots import AgentPlots, Tested
 from callbacks.pictures import log_picture
 from episodic.metrics.episode_statistics import EpisodeStatistics
-from episodic.plots.two_step_plots import plot_reward_by_trial, plot_stays
+from episodic.plots.two_step_plots import PAPER_STAYS, plot_reward_by_trial, plot_stays
 from episodic.tasks.two_step import COMPARED, OUTCOMES, TwoStep
 
 #: What is compared with which earlier trial; names as in the task's measures.
@@ -16,13 +14,6 @@ TITLES = {
     "uncued": "Uncued trials against the trial before",
     "cued": "Cued trials against the trial before",
     "episodic": "Cued trials against the cued trial",
-}
-#: Stay probabilities of Ritter et al. 2018 (arXiv 1805.09692), experiment 5, read off the figure to about 0.02, in the
-#: order of OUTCOMES; of epL2RL on the task's default settings.
-PUBLISHED: Mapping[str, tuple[float, ...]] = {
-    "uncued": (1.00, 0.14, 0.08, 1.00),
-    "cued": (0.72, 0.46, 0.42, 0.78),
-    "episodic": (0.84, 0.30, 0.35, 0.72),
 }
 #: Trials of which the reward by trial shows the mean.
 BIN = 5
@@ -57,7 +48,7 @@ class TwoStepPlots(AgentPlots):
             players = {"agent": agent_stays(tested.statistics, compared)}
             players["ideal observer"] = torch.stack([ideal[name].nanmean() for name in measures(compared)])
             if task == TwoStep(steps_per_trial=task.steps_per_trial):
-                players["epL2RL in the paper"] = torch.tensor(PUBLISHED[compared])
+                players["epL2RL in the paper"] = torch.tensor(PAPER_STAYS[compared])
             panels[TITLES[compared]] = players
         log_picture(tested.trainer, plot_stays(panels), "stay_probabilities")
         rewards = tested.statistics.reward.sum(dim=0) / tested.statistics.count.sum()

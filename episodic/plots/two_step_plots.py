@@ -10,6 +10,13 @@ from episodic.plots.style import BLACK, BLUE, DASHES, GREEN, MARKERS, PURPLE, VE
 
 #: Colours of the players besides the agent, in this order.
 PLAYERS = (VERMILLION, GREEN, BLACK, PURPLE)
+#: Stay probabilities of epL2RL in Ritter et al. 2018 (arXiv 1805.09692), experiment 5, read off the figure to 0.02, in
+#: the order of OUTCOMES: of uncued and cued trials against the trial before, of cued trials against the cued trial.
+PAPER_STAYS: Mapping[str, tuple[float, ...]] = {
+    "uncued": (1.00, 0.14, 0.08, 1.00),
+    "cued": (0.72, 0.46, 0.42, 0.78),
+    "episodic": (0.84, 0.30, 0.35, 0.72),
+}
 #: What a stay probability depends on, in the order of the numbers.
 OUTCOMES = ("rewarded\ncommon", "rewarded\nuncommon", "unrewarded\ncommon", "unrewarded\nuncommon")
 

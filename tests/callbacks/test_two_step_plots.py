@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from callbacks.two_step_plots import PUBLISHED, TwoStepPlots, agent_stays
+from callbacks.two_step_plots import TwoStepPlots, agent_stays
 from episodic.metrics.episode_statistics import EpisodeStatistics
+from episodic.plots.two_step_plots import PAPER_STAYS
 from episodic.tasks import TwoStep
 from episodic.tasks.two_step import COMPARED, OUTCOMES, TwoStepEpisode
 from tests.callbacks.stand_ins import Trainer, agent_module
@@ -40,5 +41,5 @@ def test_stay_probabilities_are_means_over_environments_with_such_trials() -> No
 
 
 def test_the_papers_numbers_cover_all_comparisons() -> None:
-    assert set(PUBLISHED) == set(COMPARED)
-    assert all(len(stays) == len(OUTCOMES) for stays in PUBLISHED.values())
+    assert set(PAPER_STAYS) == set(COMPARED)
+    assert all(len(stays) == len(OUTCOMES) for stays in PAPER_STAYS.values())
