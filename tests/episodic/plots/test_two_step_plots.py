@@ -1,6 +1,7 @@
 """Plots of the two-step task: the numbers that they show."""
 
 import torch
+from matplotlib.patches import Rectangle
 
 from episodic.plots.two_step_plots import plot_reward_by_trial, plot_stays
 from tests.episodic.plots.plotted import drawn
@@ -11,7 +12,8 @@ def test_stay_probabilities_are_bars_of_the_agent_and_markers_of_the_others() ->
     figure = drawn(plot_stays({"one": {"agent": agent, "other": other}, "two": {"agent": other}}))
     first, second = figure.axes
     assert (first.get_title(), second.get_title()) == ("one", "two")
-    assert [bar.get_height() for bar in first.patches] == agent.tolist()
+    bars = [bar for bar in first.patches if isinstance(bar, Rectangle)]
+    assert [bar.get_height() for bar in bars] == agent.tolist()
     assert torch.equal(torch.tensor(first.lines[0].get_ydata())[[0, 1, 3]], other[[0, 1, 3]])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["agent", "other"]
     assert not second.lines
