@@ -1,6 +1,6 @@
 """Plays the test's blocks of the further tasks with ideal players: `python -m experiments.task_players`.
 
-Writes `results/task_players.csv`: the reward of the ideal player, with and without memory, and what else its play shows.
+Writes `results/task_players.csv`: rewards and other metrics of the ideal player, with and without memory.
 """
 
 import argparse
@@ -69,8 +69,8 @@ def player_rows(name: str, task: Task, blocks: Sequence[BlockSpec]) -> Iterator[
 def _play(task: Task, block: BlockSpec, *, memory: bool) -> dict[str, Tensor]:
     """Return the metrics of each environment `[B]`, by the names of an agent's."""
     if isinstance(task, TwoStep):
-        rewards, episode = task.ideal_play(block, memory=memory)
-        return {"reward": rewards.sum(dim=(0, 1)), **episode.measures(rewards)}
+        played, episode = task.ideal_play(block, memory=memory)
+        return {"reward": played.sum(dim=(0, 1)), **episode.measures(played)}
     rewards = task.ideal_rewards(block, memory=memory)
     assert rewards is not None
     episodes = rewards.sum(dim=1)  # [E, B]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import platformdirs
 
+from episodic.errors import require
+
 #: Marks a folder as a cache for programs that back up or clean, see https://bford.info/cachedir.
 TAG, SIGNATURE = "CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55"
 #: The tag's content.
@@ -15,9 +17,14 @@ TAG_TEXT = f"{SIGNATURE}\n# Drawings and embeddings of episodic-memory-lab; ever
 def cache_folder(folder: str | Path | None = None) -> Path:
     """Expand `folder`; None gives the user's cache folder.
 
+    Raises:
+        InputError: the path is blank.
+
     >>> cache_folder("some/folder").parts
     ('some', 'folder')
     """
+    blank = folder is not None and str(folder) and not str(folder).strip()
+    require(not blank, f"cache_dir is {str(folder)!r}: it must be the path of a folder, or null")
     return Path(os.path.expanduser(folder or platformdirs.user_cache_dir("episodic-memory-lab")))
 
 

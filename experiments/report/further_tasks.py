@@ -99,7 +99,7 @@ def read_further(results: Path) -> FurtherResults:
 def further_sections(found: FurtherResults) -> list[str]:
     """Return the sections in Markdown."""
     return [
-        "## Experiments 3 to 5, and contextual choice\n\nReward per episode in the test; that of the two-step task is of "
+        "## Experiments 3 to 5, and contextual choice\n\nReward per episode in the test; a two-step episode has "
         "100 trials. The ideal players know the rules and face the same contexts and luck as the agents. "
         "[tasks.md](tasks.md) has the rules and the readings that we chose. The number beside the contextual choice "
         "task is that of the public code dnd-lstm.",

@@ -30,6 +30,8 @@ TOO_LARGE = re.compile(
     r"cannot fit 'int'|invalid dimension|too big|larger than the maximum|exceeds the limit|out of range|"
     r"Maximum allowed dimension|array is too big|negative dimension|int too big|cannot be converted to"
 )
+#: In the message of a `TypeError`, which quotes torch's own stack.
+OVERFLOW = re.compile(r"[Oo]verflow when unpacking")
 SLURM = re.compile(r"SLURM|srun|torchrun|MASTER_PORT|MASTER_ADDR")
 NO_DEVICE = re.compile(r"No CUDA GPUs are|not compiled with CUDA|invalid device ordinal|Found no NVIDIA driver")
 MONITOR = re.compile(r"[Ee]arly stopping conditioned on metric|could not find the monitored key")
@@ -72,6 +74,8 @@ def cause_in_input(error: BaseException) -> str | None:
         size = re.search(r"allocate (\d+) bytes", message)
         much = f" ({int(size.group(1)) / 2**30:,.1f} GiB at once)" if size else ""
         return f"the computer's memory does not suffice{much}: {SMALLER}"
+    if isinstance(error, TypeError) and OVERFLOW.search(message):
+        return f"a number is out of range: it is too large; {SMALLER}"
     if isinstance(error, OverflowError) or (isinstance(error, RuntimeError | ValueError) and TOO_LARGE.search(message)):
         return f"a number is out of range: {one_line(message) or 'it is too large'}"
     if isinstance(error, OSError) and error.errno in FILES and error.filename is not None:

@@ -20,6 +20,7 @@ from launcher.errors.failures import cause_in_input, input_failures, of_input
         (RuntimeError("can't allocate memory: you tried to allocate 2147483648 bytes."), r"\(2.0 GiB at once\)"),
         (OverflowError("Python int too large to convert to C long"), "a number is out of range: Python int"),
         (RuntimeError("Storage size calculation overflowed with sizes=[1]"), "a number is out of range"),
+        (TypeError("failed to unpack, Overflow when unpacking long long\nframe #0"), "a number is out of range: it is"),
         (RuntimeError("You set `--ntasks=4` in your SLURM bash script. HINT: Use `--x`"), "script. Use `--x`"),
         (RuntimeError("Early stopping conditioned on metric `x` which is not available."), "Early stopping"),
         (OSError(errno.EACCES, "Permission denied", "/a"), "/a: Permission denied"),

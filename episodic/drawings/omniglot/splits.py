@@ -16,6 +16,10 @@ from episodic.drawings.omniglot.protocols import LakeProtocol, SplitProtocol
 from episodic.drawings.omniglot.sources import DrawingSource, OmniglotDrawings
 from episodic.errors import require
 
+#: Classes that may be added to the training; their drawings are held in memory.
+MOST_ADDED = 20_000
+ADDED = f"0 or more, at most {MOST_ADDED}"
+
 
 class DrawingSplits(NamedTuple):
     """Drawings for training, validation and test; no two parts share a class, and labels start at 0 in each."""
@@ -62,7 +66,7 @@ class OmniglotSplits:
     def __post_init__(self) -> None:
         require_image_size(self.image_size)
         for name in ("generated_classes", "composite_classes"):
-            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}: it must be 0 or more")
+            require(0 <= getattr(self, name) <= MOST_ADDED, f"{name} is {getattr(self, name)}: it must be {ADDED}")
 
     def class_counts(self) -> dict[str, int]:
         """Return the number of classes of `train`, `val` and `test` without decoding a drawing."""

@@ -80,6 +80,8 @@ def test_added_classes_follow_the_real_ones(arguments: dict[str, Any]) -> None:
     [
         ({"generated_classes": -1}, "generated_classes is -1: it must be 0 or more"),
         ({"composite_classes": -1}, "composite_classes is -1: it must be 0 or more"),
+        ({"composite_classes": 2**63}, "composite_classes is 9223372036854775808: it must be .* at most 20000"),
+        ({"cache_dir": " "}, "cache_dir is ' ': it must be the path of a folder"),
         ({"image_size": 20}, "image_size is 20: it must lie between 28 and 105"),
         ({"drawings": OmniglotDrawings()}, "24 classes in 6 alphabets"),
     ],
