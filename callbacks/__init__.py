@@ -2,8 +2,8 @@
 
 They choose when something is plotted or written; `episodic.plots` draws.
 
-- Plots, for the config's `trainer.callbacks`: of any task `AgentPlots`, `MemoryMonitor`; of bandits `BanditPlots` and
-  `CompositionalPlots`; of encoders `EncoderPlots`, `HiddenStatePlots` and `Reconstructions`.
+- Plots, for the config's `trainer.callbacks`: of any task `AgentPlots` and `MemoryMonitor`; of one task `BanditPlots`,
+  `CompositionalPlots`, `TwoStepPlots`; of encoders `EncoderPlots`, `HiddenStatePlots` and `Reconstructions`.
 - `MetricsCSV`, `MetricsJSON`, `RegretCSV`, `PredictionWriter`, `HarvestWriter`: files of metrics and predictions.
 - `callbacks.checkpoints`: a run's checkpoints, and exact resumes.
 - `TrainingProgress`: progress.
@@ -24,6 +24,7 @@ from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
 from callbacks.reconstructions import Reconstructions
 from callbacks.result_files import MetricsJSON, RegretCSV
+from callbacks.two_step_plots import TwoStepPlots
 
 __all__ = [
     "AgentPlots",
@@ -40,6 +41,7 @@ __all__ = [
     "Reconstructions",
     "RegretCSV",
     "TrainingProgress",
+    "TwoStepPlots",
     "keeps_files",
     "log_embedding",
     "log_picture",

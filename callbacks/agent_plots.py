@@ -40,7 +40,7 @@ class AgentPlots(pl.Callback):
     - `reward_by_exposure`: episode reward by exposure, beside the ideal players' (tasks with exposures);
     - `training_curve`: reward over training episodes, with chance, the ideal player that forgets between episodes (the
       bound of agents without memory) and the ideal player;
-    - `reinstatement_gate`: mean r-gate by step and exposure, for agents that have one.
+    - `reinstatement_gate`: mean r-gate by step and exposure, at steps with a read, for agents that have one.
 
     A subclass adds the plots of a task in `plot_task`.
 
@@ -88,7 +88,9 @@ def plot_rewards(tested: Tested) -> None:
         levels |= {name: mean_reward(play) for name, play in tested.ideal.items()}
         log_picture(trainer, plot_training(curves, levels), "training_curve")
     if statistics.gate.any():
-        log_picture(trainer, plot_gate(statistics.gate / statistics.count.unsqueeze(1)), "reinstatement_gate")
+        gate = statistics.gate / statistics.count.unsqueeze(1)
+        gate[:, statistics.recalls.sum(dim=0) == 0] = torch.nan  # without a read the gate has no effect
+        log_picture(trainer, plot_gate(gate), "reinstatement_gate")
 
 
 def mean_reward(rewards: Tensor) -> float:

@@ -54,7 +54,7 @@ class HarvestWriter(PredictionWriter):
             "label_count": task.label_count,
             "fixed_labels": task.fixed_labels,
             "hidden_size": joined_shape(self._pieces["cell"])[-1],
-            "pulls": task.steps,
+            "pulls": joined_shape(self._pieces["cell"])[1],
             "arms": task.actions,
         }
 

@@ -13,6 +13,9 @@
 | `action` | `[N, T]` uint8 | |
 | `reward` | `[N, T]` uint8 | float16 if it is not 0 or 1 |
 | `provenance` | text | JSON, see `Provenance` |
+
+Of a task whose episodes meet many contexts (`TwoStep`), N counts the meetings, and T is 1: the step of a read or of a
+write (`episodic.agents.harvest`).
 """
 
 import json

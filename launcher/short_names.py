@@ -8,6 +8,7 @@ from callbacks import (
     HiddenStatePlots,
     MemoryMonitor,
     Reconstructions,
+    TwoStepPlots,
 )
 from datamodules import BlockDataModule, HiddenStateDataModule, OmniglotBanditDataModule, OmniglotDataModule
 from episodic.agents import AfterBlock, AfterEpisode, Keys, Learner, Perception, StoredDrawings, StoredStates, WarmStart
@@ -78,6 +79,7 @@ __all__ = [
     "StoredStates",
     "TwoLayerAutoencoder",
     "TwoStep",
+    "TwoStepPlots",
     "VinyalsProtocol",
     "WarmStart",
     "WarmupCosineSchedule",

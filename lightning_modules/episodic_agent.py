@@ -274,7 +274,7 @@ class EpisodicAgent(pl.LightningModule):
     def predict_step(self, batch: BlockSpec, batch_idx: int) -> dict[str, Tensor]:
         """A harvest of the block, see `episodic.agents.harvest` and `datamodules.harvest_files`."""
         batch = self.perceived(batch, "predict")
-        return harvest_block(self.play(batch, "predict"), self.agent.core, batch)
+        return harvest_block(self.tasks["predict"], self.play(batch, "predict"), self.agent.core, batch)
 
     def _contents(self) -> dict[str, Tensor]:
         """What the memory holds, by the names of this module's state."""

@@ -6,6 +6,14 @@ from tests.harvests import generated_harvest
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((PROJECT / "configs").glob("*.yaml"))
+#: What makes a task small, by the beginning of its configs' names; each block has six episodes of four steps.
+SMALL: dict[str, dict[str, int]] = {
+    "water_maze": {"task.contexts": 3, "task.exposures": 2, "task.length": 4, "task.width": 3, "task.height": 2},
+    "contextual_choice": {"task.trials": 3, "task.length": 4, "task.quiet": 2, "task.dimensions": 5},
+    "two_step": {"task.trials": 8},
+    "compositional": {"task.classes": 6, "task.exposures": 2, "task.pulls": 4},
+    "": {"task.arms": 2, "task.contexts": 3, "task.exposures": 2, "task.pulls": 4},
+}
 CPU = ["--trainer.accelerator", "cpu", "--trainer.devices", "1"]
 
 
@@ -38,13 +46,9 @@ def tiny_omniglot_bandit(root: Path, drawings: Path, config: str = "omniglot_ban
 
 
 def _blocks(config: str) -> list[str]:
-    """A few small blocks, each of six episodes."""
-    compositional = config.startswith("compositional")
-    few = {"task.classes": 6} if compositional else {"task.arms": 2, "task.contexts": 3}
+    """A few small blocks."""
     numbers = {
-        **few,
-        "task.exposures": 2,
-        "task.pulls": 4,
+        **next(small for name, small in SMALL.items() if config.startswith(name)),
         "environments": 4,
         "blocks_per_epoch": 2,
         "val_environments": 4,

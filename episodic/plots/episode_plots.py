@@ -79,9 +79,19 @@ def plot_training(curves: Mapping[str, Sequence[tuple[float, float]]], levels: M
 
 
 def plot_gate(gate: Tensor) -> Figure:
-    """Plot the mean reinstatement gate `[X, T]`, steps across and exposures down; NaN is grey."""
+    """Plot the mean reinstatement gate `[X, T]`: steps across and exposures down; NaN is white.
+
+    With a single exposure it is a line over the steps; NaN is left out.
+    """
     figure = new_figure(6, 4.2)
     axes = figure.axes[0]
+    if len(gate) == 1:
+        steps = gate[0].isfinite().nonzero().squeeze(1)
+        axes.plot(steps + 1, gate[0, steps], "o-", color=BLUE, markersize=3)
+        axes.set_xlim(0, gate.shape[1] + 1)
+        axes.set_ylim(0, 1)
+        label(axes, "step", "mean gate", "Reinstatement gate")
+        return figure
     image = axes.imshow(gate, aspect="auto", cmap="viridis", vmin=0.0, interpolation="nearest")
     name_cells(axes, range(1, gate.shape[0] + 1), range(1, gate.shape[1] + 1))
     figure.colorbar(image, ax=axes, label="mean gate")

@@ -55,8 +55,8 @@ def _draw_accuracy(figure: Figure, axes: Axes, reads: ReadCounts) -> None:
     if share.numel() <= NUMBERED:
         _write_numbers(axes, share)
     name_cells(axes, range(1, share.shape[0] + 1), range(1, share.shape[1] + 1))
-    title = "Reads that returned a memory of the right context\n(at the first exposure there is none)"
-    label(axes, "step of the read", "exposure", title)
+    first = "\n(at the first exposure there is none)" if len(share) > 1 else ""
+    label(axes, "step of the read", "exposure", f"Reads that returned a memory of the right context{first}")
 
 
 def _write_numbers(axes: Axes, share: Tensor) -> None:
@@ -98,6 +98,7 @@ def _draw_similarity(axes: Axes, reads: ReadCounts) -> None:
             )
     if reads.threshold is not None:
         axes.axvline(reads.threshold, color=BLACK, linestyle="--", lw=1, label=f"threshold {reads.threshold:g}")
+    axes.locator_params(axis="x", nbins=5)
     label(axes, f"similarity ({reads.kernel})", "share of the reads of each outcome", title)
     axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
 
@@ -114,7 +115,9 @@ def _draw_slots(axes: Axes, reads: ReadCounts) -> None:
     if not reads.slots.isfinite().any():
         note(axes, "slots in use were not counted")
         return
-    axes.plot(np.arange(1, len(reads.slots) + 1), reads.slots, color=BLUE, label="mean over environments")
+    episodes, marker = np.arange(1, len(reads.slots) + 1), "o" if len(reads.slots) == 1 else ""
+    axes.plot(episodes, reads.slots, marker=marker, color=BLUE, label="mean over environments")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.axhline(reads.capacity, color="0.4", linestyle="--", lw=1, label=f"capacity ({reads.capacity})")
     axes.set_ylim(0, 1.08 * reads.capacity)
     label(axes, "episode", "slots in use", "Slots in use after each episode of a block")

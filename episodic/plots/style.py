@@ -24,6 +24,8 @@ RIGHT, WRONG, PLAIN = BLUE, VERMILLION, "0.8"
 
 #: Rows or columns of a heat map that are all named.
 TICKS = 20
+#: Characters of all names along the columns of a heat map that do not run into each other.
+CHARACTERS = 40
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> Figure:
@@ -59,9 +61,16 @@ def note(axes: Axes, text: str) -> None:
 
 
 def name_cells(axes: Axes, rows: Sequence[object], columns: Sequence[object], most: int = TICKS) -> None:
-    """Name the rows and columns of a heat map; name evenly spaced ones if there are more than `most`."""
-    for names, set_ticks in ((columns, axes.set_xticks), (rows, axes.set_yticks)):
-        ticks = range(0, len(names), -(-len(names) // most))
+    """Name the rows and columns of a heat map; name evenly spaced ones if there are more than `most`.
+
+    Fewer columns are named where their names are long.
+    """
+    longest = max((len(str(name)) for name in columns), default=1)
+    for names, set_ticks, count in (
+        (columns, axes.set_xticks, max(1, min(most, CHARACTERS // longest))),
+        (rows, axes.set_yticks, most),
+    ):
+        ticks = range(0, len(names), -(-len(names) // count))
         set_ticks(list(ticks), [str(names[tick]) for tick in ticks])
 
 

@@ -7,18 +7,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from episodic.errors import require
+from episodic.plots.two_step_plots import PAPER_STAYS
 from experiments.tables.files import csv_path, read_table
 from experiments.tables.formatting import NOTHING, format_estimate, format_value, markdown_table
 from experiments.tables.statistics import mean
 
 MAKER = "python -m experiments.task_players"
 WITH_MEMORY, WITHOUT_MEMORY = "ideal", "ideal_without_memory"
-#: The stay probabilities that Ritter et al. 2018 show, read off their figure to 0.02, by comparison and outcome.
-PAPER_STAYS: Mapping[str, tuple[float, ...]] = {
-    "uncued": (1.00, 0.14, 0.08, 1.00),
-    "cued": (0.72, 0.46, 0.42, 0.78),
-    "episodic": (0.84, 0.30, 0.35, 0.72),
-}
 COMPARISONS = {
     "uncued": "uncued trials, with the last trial",
     "cued": "cued trials, with the last trial",

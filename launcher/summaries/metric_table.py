@@ -13,6 +13,8 @@ HEADLINES = (
     "reward",
     "ideal_fraction",
     "recall_accuracy",
+    "stay_episodic",
+    "stay_uncued",
     "reconstruction_mse",
     "accuracy",
     "20way_1shot",

@@ -22,6 +22,7 @@ PLOTS = (
     "HiddenStatePlots",
     "MemoryMonitor",
     "Reconstructions",
+    "TwoStepPlots",
 )
 #: Packages whose public names are also known without their package.
 SHORT = (

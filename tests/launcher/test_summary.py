@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli import main
-from episodic.tasks import BarcodeBandit, CompositionalBandit, CompositionalDrawingBandit, DrawingBandit
+from episodic.tasks import BarcodeBandit, CompositionalBandit, CompositionalDrawingBandit, DrawingBandit, TwoStep
 from launcher.summaries.metric_table import headline_metrics
 from launcher.summaries.references import paper_reward, references
 from lightning_modules.episodic_agent import EpisodicAgent
@@ -128,6 +128,9 @@ def test_an_interrupted_training_says_how_it_is_resumed(
         (CompositionalBandit(stored="queried"), "L2RL+context", 3.85),
         (CompositionalBandit(classes=100), "epL2RL", None),
         (CompositionalDrawingBandit().on(964, 784, labels=964), "epL2RL", 4.2),
+        (TwoStep(), "epL2RL", 71.0),
+        (TwoStep(steps_per_trial=1, cued="halves"), "L2RL", 68.0),
+        (TwoStep(common=0.8), "epL2RL", None),
         (None, "epL2RL", None),
     ],
 )
@@ -150,3 +153,11 @@ def test_metrics_by_number_are_shown_at_both_ends() -> None:
     shown = ["test/accuracy", "test/recall_at_1", "test/map_at_r", *(pulls[index] for index in (0, 1, 9))]
     assert headline_metrics(names) == shown
     assert headline_metrics(names, most=2) == shown[:2]
+
+
+def test_stay_probabilities_come_before_what_is_less_telling() -> None:
+    stays = [name for name in TwoStep().measures if "_cued_" not in name]
+    names = [f"test/{name}" for name in ("nothing_recalled", "slots_in_use", *stays, "reward", "recall_accuracy")]
+    shown = headline_metrics(names)
+    assert shown[:2] == ["test/reward", "test/recall_accuracy"]
+    assert shown[-2:] == ["test/nothing_recalled", "test/slots_in_use"]

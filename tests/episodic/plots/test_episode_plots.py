@@ -42,3 +42,10 @@ def test_the_gate_is_a_heat_map() -> None:
     torch.testing.assert_close(shown_image(figure, 0), gate)
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["1", "2", "3"]
     assert len(figure.axes[0].get_xticklabels()) == 15
+
+
+def test_the_gate_of_a_task_without_exposures_is_a_line_over_the_steps_that_have_one() -> None:
+    gate = torch.tensor([[torch.nan, 0.5, torch.nan, 0.25]])
+    line = drawn(plot_gate(gate)).axes[0].lines[0]
+    assert np.asarray(line.get_xdata()).tolist() == [2, 4]
+    assert values(line) == [0.5, 0.25]

@@ -14,6 +14,13 @@ def test_large_heat_maps_name_some_of_their_cells() -> None:
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["a", "b", "c"]
 
 
+def test_long_names_of_columns_leave_room_for_each_other() -> None:
+    axes = new_figure(4, 4).axes[0]
+    axes.imshow(np.zeros((2, 200)))
+    name_cells(axes, "ab", range(1, 201))
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == [str(column) for column in range(1, 201, 16)]
+
+
 def test_lines_take_the_colours_of_the_cycle() -> None:
     axes = new_figure(4, 4).axes[0]
     assert [axes.plot([0, 1])[0].get_color() for _ in CYCLE] == list(CYCLE)
