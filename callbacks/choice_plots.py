@@ -29,4 +29,5 @@ class ChoicePlots(AgentPlots):
 
 def accuracy_by_half(rewards: Tensor) -> Tensor:
     """Return the share of right choices `[2, T]` in the halves of a block of rewards `[E, T, B]`."""
-    return rewards.unflatten(0, (2, -1)).mean(dim=(1, 3))
+    halves: Tensor = rewards.unflatten(0, (2, -1))
+    return halves.mean(dim=(1, 3))

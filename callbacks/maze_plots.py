@@ -47,8 +47,9 @@ class MazePlots(AgentPlots):
         }
         log_picture(tested.trainer, plot_search(steps, task.steps, ideal, read_shares(statistics)), "maze_search")
         walks, exposures = walk(tested, task), sorted({1, min(2, task.exposures), task.exposures})
-        occupancies = [occupancy(walks, tested.block.exposures == exposure, task) for exposure in exposures]
-        log_picture(tested.trainer, plot_occupancy(*zip(*occupancies, strict=True), exposures), "maze_occupancy")
+        steps_in = [occupancy(walks, tested.block.exposures == exposure, task) for exposure in exposures]
+        on_grid, from_goal = zip(*steps_in, strict=True)
+        log_picture(tested.trainer, plot_occupancy(on_grid, from_goal, exposures), "maze_occupancy")
         paths = some_paths(walks, tested.block.labels[:, 0], exposures)
         log_picture(tested.trainer, plot_paths(paths, exposures, task.width, task.height), "maze_paths")
 
@@ -137,5 +138,5 @@ def some_paths(walks: Walks, labels: Tensor, exposures: list[int]) -> list[list[
 
 def path(walks: Walks, episode: int) -> MazePath:
     """Return the first environment's path in an episode."""
-    of_step = (part[episode, :, 0] for part in (walks.cells, walks.entered, walks.reached))
-    return MazePath(*of_step, goal=walks.goals[episode, 0])
+    cells, entered, reached = (part[episode, :, 0] for part in (walks.cells, walks.entered, walks.reached))
+    return MazePath(cells, entered, reached, walks.goals[episode, 0])

@@ -1,13 +1,12 @@
 """Plot of choices between two by the steps of a trial."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from episodic.plots.style import BLUE, DASHES, MARKERS, VERMILLION, label, new_figure, shades
+from episodic.plots.style import BLUE, DASHES, MARKERS, TICKS, VERMILLION, label, new_figure, shades
 
 #: Halves of a block, in order.
 HALVES = ("first half: new contexts", "second half: contexts return")
@@ -24,7 +23,7 @@ def plot_choices(accuracy: Tensor, quiet: int, players: Mapping[str, Tensor], ga
     """
     panels = 2 if gate is None else 3
     figure = new_figure(4.2 * panels, 4.0, columns=panels)
-    steps = np.arange(1, accuracy.shape[1] + 1)
+    steps = list(range(1, accuracy.shape[1] + 1))
     for half, axes in enumerate(figure.axes[:2]):
         axes.plot(steps, accuracy[half], "o-", color=BLUE, label="agent")
         for (name, line), dashes in zip(players.items(), DASHES[1:], strict=False):
@@ -39,7 +38,7 @@ def plot_choices(accuracy: Tensor, quiet: int, players: Mapping[str, Tensor], ga
     return figure
 
 
-def _draw_gate(axes: Axes, gate: Tensor, quiet: int, steps: Sequence[int]) -> None:
+def _draw_gate(axes: Axes, gate: Tensor, quiet: int, steps: list[int]) -> None:
     for half, colour, marker in zip(range(2), shades(2), MARKERS, strict=False):
         axes.plot(steps, gate[half], color=colour, marker=marker, label=HALVES[half].partition(":")[0])
     axes.set_ylim(0, 1)
@@ -48,9 +47,10 @@ def _draw_gate(axes: Axes, gate: Tensor, quiet: int, steps: Sequence[int]) -> No
     axes.legend(fontsize=7)
 
 
-def _mark_quiet(axes: Axes, quiet: int, steps: Sequence[int]) -> None:
+def _mark_quiet(axes: Axes, quiet: int, steps: list[int]) -> None:
     """Shade the steps without evidence."""
     if quiet > 0:
         axes.axvspan(0.5, quiet + 0.5, color="0.92", zorder=0, label="no evidence yet")
     axes.set_xlim(0.5, len(steps) + 0.5)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    if len(steps) <= TICKS:
+        axes.set_xticks(steps)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.patches import Rectangle
 
 from episodic.plots.maze_plots import MazePath, plot_occupancy, plot_paths, plot_search
 from tests.episodic.plots.plotted import drawn, shown_image
@@ -22,7 +23,9 @@ def test_the_search_has_a_line_for_each_player_and_bars_of_reads() -> None:
     reads = {name: torch.tensor(share) for name, share in shares.items()}
     search, memory = drawn(plot_search(steps, 20, ideal, reads)).axes
     assert [line.get_label() for line in search.lines] == ["agent", "ideal observer"]
-    assert [bar.get_height() for bar in memory.patches] == [value for share in shares.values() for value in share]
+    assert [bar.get_bbox().height for bar in memory.patches if isinstance(bar, Rectangle)] == [
+        value for share in shares.values() for value in share
+    ]
     assert len(drawn(plot_search(steps, 20, {})).axes) == 1
 
 
