@@ -10,7 +10,7 @@ from episodic.agents.drawing_embedder_config import DrawingEmbedderConfig
 from episodic.drawings.embedding_cache import cached_embeddings, embed_table
 from episodic.networks.autoencoder import Autoencoder
 from episodic.networks.image_embedder import ImageEmbedder
-from episodic.tasks.barcode_noise import flip_bits
+from episodic.tasks.barcodes.noise import flip_bits
 from episodic.tasks.blocks import BlockSpec, seeded
 
 

@@ -8,9 +8,7 @@
 
 from episodic.tasks.bandit import Bandit, BanditEpisode, BanditRules
 from episodic.tasks.barcode_bandit import BarcodeBandit
-from episodic.tasks.barcode_clusters import ClusterRule
-from episodic.tasks.barcode_noise import NOISE_KINDS, flip_bits
-from episodic.tasks.barcodes import distinct_barcodes, spread_barcodes
+from episodic.tasks.barcodes import NOISE_KINDS, ClusterRule, distinct_barcodes, flip_bits, spread_barcodes
 from episodic.tasks.blocks import BlockSpec, block_seed
 from episodic.tasks.compositional import CompositionalBandit, CompositionalDrawingBandit
 from episodic.tasks.contextual_choice import ContextualChoice

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from episodic.tasks.bandit import Bandit
-from episodic.tasks.barcode_noise import flip_bits
+from episodic.tasks.barcodes.noise import flip_bits
 from episodic.tasks.blocks import BlockSpec, seeded
 from episodic.tasks.drawing_task import DrawingTask
 

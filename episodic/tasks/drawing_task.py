@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import InputError, require, require_choice, require_fraction, require_positive, require_seed
-from episodic.tasks.barcodes import spread_barcodes
+from episodic.tasks.barcodes.codes import spread_barcodes
 from episodic.tasks.blocks import seeded
 from episodic.tasks.task import Task
 

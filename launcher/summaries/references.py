@@ -12,6 +12,7 @@ PAPER: Mapping[str, Mapping[str, float]] = {
     "CompositionalBandit": {"epL2RL": 4.2, "L2RL+context": 3.85},
     "CompositionalDrawingBandit": {"epL2RL": 4.2, "L2RL+context": 3.85},
     "TwoStep": {"epL2RL": 71.0, "L2RL": 68.0},
+    "WaterMaze": {"epL2RL": 6.9, "L2RL": 5.1, "L2RL+context": 5.1},
 }
 #: Settings that follow from the data: they may differ from their defaults.
 FROM_DATA = {"characters", "pixels", "labels", "barcode_seed"}

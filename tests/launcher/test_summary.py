@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from cli import main
-from episodic.tasks import BarcodeBandit, CompositionalBandit, CompositionalDrawingBandit, DrawingBandit, TwoStep
+from episodic.tasks import (
+    BarcodeBandit,
+    CompositionalBandit,
+    CompositionalDrawingBandit,
+    ContextualChoice,
+    DrawingBandit,
+    TwoStep,
+    WaterMaze,
+)
 from launcher.summaries.metric_table import headline_metrics
 from launcher.summaries.references import paper_reward, references
 from lightning_modules.episodic_agent import EpisodicAgent
@@ -131,6 +139,10 @@ def test_an_interrupted_training_says_how_it_is_resumed(
         (TwoStep(), "epL2RL", 71.0),
         (TwoStep(steps_per_trial=1, cued="halves"), "L2RL", 68.0),
         (TwoStep(common=0.8), "epL2RL", None),
+        (WaterMaze(), "epL2RL", 6.9),
+        (WaterMaze(), "L2RL", 5.1),
+        (WaterMaze(distinct_goals=True), "epL2RL", None),
+        (ContextualChoice(), "epL2RL", None),
         (None, "epL2RL", None),
     ],
 )

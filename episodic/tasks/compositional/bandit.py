@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require_fraction
-from episodic.tasks.barcode_vocabulary import check_vocabulary, draw_barcodes, draw_identities
+from episodic.tasks.barcodes.vocabulary import check_vocabulary, draw_barcodes, draw_identities
 from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.compositional.task import CompositionalTask
 

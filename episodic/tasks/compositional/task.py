@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require, require_choice, require_fraction, require_positive
-from episodic.tasks.barcode_noise import flip_bits
+from episodic.tasks.barcodes.noise import flip_bits
 from episodic.tasks.blocks import BlockSpec, seeded
 from episodic.tasks.compositional.rules import ARMS, FAMILIARITY, CompositionalEpisode, CompositionalRules
 from episodic.tasks.task import Schedule, Task
