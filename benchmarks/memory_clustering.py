@@ -16,8 +16,8 @@ from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.fuzzy.fuzzy_c_means import fuzzy_c_means
 from episodic.memory.fuzzy.fuzzy_memory import FuzzyMemory
 from episodic.memory.memory import Memory
-from episodic.tasks.barcode_noise import flip_bits
-from episodic.tasks.barcodes import distinct_barcodes
+from episodic.tasks.barcodes.codes import distinct_barcodes
+from episodic.tasks.barcodes.noise import flip_bits
 from episodic.tasks.blocks import seeded
 
 #: Copies of each of ten noisy barcodes, and the share of their bits that is flipped: the points of the clustering.

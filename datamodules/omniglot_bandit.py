@@ -1,4 +1,4 @@
-"""The Omniglot bandit of Ritter et al. 2018, section 4.2: contexts are characters, cues are drawings of them."""
+"""Blocks of tasks whose contexts are Omniglot's characters, and whose cues are drawings of them."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from episodic.drawings.omniglot.sources import DrawingSource, OmniglotDrawings
 from episodic.drawings.omniglot.splits import DrawingSplits, OmniglotSplits
 from episodic.errors import require, require_choice
 from episodic.tasks.drawing_bandit import DrawingBandit
+from episodic.tasks.drawing_task import DrawingTask
 
 #: Arguments of the task that follow from the drawings.
 FROM_DRAWINGS = ("characters", "pixels", "labels", "barcode_seed")
@@ -24,7 +25,8 @@ class OmniglotBanditDataModule(BlockDataModule):
     the characters' numbers within their split.
 
     Args:
-        task: Rules of the bandit. Its `characters`, `pixels`, `labels` and `barcode_seed` follow from the drawings.
+        task: `DrawingBandit`, `CompositionalDrawingBandit` or another `DrawingTask`. Its `characters`, `pixels`,
+            `labels` and `barcode_seed` follow from the drawings.
         root: Folder that holds `omniglot-py/`; None searches OMNIGLOT_ROOT, then `data`, then downloads.
         drawings: Source of the drawings, `OmniglotDrawings` or `GeneratedDrawings`.
         protocol: Split of the characters, `LakeProtocol` or `VinyalsProtocol`.
@@ -34,16 +36,16 @@ class OmniglotBanditDataModule(BlockDataModule):
         blocks: The other arguments of `BlockDataModule`.
 
     Raises:
-        InputError: See `BlockDataModule` and `DrawingBandit`; also if the data set is missing, damaged or incomplete,
-            or a character does not have `task.drawings` drawings.
+        InputError: See `BlockDataModule` and the task; also if the data set is missing, damaged or incomplete, a split
+            has too few characters, or a character does not have `task.drawings` drawings.
     """
 
-    task: DrawingBandit
+    task: DrawingTask
     loaded: DrawingSplits
 
     def __init__(
         self,
-        task: DrawingBandit = DrawingBandit(),  # noqa: B008 - immutable, and read by jsonargparse
+        task: DrawingTask = DrawingBandit(),  # noqa: B008 - immutable, and read by jsonargparse
         root: str | None = None,
         drawings: DrawingSource = OmniglotDrawings(),  # noqa: B008
         protocol: SplitProtocol = LakeProtocol(),  # noqa: B008
@@ -55,11 +57,12 @@ class OmniglotBanditDataModule(BlockDataModule):
         settings = {name: value for name, value in plain_settings(locals()).items() if name != "blocks"}
         require_choice("predict_split", predict_split, DrawingSplits._fields)
         for name in FROM_DRAWINGS:
-            value, default = getattr(task, name), getattr(DrawingBandit, name)
+            value, default = getattr(task, name), getattr(DrawingTask, name)
             require(value == default, f"task.{name} is {value}: it must be left out, it follows from the drawings")
         self.predict_split = predict_split
         self.splits = OmniglotSplits(root, drawings, protocol, image_size, cache_dir)
         counts = self.splits.class_counts()
+        _require_characters(task, counts)
         placed = {
             split: task.on(counts[split], image_size**2, labels=max(counts.values()), barcode_seed=index)
             for index, split in enumerate(DrawingSplits._fields)
@@ -90,7 +93,7 @@ class OmniglotBanditDataModule(BlockDataModule):
                 f"{self.task.drawings}, and every character must have that many",
             )
 
-    def task_of(self, split: str) -> DrawingBandit:
+    def task_of(self, split: str) -> DrawingTask:
         """Return the task whose blocks `train`, `val`, `test` or `predict` consists of."""
         return self.task if split == "train" else self.tasks[self.characters_of(split)]
 
@@ -102,3 +105,14 @@ class OmniglotBanditDataModule(BlockDataModule):
     def characters_of(self, split: str) -> str:
         """Return the split whose characters blocks of `train`, `val`, `test` or `predict` show."""
         return self.predict_split if split == "predict" else split
+
+
+def _require_characters(task: DrawingTask, counts: dict[str, int]) -> None:
+    """Raise `InputError` unless every split has enough characters for a block."""
+    fewest = min(counts, key=counts.__getitem__)
+    splits = ", ".join(f"{split} {count}" for split, count in counts.items())
+    require(
+        task.shown <= counts[fewest],
+        f"{task.SHOWN} is {task.shown}: there are only {counts[fewest]} characters in the split {fewest!r} ({splits}); "
+        f"use fewer {task.SHOWN} or another data.protocol, such as one with more validation_alphabets",
+    )

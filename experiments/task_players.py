@@ -14,7 +14,7 @@ from torch import Tensor
 
 from datamodules.blocks import BlockDataModule
 from episodic.tasks.blocks import BlockSpec
-from episodic.tasks.compositional_bandit import FAMILIARITY, CompositionalBandit
+from episodic.tasks.compositional import FAMILIARITY, CompositionalBandit
 from episodic.tasks.contextual_choice import ContextualChoice
 from episodic.tasks.task import Task
 from episodic.tasks.two_step import TwoStep

@@ -11,6 +11,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import Logger
 
 from episodic.errors import InputError
+from launcher.class_defaults import keep_given_options_alone
 from launcher.errors.known_options import (
     accepts_null,
     class_names,
@@ -25,6 +26,7 @@ from launcher.loggers.making import leave_folder_open
 from launcher.messages import one_line
 
 refuse_bad_yaml()
+keep_given_options_alone()
 # The defaults of some callbacks, such as Timer's, are members of enumerations: config.yaml holds their values.
 yaml.SafeDumper.add_multi_representer(StrEnum, lambda dumper, member: dumper.represent_str(str(member.value)))
 

@@ -3,8 +3,11 @@
 from callbacks import (
     AgentPlots,
     BanditPlots,
+    ChoicePlots,
+    CompositionalPlots,
     EncoderPlots,
     HiddenStatePlots,
+    MazePlots,
     MemoryMonitor,
     Reconstructions,
     TwoStepPlots,
@@ -22,7 +25,15 @@ from episodic.networks import (
     TwoLayerAutoencoder,
 )
 from episodic.objectives import ActorCritic, CosineSchedule, LinearSchedule, WarmupCosineSchedule
-from episodic.tasks import BarcodeBandit, CompositionalBandit, ContextualChoice, DrawingBandit, TwoStep, WaterMaze
+from episodic.tasks import (
+    BarcodeBandit,
+    CompositionalBandit,
+    CompositionalDrawingBandit,
+    ContextualChoice,
+    DrawingBandit,
+    TwoStep,
+    WaterMaze,
+)
 from lightning_modules import EpisodicAgent, HiddenStateEncoder, OmniglotAutoencoder, OmniglotEncoder
 
 __all__ = [
@@ -33,7 +44,10 @@ __all__ = [
     "BanditPlots",
     "BarcodeBandit",
     "BlockDataModule",
+    "ChoicePlots",
     "CompositionalBandit",
+    "CompositionalDrawingBandit",
+    "CompositionalPlots",
     "ContextualChoice",
     "ConvolutionalAutoencoder",
     "CosineSchedule",
@@ -53,6 +67,7 @@ __all__ = [
     "LakeProtocol",
     "Learner",
     "LinearSchedule",
+    "MazePlots",
     "MemoryMonitor",
     "Neighbours",
     "OmniglotAutoencoder",

@@ -164,8 +164,8 @@ class EpisodicAgent(pl.LightningModule):
         if batch.drawings is None:
             return batch
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        cued: BlockSpec = self.cues(batch, self._drawings(split), data.characters_of(split))
-        return cued
+        cues = self.cues(batch, self._drawings(split), data.characters_of(split))
+        return self.tasks[split].with_cues(batch, cues)
 
     def _drawings(self, split: str) -> DrawingTable:
         """The drawings that a split's blocks are made of."""

@@ -10,7 +10,7 @@ from episodic.agents.drawing_embedder_config import DrawingEmbedderConfig
 from episodic.drawings.embedding_cache import cached_embeddings, embed_table
 from episodic.networks.autoencoder import Autoencoder
 from episodic.networks.image_embedder import ImageEmbedder
-from episodic.tasks.barcode_noise import flip_bits
+from episodic.tasks.barcodes.noise import flip_bits
 from episodic.tasks.blocks import BlockSpec, seeded
 
 
@@ -63,8 +63,8 @@ class DrawingCues(nn.Module):
         """Drop the cues that were made with earlier weights, or of other drawings."""
         self._cues.clear()
 
-    def forward(self, spec: BlockSpec, drawings: DrawingTable, split: str) -> BlockSpec:
-        """Fill in the cues of a block.
+    def forward(self, spec: BlockSpec, drawings: DrawingTable, split: str) -> Tensor:
+        """Return the cues of a block, `[E, B, K]` or `[E, T, B, K]`; `Task.with_cues` adds them to it.
 
         Args:
             spec: with drawings, on any device.
@@ -73,13 +73,14 @@ class DrawingCues(nn.Module):
         """
         assert spec.drawings is not None
         if self.learning and split == "train":
-            return spec._replace(cues=self._of_block(spec.drawings, drawings))
+            return self._of_block(spec.drawings, drawings)
         if split not in self._cues:
             self._cues[split] = self._of_all(drawings, spec.drawings.device)
         cues = self._cues[split][spec.drawings].to(spec.cues.dtype)  # a block arrives in the agent's precision
         if self.settings is not None and self.settings.noise > 0:
             cues = flip_bits(cues, self.settings.noise, "random", seeded(spec.seed, 3, cues.device))
-        return spec._replace(cues=cues)
+            return cues if spec.drawings.dim() == 2 else _as_first_shown(cues, spec.drawings)
+        return cues
 
     def _of_all(self, drawings: DrawingTable, device: torch.device) -> Tensor:
         """Cues `[N, K]` of all drawings of a split."""
@@ -91,7 +92,13 @@ class DrawingCues(nn.Module):
         return class_signs(cues, drawings.labels.to(device)) if self.settings.code == "class_sign" else cues
 
     def _of_block(self, rows: Tensor, drawings: DrawingTable) -> Tensor:
-        """Cues `[E, B, K]` of a block's drawings alone, `[E, B]` long."""
+        """Cues `[..., K]` of a block's drawings alone, `[...]` long."""
         assert self.network is not None
         shown, row = rows.unique(return_inverse=True)
         return embed_table(self.network, drawings.images[shown.to(drawings.images.device)])[row]
+
+
+def _as_first_shown(cues: Tensor, drawings: Tensor) -> Tensor:
+    """Give a drawing the same noise at all steps of an episode: `[E, T, B, K]`, `[E, T, B]` long -> `[E, T, B, K]`."""
+    first = (drawings.unsqueeze(2) == drawings.unsqueeze(1)).long().argmax(dim=2)  # argmax returns the first match
+    return cues.gather(1, first.unsqueeze(-1).expand_as(cues))

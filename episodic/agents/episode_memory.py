@@ -169,16 +169,19 @@ class EpisodeMemory:
             return [(self._one_hot(label), None) for label in labels]
         named = self.spec.keys if self.keys.source == "context" else None
         if named is None:
-            return [(self._query(t), self.embedded.get(t, self._drawing()))]
+            return [(self._query(t), self.embedded.get(t, self._drawing(t)))]
         keys = self._written_at(t, named).unbind(1)
         if self.embedder is None:
-            return [(key, self._drawing()) for key in keys]
+            return [(key, self._drawing(t)) for key in keys]
         return [(self.embedder.step(key, self.embedder.initial_state(len(key)))[0], key) for key in keys]
 
-    def _drawing(self) -> Tensor | None:
-        """The row of the episode's drawing in its table, `[B, 1]`."""
+    def _drawing(self, t: int) -> Tensor | None:
+        """The row of the drawing at step t in its table, `[B, 1]`."""
         drawings = self.spec.drawings
-        return drawings[self.episode].unsqueeze(1).to(self.store.keys.dtype) if drawings is not None else None
+        if drawings is None:
+            return None
+        row = drawings[self.episode] if drawings.dim() == 2 else drawings[self.episode, t]
+        return row.unsqueeze(1).to(self.store.keys.dtype)
 
     def _labels(self, t: int) -> list[Tensor]:
         labels = self.spec.key_labels

@@ -34,8 +34,8 @@ def harvest_block(task: Task, trajectories: Iterable[Trajectory], core: Core, sp
         harvest = {name: torch.stack([episode[name] for episode in episodes]).movedim(2, 0) for name in episodes[0]}
     if spec.query_labels is not None:
         return _by_meeting(harvest, list(_meetings(task, spec, spec.query_labels)))
-    cues = spec.cues.half().movedim(-2, 0)  # those that change within an episode are [E, T, B, C]
-    return {**harvest, "cue": cues, "label": spec.labels.T, "exposure": spec.exposures.T}
+    cues = spec.cues if spec.cues.dim() == 3 else spec.cues[:, 0]  # of those that change, the episode's first
+    return {**harvest, "cue": cues.half().transpose(0, 1), "label": spec.labels.T, "exposure": spec.exposures.T}
 
 
 def _by_step(trajectory: Trajectory, core: Core) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 Every `plot_*` function returns a `matplotlib.figure.Figure`, which needs no screen; save it by its `savefig`.
 
 - `plot_regret`, `plot_reward`, `plot_training`, `plot_gate`: an agent's episodes.
+- `plot_search`, `plot_occupancy`, `plot_paths`: a search on a grid (`MazePath`); `plot_choices`: choices by step.
 - `plot_memory_map`, `plot_memory_similarity`: the contents of a memory (`MemoryContents`).
 - `plot_recall`: the results of a memory's reads (`ReadCounts`).
 - `plot_neighbours`, `plot_drawing_confusions`, `plot_streams`, `plot_similarities`: an embedding of drawings.
@@ -13,11 +14,13 @@ Every `plot_*` function returns a `matplotlib.figure.Figure`, which needs no scr
 """
 
 from episodic.plots.choice import some_contexts, spread_evenly, whole_classes
+from episodic.plots.choice_plots import plot_choices
 from episodic.plots.context_plots import plot_context_confusions, plot_recognition, plot_state_map
 from episodic.plots.drawing_confusions import ConfusedPair, confused_pairs, plot_drawing_confusions
 from episodic.plots.drawing_neighbours import plot_neighbours
 from episodic.plots.embedding_curves import plot_similarities, plot_streams
 from episodic.plots.episode_plots import plot_gate, plot_regret, plot_reward, plot_training
+from episodic.plots.maze_plots import MazePath, plot_occupancy, plot_paths, plot_search
 from episodic.plots.memory_contents import UNKNOWN, MemoryContents
 from episodic.plots.memory_map import plot_memory_map
 from episodic.plots.memory_recall import OUTCOMES, ReadCounts, plot_recall
@@ -31,23 +34,28 @@ __all__ = [
     "OUTCOMES",
     "UNKNOWN",
     "ConfusedPair",
+    "MazePath",
     "MemoryContents",
     "ReadCounts",
     "confused_pairs",
     "framed",
     "montage",
     "new_figure",
+    "plot_choices",
     "plot_context_confusions",
     "plot_drawing_confusions",
     "plot_gate",
     "plot_memory_map",
     "plot_memory_similarity",
     "plot_neighbours",
+    "plot_occupancy",
+    "plot_paths",
     "plot_recall",
     "plot_recognition",
     "plot_reconstructions",
     "plot_regret",
     "plot_reward",
+    "plot_search",
     "plot_similarities",
     "plot_state_map",
     "plot_streams",

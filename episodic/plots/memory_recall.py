@@ -8,6 +8,7 @@ import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from episodic.plots.style import BLACK, BLUE, RIGHT, TICKS, WRONG, label, name_cells, new_figure, note
@@ -117,7 +118,7 @@ def _draw_slots(axes: Axes, reads: ReadCounts) -> None:
         return
     episodes, marker = np.arange(1, len(reads.slots) + 1), "o" if len(reads.slots) == 1 else ""
     axes.plot(episodes, reads.slots, marker=marker, color=BLUE, label="mean over environments")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.axhline(reads.capacity, color="0.4", linestyle="--", lw=1, label=f"capacity ({reads.capacity})")
     axes.set_ylim(0, 1.08 * reads.capacity)
     label(axes, "episode", "slots in use", "Slots in use after each episode of a block")

@@ -3,17 +3,17 @@
 `Task` is what an agent, a data module or a rollout knows of a task. `Bandit` holds the rules of the contextual bandits;
 `BarcodeBandit` and `DrawingBandit` add their cues. `PLAYERS` are classical and ideal players of bandits.
 `CompositionalBandit`, `WaterMaze`, `TwoStep` and `ContextualChoice` are the further tasks, each with its ideal player.
+`DrawingTask` is what tasks share whose cues are drawings: `DrawingBandit` and `CompositionalDrawingBandit`.
 """
 
 from episodic.tasks.bandit import Bandit, BanditEpisode, BanditRules
 from episodic.tasks.barcode_bandit import BarcodeBandit
-from episodic.tasks.barcode_clusters import ClusterRule
-from episodic.tasks.barcode_noise import NOISE_KINDS, flip_bits
-from episodic.tasks.barcodes import distinct_barcodes, spread_barcodes
+from episodic.tasks.barcodes import NOISE_KINDS, ClusterRule, distinct_barcodes, flip_bits, spread_barcodes
 from episodic.tasks.blocks import BlockSpec, block_seed
-from episodic.tasks.compositional_bandit import CompositionalBandit
+from episodic.tasks.compositional import CompositionalBandit, CompositionalDrawingBandit
 from episodic.tasks.contextual_choice import ContextualChoice
 from episodic.tasks.drawing_bandit import DrawingBandit
+from episodic.tasks.drawing_task import DrawingTask
 from episodic.tasks.gittins import gittins_indices
 from episodic.tasks.players import PLAYERS, Play, Player, play_block
 from episodic.tasks.task import Episode, Schedule, Task, TaskSizes
@@ -30,8 +30,10 @@ __all__ = [
     "BlockSpec",
     "ClusterRule",
     "CompositionalBandit",
+    "CompositionalDrawingBandit",
     "ContextualChoice",
     "DrawingBandit",
+    "DrawingTask",
     "Episode",
     "Play",
     "Player",

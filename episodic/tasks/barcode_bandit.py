@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from episodic.errors import require_choice, require_fraction
+from episodic.errors import require_choice
 from episodic.tasks.bandit import Bandit
-from episodic.tasks.barcode_clusters import ClusterRule, cluster_codebook
-from episodic.tasks.barcode_noise import NOISE_KINDS, flip_bits
-from episodic.tasks.barcode_vocabulary import check_vocabulary, draw_barcodes, draw_identities
-from episodic.tasks.blocks import BlockSpec, seeded
+from episodic.tasks.barcodes.clusters import ClusterRule, cluster_codebook
+from episodic.tasks.barcodes.cues import BarcodeCues
+from episodic.tasks.barcodes.noise import NOISE_KINDS
+from episodic.tasks.blocks import BlockSpec
 
 
 @dataclass(frozen=True)
-class BarcodeBandit(Bandit):
+class BarcodeBandit(BarcodeCues, Bandit):
     """A bandit whose cues are barcodes, drawn anew for each block (Ritter et al. 2018, section 4.1).
 
     Tasks that differ only in their noise draw the same blocks up to the flipped bits.
@@ -52,23 +49,10 @@ class BarcodeBandit(Bandit):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_fraction(noise=self.noise)
+        self.check_barcodes()
         require_choice("noise_kind", self.noise_kind, NOISE_KINDS)
-        check_vocabulary(self.vocabulary, self.vocabulary_seed, self.bits, self.contexts)
         if self.rule is not None:
             cluster_codebook(self.label_count, self.bits, self.rule)
-
-    @property
-    def cue_size(self) -> int:
-        return self.bits
-
-    @property
-    def label_count(self) -> int:
-        return self.contexts if self.vocabulary is None else self.vocabulary
-
-    @property
-    def fixed_labels(self) -> bool:
-        return self.vocabulary is not None
 
     @property
     def rule(self) -> ClusterRule | None:
@@ -77,18 +61,7 @@ class BarcodeBandit(Bandit):
             return None
         return ClusterRule(self.clusters, self.cluster_spread, self.cluster_separation)
 
-    def draw_identities(self, batch: int, generator: torch.Generator) -> Tensor:
-        """Return the contexts' numbers, or draw numbers from the vocabulary without replacement -> `[B, C]` long."""
-        return draw_identities(batch, self.contexts, self.vocabulary, generator)
-
-    def draw_cues(self, contexts: Tensor, identities: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw the contexts' barcodes without noise -> `[E, B, bits]`."""
-        codes = draw_barcodes(identities, self.bits, self.vocabulary, self.vocabulary_seed, generator, self.rule)
-        return codes[torch.arange(len(codes)), contexts]
-
     def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
         """Draw a block for B environments on the CPU, with noisy cues: a pure function of its arguments."""
         spec = super().draw_block(batch_size, seed)
-        if self.noise == 0:
-            return spec
-        return spec._replace(cues=flip_bits(spec.cues, self.noise, self.noise_kind, seeded(seed, 3)))
+        return spec._replace(cues=self.with_noise(spec.cues, seed, self.noise_kind))

@@ -21,7 +21,7 @@ class BlockSpec(NamedTuple):
     exposures: Tensor  # [E, B] long, how often the context has occurred in the block, from 1
     seed: int  # seeds the luck, and the players' random choices
     rules: Any = None  # a NamedTuple special to the task: arms, goals, transitions
-    drawings: Tensor | None = None  # [E, B] long, rows of a table of drawings, which the agent turns into cues
+    drawings: Tensor | None = None  # [E, B] or [E, T, B] long, rows of a table of drawings, to be turned into cues
     queries: Tensor | None = None  # [E, 1 or T, B, K]; None: the cues
     keys: Tensor | None = None  # [E, 1, N or T, B, W, K], W keys for each of N writes; None: the step's query
     query_labels: Tensor | None = None  # [E, T, B] long, the label that a read should recall; None: the episode's

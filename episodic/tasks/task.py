@@ -166,6 +166,13 @@ class Task(ABC):
     def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
         """Draw a block for B environments on the CPU: a pure function of its arguments."""
 
+    def with_cues(self, spec: BlockSpec, cues: Tensor) -> BlockSpec:
+        """Return the block with cues `[E, B, C]` or `[E, T, B, C]` that were made of its drawings.
+
+        A task that searches or stores by other keys than the step's cue fills in `queries` and `keys` here, too.
+        """
+        return spec._replace(cues=cues)
+
     @abstractmethod
     def begin(self, spec: BlockSpec, episode: int, luck: Tensor, observation: Tensor) -> Episode:
         """Begin an episode of a block.

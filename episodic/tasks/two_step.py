@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require, require_choice, require_fraction, require_positive
-from episodic.tasks.barcode_vocabulary import check_vocabulary, draw_barcodes, draw_identities
+from episodic.tasks.barcodes.vocabulary import check_vocabulary, draw_barcodes, draw_identities
 from episodic.tasks.blocks import BlockSpec, seeded
 from episodic.tasks.task import Schedule, Task
 from episodic.tasks.two_step_player import TwoStepPlayer

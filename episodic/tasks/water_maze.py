@@ -12,12 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from episodic.errors import require, require_fraction, require_positive
-from episodic.tasks.barcode_noise import flip_bits
-from episodic.tasks.barcode_vocabulary import check_vocabulary, draw_barcodes, draw_identities
+from episodic.errors import require, require_positive
+from episodic.tasks.barcodes.cues import BarcodeCues
 from episodic.tasks.blocks import BlockSpec, count_exposures, seeded, shuffled_bag
 from episodic.tasks.maze_search import MOST_CELLS, MazePolicy, Moves, maze_policy
-from episodic.tasks.task import Task
 
 #: Step of each action on the grid, (x, y): left, right, up, down.
 DIRECTIONS = ((-1, 0), (1, 0), (0, -1), (0, 1))
@@ -76,7 +74,7 @@ class MazeEpisode:
 
 
 @dataclass(frozen=True)
-class WaterMaze(Task):
+class WaterMaze(BarcodeCues):
     """A maze whose goals return with their contexts (Ritter et al. 2018, experiment 4).
 
     Args:
@@ -118,8 +116,7 @@ class WaterMaze(Task):
         require_positive(width=self.width, height=self.height, length=self.length)
         require_positive(contexts=self.contexts, exposures=self.exposures)
         require(self.cells >= 2, f"width is {self.width} and height is {self.height}: a maze needs at least two cells")
-        require_fraction(noise=self.noise)
-        check_vocabulary(self.vocabulary, self.vocabulary_seed, self.bits, self.contexts)
+        self.check_barcodes()
         require(
             not self.distinct_goals or self.contexts <= self.cells,
             f"contexts is {self.contexts}: there are only {self.cells} cells for distinct goals",
@@ -141,18 +138,6 @@ class WaterMaze(Task):
     @property
     def episodes(self) -> int:
         return self.contexts * self.exposures
-
-    @property
-    def cue_size(self) -> int:
-        return self.bits
-
-    @property
-    def label_count(self) -> int:
-        return self.contexts if self.vocabulary is None else self.vocabulary
-
-    @property
-    def fixed_labels(self) -> bool:
-        return self.vocabulary is not None
 
     @property
     def observation_size(self) -> int:
@@ -207,12 +192,9 @@ class WaterMaze(Task):
             goals = torch.rand(batch_size, self.cells, generator=generator).argsort(dim=1)[:, : self.contexts]
         other = torch.randint(1, self.cells, order.shape, generator=generator)
         starts = (goals.gather(1, order) + other) % self.cells
-        identities = draw_identities(batch_size, self.contexts, self.vocabulary, generator)
-        codes = draw_barcodes(identities, self.bits, self.vocabulary, self.vocabulary_seed, generator)
+        identities = self.draw_identities(batch_size, generator)
         contexts = order.T.contiguous()
-        cues = codes[torch.arange(batch_size), contexts]
-        if self.noise > 0:
-            cues = flip_bits(cues, self.noise, "random", seeded(seed, 3))
+        cues = self.with_noise(self.draw_cues(contexts, identities, generator), seed)
         rules = MazeRules(contexts, goals, starts.T.contiguous(), torch.tensor(self.moves()), self._coordinates())
         labels = identities.gather(1, order).T.contiguous()
         return BlockSpec(cues, labels, count_exposures(order).T.contiguous(), seed, rules)

@@ -24,6 +24,8 @@ HEADLINES = (
     "recall_at_1",
     "map_at_r",
     "regret",
+    "steps_to_goal",
+    "found",
     "nothing_recalled",
     "slots_in_use",
 )

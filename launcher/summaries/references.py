@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 PAPER: Mapping[str, Mapping[str, float]] = {
     "BarcodeBandit": {"epL2RL": 7.6, "L2RL": 4.3, "L2RL+context": 4.3},
     "DrawingBandit": {"epL2RL": 7.5, "L2RL": 4.2, "L2RL+context": 1.8},
+    "CompositionalBandit": {"epL2RL": 4.2, "L2RL+context": 3.85},
+    "CompositionalDrawingBandit": {"epL2RL": 4.2, "L2RL+context": 3.85},
     "TwoStep": {"epL2RL": 71.0, "L2RL": 68.0},
+    "WaterMaze": {"epL2RL": 6.9, "L2RL": 5.1, "L2RL+context": 5.1},
 }
 #: Settings that follow from the data: they may differ from their defaults.
 FROM_DATA = {"characters", "pixels", "labels", "barcode_seed"}
 #: Settings that the paper leaves open: its numbers stand beside all of them.
-OPEN = {"steps_per_trial", "cued"}
+OPEN = {"stored", "steps_per_trial", "cued"}
 
 
 class References(NamedTuple):

@@ -17,8 +17,11 @@ PACKAGES = ("callbacks", "datamodules", "episodic", "lightning_modules")
 PLOTS = (
     "AgentPlots",
     "BanditPlots",
+    "ChoicePlots",
+    "CompositionalPlots",
     "EncoderPlots",
     "HiddenStatePlots",
+    "MazePlots",
     "MemoryMonitor",
     "Reconstructions",
     "TwoStepPlots",

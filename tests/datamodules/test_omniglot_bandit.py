@@ -12,6 +12,7 @@ from datamodules.omniglot_bandit import OmniglotBanditDataModule
 from episodic.drawings.omniglot import GeneratedDrawings, LakeProtocol, OmniglotDrawings, OmniglotSplits
 from episodic.errors import InputError
 from episodic.tasks.blocks import BlockSpec
+from episodic.tasks.compositional import CompositionalDrawingBandit
 from episodic.tasks.drawing_bandit import DrawingBandit
 
 COUNTS = {"train": 16, "val": 8, "test": 12}
@@ -164,6 +165,18 @@ def test_evaluation_blocks_do_not_depend_on_the_runs_seed(
     assert found["train"][0] != found["train"][1]
 
 
+def test_it_serves_any_task_of_drawings(arguments: dict[str, Any]) -> None:
+    data = OmniglotBanditDataModule(CompositionalDrawingBandit(classes=6, exposures=2), **arguments)
+    data.setup()
+    for split in SPLITS:
+        for block in blocks(data, split):
+            assert block.drawings is not None
+            assert block.drawings.shape == (6, 5, block.batch_size)
+            assert torch.equal(data.part(split).labels[block.drawings][:, 0], block.labels)
+    with pytest.raises(InputError, match=r"^classes is 10: there are only 8 characters in the split 'val' "):
+        OmniglotBanditDataModule(CompositionalDrawingBandit(classes=10), **arguments)
+
+
 def test_a_second_setup_changes_nothing(arguments: dict[str, Any]) -> None:
     data = ready(arguments)
     part = data.part("test")
@@ -232,7 +245,7 @@ def test_hyperparameters_are_plain(arguments: dict[str, Any]) -> None:
     [
         ({}, {"predict_split": "predict"}, "predict_split is 'predict': .*train, val, test"),
         ({"contexts": 9}, {}, "contexts is 9: .* 8 characters"),  # of the validation
-        ({"contexts": 17}, {}, "contexts is 17: .* 16 characters"),
+        ({"contexts": 17}, {}, r"contexts is 17: .*\(train 16, val 8, test 12\)"),
         ({"characters": 5}, {}, "task.characters is 5: "),
         ({"barcode_seed": 1}, {}, "task.barcode_seed is 1: "),
         ({}, {"evaluation": {"noise": 0.1}}, "evaluation makes no DrawingBandit: noise is 0.1: .*cue is 'drawing'"),

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from cli import main
-from episodic.tasks import BarcodeBandit, DrawingBandit, TwoStep
+from episodic.tasks import (
+    BarcodeBandit,
+    CompositionalBandit,
+    CompositionalDrawingBandit,
+    ContextualChoice,
+    DrawingBandit,
+    TwoStep,
+    WaterMaze,
+)
 from launcher.summaries.metric_table import headline_metrics
 from launcher.summaries.references import paper_reward, references
 from lightning_modules.episodic_agent import EpisodicAgent
@@ -124,9 +132,17 @@ def test_an_interrupted_training_says_how_it_is_resumed(
         (BarcodeBandit(noise=0.1), "epL2RL", None),
         (DrawingBandit().on(964, 784, labels=964), "epL2RL", 7.5),
         (DrawingBandit(cue="barcode"), "epL2RL", None),
+        (CompositionalBandit(), "epL2RL", 4.2),
+        (CompositionalBandit(stored="queried"), "L2RL+context", 3.85),
+        (CompositionalBandit(classes=100), "epL2RL", None),
+        (CompositionalDrawingBandit().on(964, 784, labels=964), "epL2RL", 4.2),
         (TwoStep(), "epL2RL", 71.0),
         (TwoStep(steps_per_trial=1, cued="halves"), "L2RL", 68.0),
         (TwoStep(common=0.8), "epL2RL", None),
+        (WaterMaze(), "epL2RL", 6.9),
+        (WaterMaze(), "L2RL", 5.1),
+        (WaterMaze(distinct_goals=True), "epL2RL", None),
+        (ContextualChoice(), "epL2RL", None),
         (None, "epL2RL", None),
     ],
 )

@@ -32,8 +32,8 @@ def test_a_harvest_holds_the_states_that_keys_are_made_of(by_step: bool, core: t
             assert torch.equal(harvest["reward"][b, e], trajectory.rewards[:, b].half())
             assert harvest["label"][b, e] == spec.labels[e, b]
             assert harvest["exposure"][b, e] == spec.exposures[e, b]
-            cue = spec.cues[e, :, b] if by_step else spec.cues[e, b]
+            cue = spec.cues[e, 0, b] if by_step else spec.cues[e, b]  # of cues that change, the first
             assert torch.equal(harvest["cue"][b, e], cue.half())
     steps = (BATCH, EPISODES, STEPS)
-    assert harvest["cue"].shape == ((*steps, CUE) if by_step else (BATCH, EPISODES, CUE))
+    assert harvest["cue"].shape == (BATCH, EPISODES, CUE)
     assert harvest["hidden"].shape == harvest["cell"].shape == (*steps, agent.core.hidden_size)

@@ -17,6 +17,7 @@ from episodic.memory.stack_memory import StackMemory
 from episodic.networks.episodic_gru import EpisodicGRU
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec
+from episodic.tasks.compositional import CompositionalDrawingBandit
 from episodic.tasks.drawing_bandit import DrawingBandit
 from episodic.tasks.task import Task
 from tests.episodic.agents.agents import BATCH, HIDDEN, SEES, SPEC, TASK, build, memory_of
@@ -278,6 +279,33 @@ def test_without_an_embedder_it_keeps_the_drawings_rows(stored: str) -> None:
     rows = store.sources.squeeze(-1).T.long()  # [N, B]
     assert torch.equal(rows, drawn.drawings.repeat_interleave(len(rows) // task.episodes, dim=0))
     assert torch.equal(rows // 5, store.labels.T)
+
+
+@pytest.mark.parametrize("stored", ["queried", "both"])
+def test_keys_of_drawings_are_the_cues_of_their_steps(stored: str) -> None:
+    task = CompositionalDrawingBandit(
+        classes=6, exposures=2, pulls=4, stored=stored, characters=8, drawings=3, pixels=5
+    )
+    drawn = task.draw_block(BATCH, seed=3)
+    assert drawn.drawings is not None
+    embeddings = torch.randn(24, 5)
+    spec = task.with_cues(drawn, embeddings[drawn.drawings])
+    agent = build(task, memory=EpisodicMemory)
+    store = memory_of(agent).store
+    store.keep_sources(1)
+    played = play(agent, spec, task)
+    steps = (2, 3) if stored == "both" else (3,)
+    for b in range(BATCH):
+        for e in range(6):
+            for number, t in enumerate(steps):
+                row = int(drawn.drawings[e, t, b])
+                slot = len(steps) * e + number
+                assert torch.equal(store.keys[b, slot], embeddings[row])
+                assert int(store.sources[b, slot, 0]) == row
+                assert int(store.labels[b, slot]) == row // 3
+            reads = played[e].reads
+            assert reads is not None
+            assert torch.equal(reads.queries[0, b], embeddings[int(drawn.drawings[e, 0, b])])
 
 
 # ------------------------------------------------------------------------------------------------ dependence

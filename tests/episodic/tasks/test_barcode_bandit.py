@@ -14,8 +14,8 @@ from torch import Tensor
 
 from episodic.errors import InputError
 from episodic.tasks.barcode_bandit import BarcodeBandit
-from episodic.tasks.barcode_noise import NOISE_KINDS, flip_bits
-from episodic.tasks.barcode_vocabulary import fixed_barcodes
+from episodic.tasks.barcodes.noise import NOISE_KINDS, flip_bits
+from episodic.tasks.barcodes.vocabulary import fixed_barcodes
 from episodic.tasks.blocks import BlockSpec
 from tests.blocks import tensors
 

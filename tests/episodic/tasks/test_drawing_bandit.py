@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from episodic.errors import InputError
-from episodic.tasks.barcode_noise import flip_bits
+from episodic.tasks.barcodes.noise import flip_bits
 from episodic.tasks.blocks import BlockSpec
-from episodic.tasks.drawing_bandit import DrawingBandit, character_barcodes
+from episodic.tasks.drawing_bandit import DrawingBandit
+from episodic.tasks.drawing_task import character_barcodes
 from tests.blocks import tensors
 
 BATCH = 5

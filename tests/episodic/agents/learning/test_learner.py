@@ -235,10 +235,11 @@ def test_an_embedder_of_drawings_learns_between_blocks(labels: str) -> None:
     drawings = DrawingTable(table(), torch.arange(4).repeat_interleave(3))
     optimizer, losses = torch.optim.Adam(teacher.learned(), lr=0.02), list[float]()
     for seed in range(3):
-        spec = cues(task.draw_block(4, seed), drawings, "train")
+        block = task.draw_block(4, seed)
+        spec = task.with_cues(block, cues(block, drawings, "train"))
         list(rollout(task, agent, spec))
         assert torch.equal(agent.memory.store.keys.transpose(0, 1), spec.cues)
         losses += [update(teacher, optimizer, drawings.images, 10 * seed + n) for n in range(learning.trigger.updates)]
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
-    moved = cues(task.draw_block(4, 2), drawings, "train").cues
+    moved = cues(task.draw_block(4, 2), drawings, "train")
     assert not torch.allclose(moved, spec.cues, atol=1e-3), "the next block sees by what was learned"

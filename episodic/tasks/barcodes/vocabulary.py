@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require, require_seed
-from episodic.tasks.barcode_clusters import ClusterRule, clustered_barcodes
-from episodic.tasks.barcodes import check_code_count, distinct_barcodes
+from episodic.tasks.barcodes.clusters import ClusterRule, clustered_barcodes
+from episodic.tasks.barcodes.codes import check_code_count, distinct_barcodes
 from episodic.tasks.blocks import seeded
 
 

@@ -6,7 +6,7 @@ Words are rows of 0.0 and 1.0, so that a matrix product gives their distances.
 import torch
 from torch import Tensor
 
-from episodic.tasks.barcodes import LISTED_BITS, to_bits
+from episodic.tasks.barcodes.codes import LISTED_BITS, to_bits
 
 #: Largest number of words searched, of first words tried for a cluster, and of starts.
 WORDS, TRIES, STARTS = 4096, 8, 24

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import InputError
-from episodic.tasks.barcode_clusters import ClusterRule, cluster_codebook, clustered_barcodes
+from episodic.tasks.barcodes.clusters import ClusterRule, cluster_codebook, clustered_barcodes
 
 
 def draw(batch: int, codes: int, bits: int, rule: ClusterRule, seed: int = 0) -> Tensor:

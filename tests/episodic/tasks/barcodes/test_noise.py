@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import InputError
-from episodic.tasks.barcode_noise import NOISE_KINDS, flip_bits, noise_region
+from episodic.tasks.barcodes.noise import NOISE_KINDS, flip_bits, noise_region
 from tests.episodic.memory.memory_oracle import DEVICES
 
 FRACTIONS = (0.0, 0.1, 0.2, 0.25, 0.5, 0.7, 1.0)

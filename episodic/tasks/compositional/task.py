@@ -11,67 +11,29 @@ attended first: the queried cue, one of the two at random. `stored` decides whic
 - `queried`: attention stays on the queried cue, and the state after the last pull is written under it;
 - `both`: attention may switch between two pulls, with probability `switch`, and always does before the last pull. The
   observation shows that it has switched. The states after the last two pulls are written, each under the attended cue.
+
+An episode's context is the class of its queried cue. Its exposure counts the episodes that have stored this class, and
+the present one.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from episodic.errors import require, require_choice, require_fraction, require_positive
-from episodic.tasks.barcode_noise import flip_bits
-from episodic.tasks.barcode_vocabulary import check_vocabulary, draw_barcodes, draw_identities
+from episodic.tasks.barcodes.noise import flip_bits
 from episodic.tasks.blocks import BlockSpec, seeded
+from episodic.tasks.compositional.rules import ARMS, FAMILIARITY, CompositionalEpisode, CompositionalRules
 from episodic.tasks.task import Schedule, Task
 
 STORED = ("both", "queried")
-ARMS = 2
-#: Familiarity of the two arms: which of them occurred in an earlier episode of the block.
-FAMILIARITY = ("new", "good_familiar", "bad_familiar", "familiar")
-
-
-class CompositionalRules(NamedTuple):
-    """The rules of a block; classes below half their number are good."""
-
-    classes: Tensor  # [E, B, 2] long, the class at each position
-    good: Tensor  # [E, B] long, position of the good class
-    attended: Tensor  # [E, T, B] long, position of the cue that the agent attends to; at first the queried one
-    familiar: Tensor  # [E, B] long, index into FAMILIARITY
-    probabilities: Tensor  # [2], of a reward: of the bad class's arm and of the good one's
-
-
-class CompositionalEpisode:
-    """One episode; the episode's luck decides which arms pay.
-
-    Args:
-        rules: of the block.
-        episode: its number.
-        pays: `[T, B, 2]`, reward of the arm at each position.
-    """
-
-    def __init__(self, rules: CompositionalRules, episode: int, pays: Tensor) -> None:
-        self.good, self.familiar, self.attended = rules.good[episode], rules.familiar[episode], rules.attended[episode]
-        self.loss, self.pays = rules.probabilities[1] - rules.probabilities[0], pays
-
-    def step(self, t: int, action: Tensor, reward: Tensor) -> None:
-        """Write the reward `[B, 1]` of actions `[B, 1]` in place: 0 once the pulls are over."""
-        torch.gather(self.pays[t], 1, action ^ self.attended[t].unsqueeze(1), out=reward)
-
-    def measures(self, actions: Tensor) -> dict[str, Tensor]:
-        """Return the regret `[T, B]`, and that of the episode by familiarity `[B]`, NaN for other familiarities."""
-        regret = (actions ^ self.attended != self.good) * self.loss
-        total = regret.sum(dim=0)
-        parts = {
-            f"regret_{name}": torch.where(self.familiar == index, total, torch.nan)
-            for index, name in enumerate(FAMILIARITY)
-        }
-        return {"regret": regret, **parts}
 
 
 @dataclass(frozen=True)
-class CompositionalBandit(Task):
-    """A bandit whose two arms have barcodes of their own (Ritter et al. 2018, experiment 3).
+class CompositionalTask(Task):
+    """A compositional bandit without cues (Ritter et al. 2018, experiment 3); subclasses add them.
 
     Args:
         classes: Number of classes in a block, an even number.
@@ -81,19 +43,10 @@ class CompositionalBandit(Task):
         rest: Probability of a reward on the arm of a bad class.
         stored: `both` cues are stored after an episode, or only the `queried` one.
         switch: Probability that attention switches between two pulls where both cues are stored.
-        bits: Length of a barcode.
-        noise: Fraction of the bits of each shown cue that are flipped.
-        vocabulary: Number of fixed barcodes from which every block draws its classes; their numbers are the labels.
-            None draws new barcodes for each block.
-        vocabulary_seed: Seed of the fixed barcodes.
 
     Raises:
         InputError: A number is below 1; an odd number of classes; a probability is outside [0, 1]; `best` is not above
-            `rest`; not enough barcodes.
-
-    >>> task = CompositionalBandit(classes=6, exposures=2)
-    >>> task.episodes, task.steps, task.schedule.writes
-    (6, 5, (False, False, False, True, True))
+            `rest`.
     """
 
     classes: int = 400
@@ -103,22 +56,17 @@ class CompositionalBandit(Task):
     rest: float = 0.1
     stored: str = "both"
     switch: float = 0.5
-    bits: int = 10
-    noise: float = 0.0
-    vocabulary: int | None = None
-    vocabulary_seed: int = 0
 
     def __post_init__(self) -> None:
         require_positive(classes=self.classes, exposures=self.exposures, pulls=self.pulls)
         require(self.classes % 2 == 0, f"classes is {self.classes}: it must be even, half of them are good")
-        require_fraction(best=self.best, rest=self.rest, switch=self.switch, noise=self.noise)
+        require_fraction(best=self.best, rest=self.rest, switch=self.switch)
         require(self.best > self.rest, f"best is {self.best}: it must be greater than rest, {self.rest}")
         require_choice("stored", self.stored, STORED)
         require(
             self.stored == "queried" or self.pulls > 1,
             f"pulls is {self.pulls}: to store both cues, each needs a pull, so it must be at least 2",
         )
-        check_vocabulary(self.vocabulary, self.vocabulary_seed, self.bits, self.classes, "classes")
 
     @property
     def written(self) -> int:
@@ -136,18 +84,6 @@ class CompositionalBandit(Task):
     @property
     def episodes(self) -> int:
         return self.classes * self.exposures // 2
-
-    @property
-    def cue_size(self) -> int:
-        return self.bits
-
-    @property
-    def label_count(self) -> int:
-        return self.classes if self.vocabulary is None else self.vocabulary
-
-    @property
-    def fixed_labels(self) -> bool:
-        return self.vocabulary is not None
 
     @property
     def observation_size(self) -> int:
@@ -168,48 +104,68 @@ class CompositionalBandit(Task):
     def chance(self) -> float:
         return self.pulls * (self.best + self.rest) / 2
 
+    @abstractmethod
+    def draw_identities(self, batch: int, generator: torch.Generator) -> Tensor:
+        """Draw the label of each of a block's classes, `[B, C]` long."""
+
+    @abstractmethod
+    def show(self, spec: BlockSpec, identities: Tensor, generator: torch.Generator) -> BlockSpec:
+        """Add the cues, or the drawings that they are made of, to a block whose classes have labels `[B, C]`."""
+
     def draw_block(self, batch_size: int, seed: int) -> BlockSpec:
         """Draw a block for B environments on the CPU: a pure function of its arguments."""
         generator = seeded(seed, 0)
+        rules = self._draw_rules(batch_size, generator)
+        attended_class = at_steps(rules.classes.movedim(2, 1), rules.attended)  # [E, T, B]
+        stored_before = _occurrences(attended_class[:, 0], self.classes)
+        if self.stored == "both":
+            stored_before = rules.earlier.gather(2, rules.attended[:, 0].unsqueeze(2)).squeeze(2)
+        identities = self.draw_identities(batch_size, generator)
+        labels = identities[torch.arange(batch_size), attended_class]
+        spec = BlockSpec(
+            cues=torch.zeros(self.episodes, batch_size, 0),
+            labels=labels[:, 0].contiguous(),
+            exposures=1 + stored_before,
+            seed=seed,
+            rules=rules,
+            key_labels=labels[:, -self.written :].unsqueeze(3),
+        )
+        return self.show(spec, identities, generator)
+
+    def _draw_rules(self, batch: int, generator: torch.Generator) -> CompositionalRules:
         half = self.classes // 2
         bag = torch.arange(half).repeat(self.exposures)
         good, bad = (
-            bag[torch.rand(self.episodes, batch_size, generator=generator).argsort(dim=0)] + offset
-            for offset in (0, half)
+            bag[torch.rand(self.episodes, batch, generator=generator).argsort(dim=0)] + offset for offset in (0, half)
         )
         position, queried = (torch.randint(ARMS, good.shape, generator=generator) for _ in range(2))
         attended = queried.unsqueeze(1).repeat(1, self.pulls, 1)
         if self.stored == "both":
-            switched = torch.rand(self.episodes, self.pulls - 1, batch_size, generator=generator) < self.switch
+            switched = torch.rand(self.episodes, self.pulls - 1, batch, generator=generator) < self.switch
             switched[:, -1] = True
             attended[:, 1:] ^= switched.long().cumsum(dim=1) % 2
-        classes = torch.where(position.unsqueeze(-1) == torch.arange(ARMS), good.unsqueeze(-1), bad.unsqueeze(-1))
-        seen = _earlier(good, half), _earlier(bad - half, half)  # episodes before this one with the class
-        familiar = (seen[0] > 0).long() + 2 * (seen[1] > 0).long()
-        of_step = classes.unsqueeze(1).expand(-1, self.pulls, -1, -1)
-        attended_class = of_step.gather(3, attended.unsqueeze(-1)).squeeze(-1)  # [E, T, B]
-        seen_before = torch.where(attended_class[:, 0] < half, *seen)
-        identities = draw_identities(batch_size, self.classes, self.vocabulary, generator)
-        codes = draw_barcodes(identities, self.bits, self.vocabulary, self.vocabulary_seed, generator)
-        cues, labels = self._shown(codes, classes, attended, seed), identities[torch.arange(batch_size), attended_class]
-        return BlockSpec(
-            cues=cues,
-            labels=labels[:, 0].contiguous(),
-            exposures=1 + seen_before,
-            seed=seed,
-            rules=CompositionalRules(classes, position, attended, familiar, torch.tensor([self.rest, self.best])),
-            queries=cues[:, :1],
-            keys=cues[:, -self.written :].unsqueeze(3),
-            key_labels=labels[:, -self.written :].unsqueeze(3),
+        is_good = position.unsqueeze(-1) == torch.arange(ARMS)
+        earlier_good, earlier_bad = _occurrences(good, self.classes), _occurrences(bad, self.classes)
+        return CompositionalRules(
+            classes=torch.where(is_good, good.unsqueeze(-1), bad.unsqueeze(-1)),
+            good=position,
+            attended=attended,
+            familiar=(earlier_good > 0).long() + 2 * (earlier_bad > 0).long(),
+            earlier=torch.where(is_good, earlier_good.unsqueeze(-1), earlier_bad.unsqueeze(-1)),
+            probabilities=torch.tensor([self.rest, self.best]),
         )
 
-    def _shown(self, codes: Tensor, classes: Tensor, attended: Tensor, seed: int) -> Tensor:
-        """Return the attended cue of each step, `[E, T, B, bits]`; a cue has the same noise for a whole episode."""
-        columns = torch.arange(codes.shape[0])
-        shown = codes[columns.unsqueeze(1), classes]  # [E, B, 2, bits], by position
-        if self.noise > 0:
-            shown = flip_bits(shown.flatten(1, 2), self.noise, "random", seeded(seed, 3)).view_as(shown)
-        return shown[torch.arange(len(shown)).view(-1, 1, 1), columns, attended]
+    def with_barcodes(self, spec: BlockSpec, codes: Tensor, noise: float) -> BlockSpec:
+        """Show the classes' barcodes `[B, C, bits]`; a cue has the same noise for a whole episode."""
+        columns = torch.arange(spec.batch_size).unsqueeze(1)
+        shown = codes[columns, spec.rules.classes]  # [E, B, 2, bits], by position
+        if noise > 0:
+            shown = flip_bits(shown.flatten(1, 2), noise, "random", seeded(spec.seed, 3)).view_as(shown)
+        return self.with_cues(spec, at_steps(shown.movedim(2, 1), spec.rules.attended))
+
+    def with_cues(self, spec: BlockSpec, cues: Tensor) -> BlockSpec:
+        """Return the block with the attended cue of each step, `[E, T, B, K]`: the first is the query."""
+        return spec._replace(cues=cues, queries=cues[:, :1], keys=cues[:, -self.written :].unsqueeze(3))
 
     def begin(self, spec: BlockSpec, episode: int, luck: Tensor, observation: Tensor) -> CompositionalEpisode:
         """Begin an episode: the observation is 1 where attention has switched since the last pull, else 0."""
@@ -238,7 +194,7 @@ class CompositionalBandit(Task):
             odds = record.gather(1, label).squeeze(1) if memory else torch.zeros_like(record[:, 0])
             for t in range(self.pulls):
                 tied = odds.abs() < 1e-6
-                prefers = torch.where(tied, luck[episode, t - 1] < 0.5, odds > 0)  # another step's luck
+                prefers = torch.where(tied, coin(luck[episode, t]), odds > 0)
                 action = torch.where(prefers, queried, 1 - queried)
                 good = action == rules.good[episode]
                 reward = luck[episode, t] < torch.where(good, self.best, self.rest)
@@ -253,10 +209,29 @@ class CompositionalBandit(Task):
         return rewards
 
 
-def _earlier(classes: Tensor, count: int) -> Tensor:
+def coin(luck: Tensor) -> Tensor:
+    """Toss a coin by late digits of uniform numbers, which tell nothing of how large the numbers are.
+
+    >>> coin(torch.tensor([0.0003, 0.0007, 0.9003]))
+    tensor([ True, False,  True])
+    """
+    return (1024 * luck).frac() < 0.5
+
+
+def at_steps(values: Tensor, attended: Tensor) -> Tensor:
+    """Pick what belongs to the attended position: `[E, 2, B, ...]` by position, `[E, T, B]` long -> `[E, T, B, ...]`.
+
+    >>> at_steps(torch.tensor([[[4], [5]]]), torch.tensor([[[1], [0], [1]]])).flatten()
+    tensor([5, 4, 5])
+    """
+    episodes, columns = torch.arange(len(values)).view(-1, 1, 1), torch.arange(values.shape[2])
+    return values[episodes, attended, columns]
+
+
+def _occurrences(classes: Tensor, count: int) -> Tensor:
     """Count the earlier episodes with the same class: `[E, B]` long below `count` -> `[E, B]` long.
 
-    >>> _earlier(torch.tensor([[0], [1], [0]]), count=2).T
+    >>> _occurrences(torch.tensor([[0], [1], [0]]), count=2).T
     tensor([[0, 0, 1]])
     """
     order = classes.argsort(dim=0, stable=True)  # by class, then by episode

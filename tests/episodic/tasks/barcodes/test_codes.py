@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import InputError
-from episodic.tasks.barcodes import check_code_count, distinct_barcodes, spread_barcodes, to_bits
+from episodic.tasks.barcodes.codes import check_code_count, distinct_barcodes, spread_barcodes, to_bits
 
 
 def draw(batch: int, codes: int, bits: int, seed: int = 0) -> Tensor:

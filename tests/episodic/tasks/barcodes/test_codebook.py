@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from episodic.tasks.barcode_codebook import find_codebook, hamming_distances
+from episodic.tasks.barcodes.codebook import find_codebook, hamming_distances
 
 
 def find(sizes: list[int], bits: int, spread: int, separation: int) -> Tensor:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require, require_positive
-from episodic.tasks.barcode_codebook import find_codebook
-from episodic.tasks.barcodes import LISTED_BITS, check_code_count, to_bits
+from episodic.tasks.barcodes.codebook import find_codebook
+from episodic.tasks.barcodes.codes import LISTED_BITS, check_code_count, to_bits
 from episodic.tasks.blocks import seeded
 
 

@@ -1,0 +1,27 @@
+"""Another class for a part keeps the options that were given, and takes its own defaults for all others.
+
+jsonargparse alone hands the default values of the former class on to the new one, where both know the name. Then
+`--data.task CompositionalBandit` would have the ten pulls of the default task, `BarcodeBandit`.
+"""
+
+from typing import Any
+
+from jsonargparse import Namespace, _typehints
+
+_discard_unknown = _typehints.discard_init_args_on_class_path_change
+
+
+def keep_given_options_alone() -> None:
+    """Make parsers drop the former class's defaults when a part gets another class."""
+    _typehints.discard_init_args_on_class_path_change = _discard_defaults
+
+
+def _discard_defaults(part: Any, former: Any, new: Any) -> None:
+    changed = isinstance(former, Namespace) and former["class_path"] != new["class_path"]
+    if changed and isinstance(former.get("init_args"), Namespace):
+        keywords = getattr(part, "sub_add_kwargs", {})
+        defaults = _typehints.ActionTypeHint.get_class_parser(former["class_path"], keywords).get_defaults()
+        for name, value in list(former["init_args"].items()):
+            if name in defaults and defaults[name] == value:
+                former["init_args"].pop(name)
+    _discard_unknown(part, former, new)  # type: ignore[no-untyped-call]
