@@ -31,6 +31,15 @@ def test_throughput_prints_one_json_object() -> None:
     assert abs(result["lightning_over_bare_loop"] - lightning / bare) < 0.01
 
 
+def test_tasks_are_timed_beside_the_barcode_bandit() -> None:
+    command = [sys.executable, str(PROJECT / "benchmarks" / "tasks.py"), "--environments", "2", "--rounds", "1"]
+    result = json.loads(subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout)
+    speeds = result["steps_per_second"]
+    assert all(rate > 0 for rate in speeds.values())
+    for name, ratio in result["over_barcode_bandit"].items():
+        assert ratio == pytest.approx(speeds[name] / speeds["barcode_bandit"], rel=0.01, abs=0.001)
+
+
 @pytest.fixture(scope="module")
 def memory_figures() -> Any:
     command = [sys.executable, str(PROJECT / "benchmarks" / "memory.py"), "--slots", "20", "--environments", "2"]

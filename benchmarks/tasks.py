@@ -1,0 +1,89 @@
+"""Training speed of every task, in steps a second of an agent with a memory, beside that of the barcode bandit.
+
+    python benchmarks/tasks.py [--environments 64] [--rounds 11] [--threads 1]
+
+Prints one JSON object. The tasks take turns; each turn trains on one block. Speeds are medians
+over the rounds, ratios medians of the ratios within a round.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.arguments import positive
+from benchmarks.timing import take_turns
+from episodic.agents import Agent, build_agent, rollout
+from episodic.memory import EpisodicMemory
+from episodic.objectives import ActorCritic
+from episodic.tasks import BarcodeBandit, CompositionalBandit, ContextualChoice, Task, TwoStep, WaterMaze
+
+REFERENCE = "barcode_bandit"
+TASKS: dict[str, Task] = {
+    REFERENCE: BarcodeBandit(),
+    "compositional_bandit": CompositionalBandit(classes=80),
+    "water_maze": WaterMaze(),
+    "two_step": TwoStep(),
+    "contextual_choice": ContextualChoice(),
+}
+
+
+class Trained:
+    """A task with an agent; a call trains on one block and returns steps a second."""
+
+    def __init__(self, task: Task, environments: int) -> None:
+        torch.manual_seed(0)
+        self.task, self.environments, self.block = task, environments, 0
+        self.agent: Agent = build_agent(task.sizes, memory=EpisodicMemory).agent
+        self.parameters, self.loss = self.agent.policy_parameters(), ActorCritic()
+        self.adam = torch.optim.Adam(self.parameters, lr=7e-3, fused=True)
+
+    def __call__(self) -> float:
+        self.block += 1
+        spec = self.task.draw_block(self.environments, self.block)
+        begun = time.perf_counter()
+        for episode, trajectory in enumerate(rollout(self.task, self.agent, spec)):
+            logits, values = self.agent.replay(trajectory, spec.cues[episode])
+            self.adam.zero_grad()
+            self.loss(logits, values, trajectory.actions, trajectory.rewards, 0.05).total.backward()
+            torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+            self.adam.step()
+        return self.task.episodes * self.task.steps * self.environments / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--environments", type=positive, default=64)
+    parser.add_argument("--rounds", type=positive, default=11)
+    parser.add_argument("--threads", type=positive, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    variants: dict[str, Callable[[], float]] = {
+        name: Trained(task, arguments.environments) for name, task in TASKS.items()
+    }
+    take_turns(variants, 1)  # the first block warms up
+    speeds = take_turns(variants, arguments.rounds)
+    ratios = {
+        name: statistics.median(one / other for one, other in zip(rates, speeds[REFERENCE], strict=True))
+        for name, rates in speeds.items()
+        if name != REFERENCE
+    }
+    result = {
+        "environments": arguments.environments,
+        "threads": arguments.threads,
+        "torch": torch.__version__,
+        "steps_per_second": {name: round(statistics.median(rates)) for name, rates in speeds.items()},
+        f"over_{REFERENCE}": {name: round(value, 3) for name, value in ratios.items()},
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
