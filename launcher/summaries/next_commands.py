@@ -32,7 +32,7 @@ def next_commands(command: str, model: Any, data: Any, run: RunFolder, checkpoin
     if checkpoint is None:
         return []
     if command in ("fit", "validate"):
-        return [_continue("test", run, checkpoint), *_tensorboard(run)]
+        return [_continue("test", checkpoint), *_tensorboard(run)]
     if command == "test":
         return [*_use(model, run, checkpoint), *_tensorboard(run)]
     return _encoder_of_states(model, data, run)
@@ -40,12 +40,13 @@ def next_commands(command: str, model: Any, data: Any, run: RunFolder, checkpoin
 
 def resume_command(run: RunFolder) -> str:
     """The command that resumes a training from its newest checkpoint."""
-    return _continue("fit", run, run.last)
+    return _continue("fit", run.last)
 
 
-def _continue(command: str, run: RunFolder, checkpoint: Path) -> str:
-    """The command that goes on with a checkpoint; it trusts the run if the run's config needs that."""
-    trust = [] if _is_trusted(run) else ["--trust"]
+def _continue(command: str, checkpoint: Path) -> str:
+    """The command that goes on with a checkpoint; it trusts the checkpoint's run if the run's config needs that."""
+    run = RunFolder.of_checkpoint(checkpoint)
+    trust = [] if run is None or _is_trusted(run) else ["--trust"]
     return cli(command, "--ckpt_path", checkpoint, *trust)
 
 
@@ -65,7 +66,7 @@ def cli(*arguments: str | Path) -> str:
 def _use(model: Any, run: RunFolder, checkpoint: Path) -> list[str]:
     """What a tested model is used for: an agent's states are harvested, an encoder is exported."""
     if isinstance(model, EpisodicAgent):
-        return [_continue("predict", run, checkpoint)]
+        return [_continue("predict", checkpoint)]
     if isinstance(model, Encoder | OmniglotAutoencoder) and checkpoint == run.best:
         export = [_program("python"), "-m", "launcher.export", str(run.path), f"{run.name}.ckpt"]
         return [shlex.join(export)]

@@ -64,6 +64,14 @@ def test_the_next_command_trusts_a_run_of_other_classes(tmp_path: Path, capsys: 
     assert main(arguments) == 0
 
 
+def test_the_next_command_trusts_the_run_that_it_goes_on_with(
+    agent_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = str(agent_run / "checkpoints" / "best.ckpt")
+    assert main(["test", "--ckpt_path", best, "--run.root", str(tmp_path)]) == 0
+    assert "--trust" not in next_arguments(capsys.readouterr().out)
+
+
 def test_a_training_that_stopped_early_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", *tiny_bandit(tmp_path, epochs=3), "--trainer.max_steps", "9"]) == 0
     printed = capsys.readouterr().out
