@@ -19,17 +19,20 @@ BY_EPISODE = ["--data.labels", "episode", "--data.per_class", "4", "--data.batch
 @pytest.mark.parametrize(
     ("harvested", "encoder", "options", "keyed"),
     [
-        ("water_maze_harvest", "hidden_state_encoder", [], "water_maze_encoder"),
+        ("water_maze_harvest", "water_maze_hidden_state_encoder", [], "water_maze_encoder"),
         ("contextual_choice_hidden", "hidden_state_encoder_triplet", BY_EPISODE, "contextual_choice_hidden"),
     ],
 )
 def test_a_harvest_trains_an_encoder_that_keys_a_memory(
-    harvested: str, encoder: str, options: list[str], keyed: str, tmp_path: Path
+    harvested: str, encoder: str, options: list[str], keyed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unplotted = ["--trainer.callbacks", "[]"]
     assert main(["fit", *tiny_bandit(tmp_path, harvested, epochs=1), *unplotted]) == 0
     agent = tmp_path / harvested / "version_0"
     assert main(["predict", "--ckpt_path", str(agent / "checkpoints" / "best.ckpt")]) == 0
+    assert (f"configs/{encoder}.yaml" in capsys.readouterr().out) == (not options), (
+        "the next command trains the encoder"
+    )
     with np.load(agent / "harvest.npz") as harvest:
         assert harvest["cell"].shape[:2] == (8 * 6, 4)  # environments of both blocks, episodes, steps
         assert set(harvest["exposure"].tolist()) == {1, 2}

@@ -78,8 +78,9 @@ def _encoder_of_states(model: Any, data: Any, run: RunFolder) -> list[str]:
     if not isinstance(model, EpisodicAgent) or not data.task_of("predict").fixed_labels:
         return []
     kind = "omniglot_hidden_state_encoder" if isinstance(data, OmniglotBanditDataModule) else "hidden_state_encoder"
-    config = _shortest(PROJECT / "configs" / f"{kind}.yaml")
-    return [cli("fit", "--config", config, "--data.harvest", run.path / "harvest.npz")]
+    of_task = PROJECT / "configs" / f"{run.name.removesuffix('_harvest')}_hidden_state_encoder.yaml"
+    config = of_task if of_task.is_file() else PROJECT / "configs" / f"{kind}.yaml"
+    return [cli("fit", "--config", _shortest(config), "--data.harvest", run.path / "harvest.npz")]
 
 
 def _tensorboard(run: RunFolder) -> list[str]:
