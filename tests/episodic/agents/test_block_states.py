@@ -53,7 +53,9 @@ def test_a_block_starts_from_zeros_and_so_does_each_episode_unless_asked(factory
 
 @CORES
 @pytest.mark.parametrize("memory", [None, EpisodicMemory])
-def test_the_replay_of_a_later_episode_equals_its_playing(factory: Factory, memory: type[EpisodicMemory] | None) -> None:
+def test_the_replay_of_a_later_episode_equals_its_playing(
+    factory: Factory, memory: type[EpisodicMemory] | None
+) -> None:
     agent = build(core=lasting(factory), perception=SEES, memory=memory)
     for episode, trajectory in enumerate(rollout(TASK, agent, SPEC)):
         logits, _ = agent.replay(trajectory, SPEC.cues[episode])
