@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from episodic.errors import require, require_positive
 from episodic.networks.core import Tape
-from episodic.networks.sequence_cores.relative_attention import RelativeAttention
+from episodic.networks.sequence_cores.relative_attention import RelativeAttention, sinusoids
 from episodic.networks.sequence_cores.sequence_core import SequenceCore, SequenceTape
 
 
@@ -54,14 +54,14 @@ class GatedLayer(nn.Module):
 
     def __init__(self, size: int, heads: int, gate_bias: float) -> None:
         super().__init__()
-        self.norm, self.attention = nn.LayerNorm(size), RelativeAttention(size, heads)
+        self.attention = RelativeAttention(size, heads)  # with its layer normalisation
         self.attention_gate = RecurrentGate(size, gate_bias)
         self.mlp = nn.Sequential(nn.LayerNorm(size), nn.Linear(size, 2 * size), nn.ReLU(), nn.Linear(2 * size, size))
         self.mlp_gate = RecurrentGate(size, gate_bias)
 
-    def forward(self, x: Tensor, normed: Tensor, keys: Tensor, values: Tensor, distances: Tensor) -> Tensor:
-        """Inputs `[T, B, H]`, and the same normalised, to outputs; the rest is for `RelativeAttention`."""
-        y = self.attention_gate(x, torch.relu(self.attention(normed, keys, values, distances)))
+    def forward(self, x: Tensor, standard: Tensor, past: Tensor, codes: Tensor) -> Tensor:
+        """Inputs `[B, T, H]`, and the same standardised, to outputs; see `RelativeAttention` for the rest."""
+        y = self.attention_gate(x, torch.relu(self.attention(standard, past, codes)))
         after: Tensor = self.mlp_gate(y, torch.relu(self.mlp(y)))
         return after
 
@@ -71,28 +71,22 @@ class GatedTape(SequenceTape):
 
     def __init__(self, core: "GatedTransformerXL", steps: int, batch_size: int) -> None:
         super().__init__(core, steps, batch_size)
-        layers, size = len(core.layers), core.hidden_size
-        #: Inputs of all layers `[T + 1, L, B, H]`; the last row is filled in when the next episode starts.
-        self.rows = self.cells.new_zeros(steps + 1, layers, batch_size, size)
-        self.past: list[Tensor] = []  # the rows of earlier episodes, shared by all tapes of a block
-        self.before = 0  # how many rows there are in `past`
-        #: Keys and values of all layers, which fill up while the episode is played, and the codes of distances.
-        self.keys: list[Tensor] = []
-        self.values: list[Tensor] = []
-        self.distances: list[Tensor] = []
+        self.before = 0  # how many steps the block had before this episode
+        #: Standardised inputs of all layers `[L, B, steps so far or more, H]`. The tapes of a block share them: each
+        #: writes behind what was there before it.
+        self.rows = self.cells.new_empty(len(core.layers), batch_size, steps + 1, core.hidden_size)
+        self.codes = sinusoids(steps, core.hidden_size, self.cells)
 
-    def make_room(self, core: "GatedTransformerXL") -> None:
-        """Make room for the keys and values of earlier episodes and of this one."""
-        steps, batch_size = self.hidden.shape[:2]
-        count = self.before + steps
-        shape = batch_size, core.heads, count, core.hidden_size // core.heads
-        self.keys = [self.cells.new_empty(shape) for _ in core.layers]
-        self.values = [self.cells.new_empty(shape) for _ in core.layers]
-        self.distances = [layer.attention.distances(count) for layer in core.gated_layers()]
-
-    def clear(self) -> None:
-        """Let go of what only playing needs."""
-        self.keys, self.values, self.distances = [], [], []
+    def follow(self, last: "GatedTape") -> None:
+        """Take over the rows of earlier episodes, and make room for this one's."""
+        self.before = last.before + len(last.inputs)
+        needed = self.before + len(self.inputs)
+        self.rows = last.rows
+        if needed > self.rows.shape[2]:
+            layers, batch_size, _, size = last.rows.shape
+            self.rows = last.rows.new_empty(layers, batch_size, 2 * needed, size)
+            self.rows[:, :, : self.before - 1] = last.rows[:, :, : self.before - 1]
+        self.codes = sinusoids(self.before + len(self.hidden), self.rows.shape[3], self.cells)
 
 
 class GatedTransformerXL(SequenceCore):
@@ -139,51 +133,35 @@ class GatedTransformerXL(SequenceCore):
         """The layers, typed."""
         return [layer for layer in self.layers if isinstance(layer, GatedLayer)]
 
-    @torch.no_grad()
     def tape(self, steps: int, batch_size: int) -> GatedTape:
-        tape = GatedTape(self, steps, batch_size)
-        tape.make_room(self)
-        return tape
+        return GatedTape(self, steps, batch_size)
 
     @torch.no_grad()
     def carry(self, tape: Tape, last: Tape) -> None:
         assert isinstance(tape, GatedTape)
         assert isinstance(last, GatedTape)
-        tape.past = [*last.past, last.rows]
-        before = tape.before = last.before + len(last.rows)
-        tape.make_room(self)
-        x = self.encoder(last.inputs[-1:])  # the step that follows the last action
-        for number, layer in enumerate(self.gated_layers()):
-            last.rows[-1, number] = x
-            normed = layer.norm(self._past(tape, number))
-            keys, values = tape.keys[number][:, :, :before], tape.values[number][:, :, :before]
-            for room, filled in zip((keys, values), layer.attention.keys_values(normed), strict=True):
-                room.copy_(filled)
-            x = layer(x, normed[-1:], keys, values, tape.distances[number])
-
-    def _past(self, tape: GatedTape, number: int) -> Tensor:
-        """Inputs `[J, B, H]` of a layer at all steps of earlier episodes; J may be 0."""
-        return torch.cat([*(rows[:, number] for rows in tape.past), tape.rows[:0, number]])
+        tape.follow(last)
+        self._advance(tape, last.inputs[-1], tape.before - 1)
 
     def step(self, tape: Tape, t: int) -> Tensor:
         assert isinstance(tape, GatedTape)
-        at, x = tape.before + t, self.encoder(tape.inputs[t : t + 1])
-        for number, layer in enumerate(self.gated_layers()):
-            tape.rows[t, number] = x
-            normed, keys, values = layer.norm(x), tape.keys[number], tape.values[number]
-            for room, filled in zip((keys, values), layer.attention.keys_values(normed), strict=True):
-                room[:, :, at] = filled[:, :, 0]
-            x = layer(x, normed, keys[:, :, : at + 1], values[:, :, : at + 1], tape.distances[number])
-        if t == len(tape.hidden) - 1:
-            tape.clear()
-        hidden: Tensor = x.squeeze(0)
+        return self._advance(tape, tape.inputs[t], tape.before + t)
+
+    def _advance(self, tape: GatedTape, inputs: Tensor, position: int) -> Tensor:
+        """One step from inputs `[B, I]` at a position of the block -> the hidden state `[B, H]`."""
+        x = self.encoder(inputs.unsqueeze(1))
+        for layer, rows in zip(self.gated_layers(), tape.rows, strict=True):
+            standard = layer.attention.standardise(x)
+            rows[:, position : position + 1] = standard
+            x = layer(x, standard, rows[:, :position], tape.codes)
+        hidden: Tensor = x.squeeze(1)
         return hidden
 
     def steps(self, tape: Tape, inputs: Tensor) -> Tensor:
         assert isinstance(tape, GatedTape)
-        x: Tensor = self.encoder(inputs)
-        for number, layer in enumerate(self.gated_layers()):
-            normed = layer.norm(torch.cat([self._past(tape, number), x]))
-            keys, values = layer.attention.keys_values(normed)
-            x = layer(x, normed[-len(x) :], keys, values, layer.attention.distances(keys.shape[2]))
-        return x
+        x = self.encoder(inputs.transpose(0, 1))
+        for layer, rows in zip(self.gated_layers(), tape.rows, strict=True):
+            past = rows.data[:, : tape.before]  # autograd need not know that later episodes write behind it
+            x = layer(x, layer.attention.standardise(x), past, tape.codes)
+        hidden: Tensor = x.transpose(0, 1)
+        return hidden

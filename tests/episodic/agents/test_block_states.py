@@ -10,6 +10,7 @@ from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.networks.core import Core, CoreState
 from episodic.networks.episodic_gru import EpisodicGRU
 from episodic.networks.episodic_lstm import EpisodicLSTM
+from episodic.networks.sequence_cores import GatedTransformerXL, LinearRecurrentUnit
 from tests.episodic.agents.agents import BATCH, HIDDEN, SEES, SPEC, TASK, build
 
 Factory = Callable[..., Core]
@@ -51,8 +52,16 @@ def test_a_block_starts_from_zeros_and_so_does_each_episode_unless_asked(factory
     assert all((trajectory.cells[0] == 0).all() for trajectory in rollout(TASK, reset, SPEC))
 
 
-@CORES
-@pytest.mark.parametrize("memory", [None, EpisodicMemory])
+@pytest.mark.parametrize(
+    ("factory", "memory"),
+    [
+        (EpisodicLSTM, None),
+        (EpisodicLSTM, EpisodicMemory),
+        (EpisodicGRU, EpisodicMemory),
+        (GatedTransformerXL, None),
+        (LinearRecurrentUnit, None),
+    ],
+)
 def test_the_replay_of_a_later_episode_equals_its_playing(
     factory: Factory, memory: type[EpisodicMemory] | None
 ) -> None:

@@ -79,7 +79,7 @@ def slow_transformer(core: GatedTransformerXL, inputs: Tensor, constant: int = 0
     streams = [[core.encoder(row) for row in inputs]]
     for layer in core.gated_layers():
         below = [x.detach() if row < constant else x for row, x in enumerate(streams[-1])]
-        normed, above, attention = [layer.norm(x) for x in below], [], layer.attention
+        normed, above, attention = [layer.attention.norm(x) for x in below], [], layer.attention
         keys, values = [attention.key(x) for x in normed], [attention.value(x) for x in normed]
         codes = [attention.distance(slow_code(apart, size)) for apart in range(len(below))]
         for i, x in enumerate(below):

@@ -121,6 +121,19 @@ def test_a_replay_can_be_repeated_after_the_next_episode(build: Build) -> None:
     assert not torch.allclose(core.replay(second, None), before)
 
 
+@CORES
+def test_the_gradient_of_an_episode_can_wait_for_the_next_one(build: Build) -> None:
+    core, inputs, results = build(), block_inputs(), []
+    for waits in (True, False):
+        tapes = [play(core, inputs[0, :-1], None)[0]]
+        hidden = core.replay(tapes[0], None) if waits else None
+        for rows in inputs[1:]:
+            tapes.append(play(core, rows[:-1], None, tapes[-1])[0])
+        results.append(gradients(core.replay(tapes[0], None) if hidden is None else hidden, list(core.parameters())))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize("core", [GatedTransformerXL, LinearRecurrentUnit])
 def test_a_memory_beside_it_is_refused(core: Build) -> None:
     with pytest.raises(InputError, match="cannot reinstate a recalled state: set memory to null"):
