@@ -68,6 +68,6 @@ def test_the_replay_of_a_later_episode_equals_its_playing(
     agent = build(core=lasting(factory), perception=SEES, memory=memory)
     for episode, trajectory in enumerate(rollout(TASK, agent, SPEC)):
         logits, _ = agent.replay(trajectory, SPEC.cues[episode])
-        torch.testing.assert_close(logits, agent.heads(trajectory.hidden)[0])
+        torch.testing.assert_close(logits, agent.heads(trajectory.hidden)[0], atol=2e-4, rtol=1e-4)  # single precision
         gradients = torch.autograd.grad(logits.square().sum(), list(agent.core.parameters()), allow_unused=True)
         assert any(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
