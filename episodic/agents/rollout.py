@@ -23,6 +23,8 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
 
     Mixed precision (autocast) is off while an agent plays: recall compares similarities digit by digit.
 
+    A core whose state lasts for the block goes on from the state of the episode before; others start from zeros.
+
     The noise in the choices is a function of the block's seed alone: the same weights play the same block the same
     way.
 
@@ -45,6 +47,7 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
     generator = seeded(spec.seed, 2, device)
     if agent.memory is not None:
         agent.memory.store.reset(batch)
+    last: Tape | None = None  # of the episode before, for a core that goes on from it
     for episode in range(spec.episodes):
         noise = None
         if not greedy:
@@ -58,7 +61,11 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
         if agent.memory is not None:
             memory = EpisodeMemory(agent.memory, spec, episode, task.schedule_of(episode), agent.core, tape, rewards)
         with full_precision(device):
+            if last is not None:
+                agent.core.carry(tape, last)
             trajectory = _play(task, agent, spec, episode, luck[episode], noise, tape, rewards, memory)
+        if agent.core.lasts == "block":
+            last = tape
         yield trajectory
 
 

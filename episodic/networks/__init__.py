@@ -1,7 +1,9 @@
 """Networks: the agent's recurrent core and heads, autoencoders, embedders and the cosine classifier.
 
-A core (`EpisodicLSTM`, `EpisodicGRU`, or a subclass of `AutogradCore`) is played step by step and replayed with its
-gradient. An embedder is a network with `embed(x) -> [B, D]`: `OmniglotEmbedder`, `ConvolutionalAutoencoder` and
+A core (`EpisodicLSTM`, `EpisodicGRU`, `GatedTransformerXL`, `LinearRecurrentUnit`, or a subclass of `AutogradCore`) is
+played step by step and replayed with its gradient.
+
+An embedder is a network with `embed(x) -> [B, D]`: `OmniglotEmbedder`, `ConvolutionalAutoencoder` and
 `TwoLayerAutoencoder` embed drawings, `HiddenStateEmbedder` embeds LSTM states. Each knows its `arguments`, from which a
 checkpoint rebuilds it.
 """
@@ -19,6 +21,7 @@ from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from episodic.networks.image_embedder import ImageEmbedder
 from episodic.networks.omniglot_embedder import OmniglotEmbedder
 from episodic.networks.residual_block import ResidualBlock
+from episodic.networks.sequence_cores import GatedTransformerXL, LinearRecurrentUnit, SequenceCore
 from episodic.networks.two_layer_autoencoder import TwoLayerAutoencoder
 
 __all__ = [
@@ -34,10 +37,13 @@ __all__ = [
     "EpisodicGRU",
     "EpisodicLSTM",
     "FeatureNorm",
+    "GatedTransformerXL",
     "HiddenStateEmbedder",
     "ImageEmbedder",
+    "LinearRecurrentUnit",
     "OmniglotEmbedder",
     "ResidualBlock",
+    "SequenceCore",
     "Tape",
     "TwoLayerAutoencoder",
 ]

@@ -50,6 +50,13 @@ class AutogradCore(Core):
         return AutogradTape(inputs.detach(), self.hidden_size)
 
     @torch.no_grad()
+    def carry(self, tape: Tape, last: Tape) -> None:
+        assert isinstance(tape, AutogradTape)
+        assert isinstance(last, AutogradTape)
+        state, _ = self.step(last.inputs[-1], last.state(-1), None)
+        tape.states[0], tape.cells[0] = state.hidden, state.cell
+
+    @torch.no_grad()
     def begin(self, tape: Tape, t: int) -> None:
         assert isinstance(tape, AutogradTape)
         candidate, gate = self.step(tape.inputs[t], tape.state(t), None)

@@ -7,7 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from episodic.errors import require_positive
+from episodic.errors import require_choice, require_positive
+
+#: How long a core's state lasts.
+LASTS = ("episode", "block")
 
 
 class CoreState(NamedTuple):
@@ -31,6 +34,9 @@ class Core(nn.Module, ABC):
     An episode is played without gradient: `tape` makes room for it, and every step is `begin`, then, where the agent
     has a memory, a read, then `finish`. `replay` then gives the episode's hidden states with their gradient.
 
+    The state lasts for an `episode`, and each starts from zeros, or for a `block`: then `carry` starts an episode from
+    the state that the last one led to, and the core itself can remember what happened in earlier episodes.
+
     A subclass calls this constructor and has `(input_size, reinstatement, *, own options)` as its own arguments, so
     that a config can name it by `class_path`.
 
@@ -38,19 +44,31 @@ class Core(nn.Module, ABC):
         input_size: length I of the input.
         reinstatement: whether the core has a reinstatement gate; an agent with a memory needs one.
         hidden_size: length H of hidden and cell state.
+        lasts: how long the state lasts, `episode` or `block`.
 
     Raises:
-        InputError: a size that is not positive.
+        InputError: a size that is not positive, an unknown span.
     """
 
-    def __init__(self, input_size: int, reinstatement: bool, hidden_size: int) -> None:
+    def __init__(self, input_size: int, reinstatement: bool, hidden_size: int, lasts: str = "episode") -> None:
         super().__init__()
         require_positive(input_size=input_size, hidden_size=hidden_size)
+        require_choice("core.lasts", lasts, LASTS)
+        self.lasts = lasts
         self.input_size, self.reinstatement, self.hidden_size = input_size, reinstatement, hidden_size
 
     @abstractmethod
     def tape(self, steps: int, batch_size: int) -> Tape:
         """Make room for an episode that starts from a state of zeros, with the weights as they are now."""
+
+    def carry(self, tape: Tape, last: Tape) -> None:
+        """Start an episode from the state that the last one of its block led to, with the weights as they are now.
+
+        That state includes the outcome of the last step: action, reward and observation in the last row of
+        `last.inputs`, which no step has seen. It is taken over without a gradient. A core whose state may last for a
+        block defines this method; it is called before the first step.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.carry, as its state lasts for a block")
 
     @abstractmethod
     def begin(self, tape: Tape, t: int) -> None:

@@ -26,6 +26,7 @@ class EpisodicGRU(AutogradCore):
         reinstatement: whether there is an r-gate.
         hidden_size: length H of the state.
         reinstatement_bias: initial bias of the r-gate.
+        lasts: how long the state lasts, `episode` or `block`.
 
     >>> core = EpisodicGRU(3, True, hidden_size=4)
     >>> tape = core.tape(steps=2, batch_size=5)
@@ -35,9 +36,15 @@ class EpisodicGRU(AutogradCore):
     """
 
     def __init__(
-        self, input_size: int, reinstatement: bool, *, hidden_size: int = 50, reinstatement_bias: float = 0.0
+        self,
+        input_size: int,
+        reinstatement: bool,
+        *,
+        hidden_size: int = 50,
+        reinstatement_bias: float = 0.0,
+        lasts: str = "episode",
     ) -> None:
-        super().__init__(input_size, reinstatement, hidden_size)
+        super().__init__(input_size, reinstatement, hidden_size, lasts)
         self.gru = nn.GRUCell(input_size, hidden_size)
         self.reinstate: nn.Linear | None = None
         if reinstatement:

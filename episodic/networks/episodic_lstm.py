@@ -48,6 +48,7 @@ class EpisodicLSTM(Core):
         hidden_size: length H of hidden and cell state.
         forget_bias: initial bias of the forget gate.
         reinstatement_bias: initial bias of the r-gate.
+        lasts: how long the state lasts, `episode` or `block`.
 
     >>> core = EpisodicLSTM(3, True, hidden_size=4)
     >>> tape = core.tape(steps=2, batch_size=5)
@@ -64,8 +65,9 @@ class EpisodicLSTM(Core):
         hidden_size: int = 50,
         forget_bias: float = 1.0,
         reinstatement_bias: float = 0.0,
+        lasts: str = "episode",
     ) -> None:
-        super().__init__(input_size, reinstatement, hidden_size)
+        super().__init__(input_size, reinstatement, hidden_size, lasts)
         self.gates = 5 if reinstatement else 4
         self.weight = nn.Parameter(torch.empty(self.gates * hidden_size, input_size + hidden_size))
         self.bias = nn.Parameter(torch.zeros(self.gates * hidden_size))
@@ -91,6 +93,13 @@ class EpisodicLSTM(Core):
 
     def tape(self, steps: int, batch_size: int) -> LSTMTape:
         return LSTMTape(self, steps, batch_size)
+
+    @torch.no_grad()
+    def carry(self, tape: Tape, last: Tape) -> None:
+        assert isinstance(tape, LSTMTape)
+        assert isinstance(last, LSTMTape)
+        state, _ = self.forward(last.inputs[-1], CoreState(last.hidden[-1], last.cells[-1]))
+        tape.joint[0, :, self.input_size :], tape.cells[0] = state.hidden, state.cell
 
     @torch.no_grad()
     def doubled(self) -> tuple[Tensor, Tensor]:

@@ -27,9 +27,11 @@ def shaken(core: C) -> C:
     return core
 
 
-def play(core: Core, inputs: Tensor, recalled: Tensor | None) -> tuple[Tape, list[CoreState]]:
+def play(core: Core, inputs: Tensor, recalled: Tensor | None, last: Tape | None = None) -> tuple[Tape, list[CoreState]]:
     """Play inputs `[T, B, I]` with recalled states `[T, B, H]` -> tape, and the candidates of each step."""
     tape, candidates = core.tape(len(inputs), inputs.shape[1]), []
+    if last is not None:
+        core.carry(tape, last)
     for t, x in enumerate(inputs.detach()):
         tape.inputs[t] = x
         core.begin(tape, t)

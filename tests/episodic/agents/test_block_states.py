@@ -1,0 +1,73 @@
+"""Cores whose state lasts for the block: a rollout equals one long sequence, and every block starts anew."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from episodic.agents.rollout import rollout
+from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.networks.core import Core, CoreState
+from episodic.networks.episodic_gru import EpisodicGRU
+from episodic.networks.episodic_lstm import EpisodicLSTM
+from episodic.networks.sequence_cores import GatedTransformerXL, LinearRecurrentUnit
+from tests.episodic.agents.agents import BATCH, HIDDEN, SEES, SPEC, TASK, build
+
+Factory = Callable[..., Core]
+CORES = pytest.mark.parametrize("factory", [EpisodicLSTM, EpisodicGRU])
+
+
+def lasting(factory: Factory, lasts: str = "block") -> Callable[[int, bool], Core]:
+    return lambda input_size, reinstatement: factory(input_size, reinstatement, hidden_size=HIDDEN, lasts=lasts)
+
+
+@CORES
+def test_the_last_outcome_of_an_episode_reaches_the_next_one(factory: Factory) -> None:
+    agent = build(core=lasting(factory), perception=SEES)
+    state = CoreState(torch.zeros(BATCH, HIDDEN), torch.zeros(BATCH, HIDDEN))
+    for episode, trajectory in enumerate(rollout(TASK, agent, SPEC)):
+        rows = trajectory.tape.inputs
+        assert (rows[0, :, : TASK.actions + 1] == 0).all()  # tells an episode's start
+        torch.testing.assert_close(rows[-1, :, TASK.actions], trajectory.rewards[-1])
+        torch.testing.assert_close(rows[:, :, TASK.actions + 1 :], SPEC.cues[episode].expand(TASK.pulls + 1, -1, -1))
+        for t, row in enumerate(rows):
+            with torch.no_grad():
+                if isinstance(agent.core, EpisodicLSTM):
+                    state, _ = agent.core(row, state)
+                else:
+                    assert isinstance(agent.core, EpisodicGRU)
+                    state, _ = agent.core.step(row, state, None)
+            if t < TASK.pulls:
+                torch.testing.assert_close(trajectory.hidden[t], state.hidden)
+
+
+@CORES
+def test_a_block_starts_from_zeros_and_so_does_each_episode_unless_asked(factory: Factory) -> None:
+    agent = build(core=lasting(factory), perception=SEES)
+    first, again = (list(rollout(TASK, agent, SPEC)) for _ in range(2))
+    assert torch.equal(first[-1].hidden, again[-1].hidden)
+    assert (first[0].cells[0] == 0).all()
+    assert (first[1].cells[0] != 0).any()
+    reset = build(core=lasting(factory, "episode"), perception=SEES)
+    assert all((trajectory.cells[0] == 0).all() for trajectory in rollout(TASK, reset, SPEC))
+
+
+@pytest.mark.parametrize(
+    ("factory", "memory"),
+    [
+        (EpisodicLSTM, None),
+        (EpisodicLSTM, EpisodicMemory),
+        (EpisodicGRU, EpisodicMemory),
+        (GatedTransformerXL, None),
+        (LinearRecurrentUnit, None),
+    ],
+)
+def test_the_replay_of_a_later_episode_equals_its_playing(
+    factory: Factory, memory: type[EpisodicMemory] | None
+) -> None:
+    agent = build(core=lasting(factory), perception=SEES, memory=memory)
+    for episode, trajectory in enumerate(rollout(TASK, agent, SPEC)):
+        logits, _ = agent.replay(trajectory, SPEC.cues[episode])
+        torch.testing.assert_close(logits, agent.heads(trajectory.hidden)[0], atol=2e-4, rtol=1e-4)  # single precision
+        gradients = torch.autograd.grad(logits.square().sum(), list(agent.core.parameters()), allow_unused=True)
+        assert any(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
