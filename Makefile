@@ -8,14 +8,17 @@ PIPELINE ?=
 # Options of `make results`, such as --quick, --workers 8 or --cluster FILE.yaml.
 RESULTS ?=
 
-.PHONY: demo pipeline results report test lint install clean
+# Exact versions instead of the newest that pyproject.toml allows: CONSTRAINTS=constraints.txt.
+CONSTRAINTS ?=
+
+.PHONY: demo pipeline results report test lint install constraints clean
 
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[train,experiments,dev]"
+	$(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable ".[train,experiments,dev]"
 	touch $(INSTALLED)
 
 demo: $(INSTALLED)
@@ -39,6 +42,11 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+
+constraints: $(INSTALLED)
+	(grep '^#' constraints.txt; $(BIN)/python -m pip list --format freeze --exclude-editable \
+		| grep -v -i -E '^(pip|setuptools|wheel)==') > .constraints.new
+	mv .constraints.new constraints.txt
 
 clean:
 	rm -rf .venv build *.egg-info .import_linter_cache

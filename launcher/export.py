@@ -1,7 +1,8 @@
 """Export the encoder of a run to a small file: `python -m launcher.export RUN_FOLDER TARGET.ckpt`.
 
 `episodic.checkpoints.load_embedder` reads the file by its path or, in `episodic/checkpoints/shipped/`, by its name.
-Its model card is TARGET.md; TARGET.yaml is the configuration that trains it again.
+Its model card is TARGET.md; TARGET.yaml is the configuration that trains it again; TARGET.safetensors holds the weights
+for other readers.
 """
 
 import io
@@ -23,6 +24,7 @@ from episodic.networks.embedder import Embedder
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from launcher.exports.model_card import machine, model_card
 from launcher.exports.provenance import read_provenance
+from launcher.exports.safetensors_file import safetensors_bytes
 from launcher.main import run
 from launcher.parser import OneLineParser
 from launcher.runs.process_lock import ProcessLock, holder
@@ -30,6 +32,8 @@ from launcher.runs.run_folder import RunFolder
 
 #: Largest size of an exported encoder in bytes.
 LARGEST = 3_000_000
+#: Files that are written beside the checkpoint: card, configuration, weights for other readers.
+BESIDE = (".md", ".yaml", ".safetensors")
 PRECISIONS = {16: torch.float16, 32: torch.float32}
 
 
@@ -43,7 +47,7 @@ def _command(arguments: list[str]) -> None:
     parser.add_argument("run", help="folder of a trained and tested run")
     parser.add_argument("target", help="file to write, such as episodic/checkpoints/shipped/NAME.ckpt")
     parser.add_argument("--precision", type=int, choices=sorted(PRECISIONS), default=16, help="bits per weight")
-    parser.add_argument("--no-card", action="store_true", help="do not write the model card and the configuration")
+    parser.add_argument("--no-card", action="store_true", help="write the .ckpt file alone")
     parser.add_argument("--overwrite", action="store_true", help="replace existing files")
     given = parser.parse_args(arguments)
     files = export(Path(given.run), Path(given.target), given.precision, not given.no_card, given.overwrite)
@@ -79,7 +83,10 @@ def export(
         + (", or leave out --precision 32" if precision == 32 else ""),
     )
     text = model_card(target.stem, description, provenance, len(content), machine())
-    contents = dict(zip(paths, (content, text.encode(), provenance["config"].encode()), strict=False))
+    files = [content]
+    if card:
+        files += [text.encode(), provenance["config"].encode(), safetensors_bytes(weights, description)]
+    contents = dict(zip(paths, files, strict=True))
     _write(contents, overwrite)
     return {path: len(content) for path, content in contents.items()}
 
@@ -105,7 +112,7 @@ def _tested_run(path: Path) -> RunFolder:
 def _targets(target: Path, card: bool, overwrite: bool) -> list[Path]:
     """List the files to write."""
     require(target.suffix == ".ckpt", f"target {target} must end in .ckpt")
-    beside = [target.with_suffix(".md"), target.with_suffix(".yaml")]
+    beside = [target.with_suffix(suffix) for suffix in BESIDE]
     for path in beside if not card else []:
         require(not path.exists(), f"{path} would become outdated: delete it, or leave out --no-card")
     paths = [target, *beside] if card else [target]

@@ -33,7 +33,7 @@ def deform(
     >>> bool(torch.allclose(deform(images, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0), images, atol=1e-5))
     True
     """
-    count = len(images)
+    count = images.shape[0]  # len() would make it a constant of an exported network
 
     def each(*numbers: float) -> Tensor:
         return torch.tensor(numbers, device=images.device, dtype=torch.float32).expand(count, len(numbers))

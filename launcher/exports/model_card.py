@@ -11,6 +11,7 @@ import yaml
 
 from episodic.drawings.omniglot.protocols import LakeProtocol
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
+from launcher.exports.card_metadata import card_metadata
 
 #: Training data of Omniglot's protocols.
 TRAINED_ON = {
@@ -20,8 +21,14 @@ TRAINED_ON = {
     "held out for validation and for the test.",
 }
 
+#: Where Omniglot comes from.
+OMNIGLOT = (
+    "Omniglot (Lake, Salakhutdinov and Tenenbaum 2015, doi:10.1126/science.aab3050; "
+    "https://github.com/brendenlake/omniglot) is under the MIT license."
+)
+
 CARD = """\
-# {name}
+{metadata}# {name}
 
 {what}
 
@@ -32,7 +39,8 @@ embedder = load_embedder("{name}")  # frozen, in evaluation mode, single precisi
 {call} -> [B, {embedding_size}]
 ```
 
-`{name}.ckpt` has {size:,} bytes: the encoder alone, with {precision}-bit weights.
+`{name}.ckpt` has {size:,} bytes: the encoder alone, with {precision}-bit weights. `{name}.safetensors` holds the same
+weights for other readers: `load_state_dict` of a `{network}` with the arguments above takes them.
 
 ## Metrics
 
@@ -84,6 +92,8 @@ def model_card(
     metrics, seconds = provenance["metrics"], provenance["training_seconds"]
     return CARD.format(
         name=name,
+        metadata=card_metadata(name, description["network"], metrics, _is_omniglot(config.get("data") or {})),
+        network=description["network"],
         what=_what(description, config),
         embedding_size=provenance["embedding_size"],
         size=size,
@@ -123,14 +133,20 @@ def _what(description: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 def _data(data: Mapping[str, Any]) -> str:
     """Describe the training data, then list the settings of the data module."""
     settings = {name: value for name, value in (data.get("init_args") or {}).items() if value is not None}
-    protocol, drawings = settings.get("protocol") or {}, settings.get("drawings") or {}
-    omniglot = _short(data) == "OmniglotDataModule" and _short(drawings) != "GeneratedDrawings"
+    protocol, omniglot = settings.get("protocol") or {}, _is_omniglot(data)
     # Data other than Omniglot are described by their settings alone.
     description = TRAINED_ON.get(_short(protocol), "") if omniglot else ""
     number = (protocol.get("init_args") or {}).get("validation_alphabets", LakeProtocol.validation_alphabets)
     listed = ", ".join(f"`{name}: {_value(value)}`" for name, value in settings.items())
     description = description.format(number=number) or "the data of these settings."
-    return f"{description}\n\n`{_short(data)}` with {listed or 'its defaults'}."
+    source = f"\n\n{OMNIGLOT}" if omniglot else ""
+    return f"{description}{source}\n\n`{_short(data)}` with {listed or 'its defaults'}."
+
+
+def _is_omniglot(data: Mapping[str, Any]) -> bool:
+    """Whether these data are Omniglot's drawings, rather than generated ones or hidden states."""
+    drawings = (data.get("init_args") or {}).get("drawings") or {}
+    return _short(data) == "OmniglotDataModule" and _short(drawings) != "GeneratedDrawings"
 
 
 def _value(value: Any) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors
+import safetensors.torch
 import torch
 import yaml
 from torch import nn
@@ -177,12 +179,38 @@ def test_where_it_comes_from_is_in_it(run: Path, target: Path) -> None:
     assert target.with_suffix(".yaml").read_text() == provenance["config"]
 
 
+def test_other_readers_find_the_same_weights_beside_it(run: Path, target: Path) -> None:
+    export(run, target)
+    path = target.with_suffix(".safetensors")
+    with safetensors.safe_open(path, framework="pt") as file:
+        embedder = json.loads(file.metadata()["embedder"])
+    assert embedder["network"] == "OmniglotEmbedder"
+    network = OmniglotEmbedder(**embedder["arguments"])
+    network.load_state_dict(safetensors.torch.load_file(path))
+    drawings = torch.rand(3, 1, 28, 28)
+    torch.testing.assert_close(network.eval().embed(drawings), load_embedder(target).embed(drawings))
+
+
+def test_the_card_begins_with_metadata_of_the_hub(run: Path, target: Path) -> None:
+    export(run, target)
+    _, head, body = target.with_suffix(".md").read_text().split("---\n", 2)
+    metadata = yaml.safe_load(head)
+    assert (metadata["license"], metadata["datasets"]) == ("mit", ["omniglot"])
+    assert metadata["pipeline_tag"] == "image-feature-extraction"
+    (result,) = metadata["model-index"][0]["results"]
+    assert {metric["name"]: metric["value"] for metric in result["metrics"]} == pytest.approx(METRICS, abs=1e-6)
+    assert body.startswith("\n# small\n")
+    assert "https://github.com/brendenlake/omniglot) is under the MIT license." in body
+
+
 def test_the_same_run_gives_the_same_bytes(run: Path, target: Path, tmp_path: Path) -> None:
     again = tmp_path / "elsewhere" / "small.ckpt"
     sizes = [export(run, path) for path in (target, again)]
-    for suffix in (".ckpt", ".md", ".yaml"):
+    for suffix in (".ckpt", ".md", ".yaml", ".safetensors"):
         assert target.with_suffix(suffix).read_bytes() == again.with_suffix(suffix).read_bytes()
-    assert list(sizes[0].values()) == [target.with_suffix(s).stat().st_size for s in (".ckpt", ".md", ".yaml")]
+    assert list(sizes[0].values()) == [
+        target.with_suffix(s).stat().st_size for s in (".ckpt", ".md", ".yaml", ".safetensors")
+    ]
 
 
 def test_the_card_tells_what_it_is(run: Path, target: Path) -> None:
@@ -356,11 +384,11 @@ def test_a_file_too_large_is_refused(
     monkeypatch.setattr(module, "LARGEST", sizes[target] - 1)
     line = one_error([str(run), str(target.with_stem("other"))], capsys)
     assert f"would have {sizes[target]:,} bytes: at most {sizes[target] - 1:,}" in line
-    assert len(list(target.parent.iterdir())) == 3
+    assert len(list(target.parent.iterdir())) == 4
     assert "--precision 32" in one_error([str(run), str(target.with_stem("other")), "--precision", "32"], capsys)
 
 
-@pytest.mark.parametrize("suffix", [".ckpt", ".md", ".yaml"])
+@pytest.mark.parametrize("suffix", [".ckpt", ".md", ".yaml", ".safetensors"])
 def test_nothing_is_overwritten_unasked(
     suffix: str, run: Path, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -370,7 +398,7 @@ def test_nothing_is_overwritten_unasked(
     assert f"{there} exists already: --overwrite" in one_error([str(run), str(target)], capsys)
     assert [path.read_text() for path in target.parent.iterdir()] == ["precious"]
     assert main([str(run), str(target), "--overwrite"]) == 0
-    assert sorted(path.suffix for path in target.parent.iterdir()) == [".ckpt", ".md", ".yaml"]
+    assert sorted(path.suffix for path in target.parent.iterdir()) == [".ckpt", ".md", ".safetensors", ".yaml"]
     assert there.read_bytes() != b"precious"
 
 
