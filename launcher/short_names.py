@@ -15,7 +15,7 @@ from callbacks import (
 from datamodules import BlockDataModule, HiddenStateDataModule, OmniglotBanditDataModule, OmniglotDataModule
 from episodic.agents import AfterBlock, AfterEpisode, Keys, Learner, Perception, StoredDrawings, StoredStates, WarmStart
 from episodic.drawings import GeneratedDrawings, LakeProtocol, OmniglotDrawings, VinyalsProtocol
-from episodic.memory import DeltaMemory, EpisodicMemory, FuzzyMemory, Neighbours, StackMemory
+from episodic.memory import AttentionMemory, DeltaMemory, EpisodicMemory, FuzzyMemory, Neighbours, StackMemory
 from episodic.networks import (
     ConvolutionalAutoencoder,
     EpisodicGRU,
@@ -41,6 +41,7 @@ __all__ = [
     "AfterBlock",
     "AfterEpisode",
     "AgentPlots",
+    "AttentionMemory",
     "BanditPlots",
     "BarcodeBandit",
     "BlockDataModule",

@@ -2,6 +2,7 @@
 
 - `EpisodicMemory` gives every write a slot (Ritter et al. 2018); `StackMemory` keeps one slot for each task.
 - `FuzzyMemory` is read through fuzzy clusters of its keys; `fuzzy_c_means` is the clustering itself.
+- `AttentionMemory` mixes all values by soft attention, whose projections the read trains.
 - `DeltaMemory` keeps no slots but one matrix, written by the delta rule (Schlag et al. 2021).
 - `KaiserMemory` holds labelled keys for training an encoder (Kaiser et al. 2017).
 
@@ -9,6 +10,7 @@ All but the last are a `Store`: one for each environment of a batch, cleared by 
 searched by `read`, which answers with a `Recall`. A `Memory` is a store with slots.
 """
 
+from episodic.memory.attention_memory import AttentionMemory
 from episodic.memory.delta_memory import DeltaMemory
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.fuzzy.fuzzy_c_means import FuzzyClusters, fuzzy_c_means
@@ -30,6 +32,7 @@ __all__ = [
     "KERNELS",
     "UPDATES",
     "WEIGHTINGS",
+    "AttentionMemory",
     "DeltaMemory",
     "EpisodicMemory",
     "FuzzyClusters",
