@@ -8,6 +8,8 @@ from torch import Tensor
 
 #: Keeps a belief from certainty, so that a rare event (a flip that was undone) does not rule everything out.
 SMALLEST = 1e-9
+#: Lowest log likelihood: where all guesses are wrong, the least wrong ones go on.
+LOWEST = -60.0
 
 
 class FlipModel(NamedTuple):
@@ -33,13 +35,30 @@ class CodeBelief(Protocol):
         """
         ...
 
-    def update(self, cue: Tensor, bits: Tensor, first: Tensor) -> Tensor:
-        """Return the belief `[B, P, K]` of each particle's slot after a cue `[B, K]` of it; `first` `[B, P]` bool."""
+    def update(self, cue: Tensor, bits: Tensor, counts: Tensor, slot: Tensor) -> Tensor:
+        """Return the belief `[B, P, K]` about one slot `[B, P]` of each particle after a cue `[B, K]` of it."""
         ...
 
 
+def cue_log_likelihood(cue: Tensor, codes: Tensor, model: FlipModel) -> Tensor:
+    """Log likelihood `[B, V]` of cues `[B, K]` under codes `[B or 1, V, K]`; never below LOWEST.
+
+    With exactly m flips all codes at that distance are equally likely, and a flip to the all-zero code is undone.
+    """
+    size, rate, flips = codes.shape[2], model.rate, model.flips
+    distance = (cue.unsqueeze(1) - codes).abs().sum(dim=2).double()
+    if flips is None:
+        return (distance * math.log(rate) + (size - distance) * math.log(1 - rate)).clamp_min(LOWEST)
+    likelihood = (distance == flips).double()
+    if flips:
+        # All ones of the code were flipped, and one of them, drawn evenly, was flipped back.
+        undone = (cue.sum(dim=1, keepdim=True) == 1) & (codes.sum(dim=2) == flips) & (distance == flips - 1)
+        likelihood = likelihood + undone.double() / flips
+    return (likelihood.log() - math.log(math.comb(size, flips))).clamp_min(LOWEST)
+
+
 class KnownCodes:
-    """The player knows the possible barcodes, one for each slot.
+    """The player knows the barcode of each slot.
 
     Args:
         codes: `[B, S, K]`.
@@ -53,21 +72,51 @@ class KnownCodes:
         return self.codes.new_zeros(batch, 1, self.slots, 0, dtype=torch.float64)
 
     def log_likelihood(self, cue: Tensor, bits: Tensor, counts: Tensor) -> Tensor:
-        """Exact flips: all codes at that distance are equally likely, and a flip to the all-zero code is undone."""
-        size, rate, flips = self.codes.shape[2], self.model.rate, self.model.flips
-        distance = (cue.unsqueeze(1) - self.codes).abs().sum(dim=2).double()  # [B, S]
-        if flips is None:
-            log = distance * math.log(rate) + (size - distance) * math.log(1 - rate)
-            return log.unsqueeze(1)
-        likelihood = (distance == flips).double()
-        if flips:
-            # All ones of the code were flipped, and one of them, drawn evenly, was flipped back.
-            undone = (cue.sum(dim=1, keepdim=True) == 1) & (self.codes.sum(dim=2) == flips) & (distance == flips - 1)
-            likelihood = likelihood + undone.double() / flips
-        return (likelihood.log() - math.log(math.comb(size, flips))).unsqueeze(1)
+        return cue_log_likelihood(cue, self.codes, self.model).unsqueeze(1)
 
-    def update(self, cue: Tensor, bits: Tensor, first: Tensor) -> Tensor:
-        return bits
+    def update(self, cue: Tensor, bits: Tensor, counts: Tensor, slot: Tensor) -> Tensor:
+        return _of_slot(bits, slot)
+
+
+class ListedCodes:
+    """The player knows a list of V barcodes that has all of the block's, and infers which of them each slot has.
+
+    The belief is a probability for each code of the list. A new context has a code that no other one has.
+
+    Args:
+        contexts: number of slots S.
+        codes: `[V, K]`.
+        model: how bits are flipped.
+    """
+
+    def __init__(self, contexts: int, codes: Tensor, model: FlipModel) -> None:
+        self.slots, self.codes, self.model = contexts, codes.unsqueeze(0), model
+
+    def start(self, batch: int) -> Tensor:
+        return self.codes.new_zeros(batch, 1, self.slots, self.codes.shape[1], dtype=torch.float64)
+
+    def log_likelihood(self, cue: Tensor, bits: Tensor, counts: Tensor) -> Tensor:
+        likelihood = cue_log_likelihood(cue, self.codes, self.model).exp()  # [B, V]
+        of_new = (_free(bits) * likelihood.unsqueeze(1)).sum(dim=2, keepdim=True)
+        of_seen = (bits @ likelihood[:, None, :, None]).squeeze(3)
+        return torch.where(counts > 0, of_seen, of_new).log().clamp_min(LOWEST)
+
+    def update(self, cue: Tensor, bits: Tensor, counts: Tensor, slot: Tensor) -> Tensor:
+        first = counts.gather(2, slot.unsqueeze(2)) == 0
+        belief = torch.where(first, _free(bits), _of_slot(bits, slot))
+        belief = belief * cue_log_likelihood(cue, self.codes, self.model).exp().unsqueeze(1)
+        return belief / belief.sum(dim=2, keepdim=True).clamp_min(torch.finfo(belief.dtype).tiny)
+
+
+def _free(bits: Tensor) -> Tensor:
+    """Probability `[B, P, V]` of each code to be a new context's: spread over those that no other context has."""
+    free = (1 - bits.sum(dim=2)).clamp_min(0.0)
+    return free / free.sum(dim=2, keepdim=True).clamp_min(torch.finfo(bits.dtype).tiny)
+
+
+def _of_slot(bits: Tensor, slot: Tensor) -> Tensor:
+    """The belief `[B, P, K]` about one slot `[B, P]` of each particle, of `[B, P, S, K]`."""
+    return bits.gather(2, slot[..., None, None].expand(-1, -1, 1, bits.shape[3])).squeeze(2)
 
 
 class InferredCodes:
@@ -106,16 +155,17 @@ class InferredCodes:
         # A new context has none of the codes that are taken: what they leave of all cues, spread over the free codes.
         taken = (likelihood * seen).sum(dim=2, keepdim=True)
         fresh = (1 - taken).clamp_min(SMALLEST) / (2.0**self.size - seen.sum(dim=2, keepdim=True))
-        return torch.where(seen, likelihood, fresh).log()
+        return torch.where(seen, likelihood, fresh).log().clamp_min(LOWEST)
 
-    def update(self, cue: Tensor, bits: Tensor, first: Tensor) -> Tensor:
-        rate, flips = self.model.rate, self.model.flips
+    def update(self, cue: Tensor, bits: Tensor, counts: Tensor, slot: Tensor) -> Tensor:
+        first = counts.gather(2, slot.unsqueeze(2)).squeeze(2) == 0
+        bits, rate, flips = _of_slot(bits, slot), self.model.rate, self.model.flips
         one = torch.where(first.unsqueeze(2), 0.5, bits[..., :-1])
         differ = _differ(cue.unsqueeze(1), one)
         if flips is None:
             after = differ * rate / (differ * rate + (1 - differ) * (1 - rate))
         else:
-            after = _given_count(differ, flips)
+            after = given_count(differ, flips)
         after = after.clamp(SMALLEST, 1 - SMALLEST)
         one = torch.where(cue.unsqueeze(1) > 0.5, 1 - after, after)
         parity = torch.where(first, _parity(cue).unsqueeze(1), bits[..., -1])
@@ -147,7 +197,7 @@ def _running_counts(differ: Tensor, count: int) -> list[Tensor]:
     return running
 
 
-def _given_count(differ: Tensor, count: int) -> Tensor:
+def given_count(differ: Tensor, count: int) -> Tensor:
     """Probability of each bit `[..., K]` to be one, given that exactly `count` of them are."""
     if count == 0:
         return torch.zeros_like(differ)

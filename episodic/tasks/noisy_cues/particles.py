@@ -20,23 +20,20 @@ class Particles(NamedTuple):
         return Particles(log_weight, *(part[rows, parent] for part in self[1:]))
 
 
-def context_prior(counts: Tensor, contexts: int, exposures: int, *, shared: bool) -> Tensor:
-    """Log probability `[B, P, S]` of each slot to come next out of a bag with `exposures` of each of `contexts`.
+def context_prior(counts: Tensor, exposures: int, *, named: bool) -> Tensor:
+    """Log probability `[B, P, S]` of each slot to come next out of a bag with `exposures` of each of S contexts.
 
     Args:
         counts: `[B, P, S]`, episodes of each slot so far.
-        contexts: C, in the bag.
         exposures: X, of each context.
-        shared: slots are barcodes, of which any may be the next new context; otherwise the first free slot is it.
+        named: slots are known contexts, of which any may come next; otherwise a new one takes the first free slot.
     """
-    seen = counts > 0
-    distinct = seen.sum(dim=2, keepdim=True)
-    new = (contexts - distinct) * exposures
-    if shared:
-        share = new / (counts.shape[2] - distinct).clamp_min(1)
-    else:
-        share = new * (torch.arange(counts.shape[2], device=counts.device) == distinct)
-    left = torch.where(seen, exposures - counts, share).double().clamp_min(0.0)  # below 0 in guesses without weight
+    left = exposures - counts
+    if not named:
+        seen, slots = counts > 0, torch.arange(counts.shape[2], device=counts.device)
+        distinct = seen.sum(dim=2, keepdim=True)
+        left = torch.where(seen, left, (len(slots) - distinct) * exposures * (slots == distinct))
+    left = left.double().clamp_min(0.0)  # below 0 in guesses without weight
     return (left / left.sum(dim=2, keepdim=True).clamp_min(1.0)).log()
 
 

@@ -9,7 +9,7 @@ from episodic.errors import require, require_choice, require_positive
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.barcodes.vocabulary import fixed_barcodes
 from episodic.tasks.blocks import BlockSpec, seeded
-from episodic.tasks.noisy_cues.codes import SMALLEST, CodeBelief, FlipModel, InferredCodes, KnownCodes
+from episodic.tasks.noisy_cues.codes import SMALLEST, CodeBelief, FlipModel, InferredCodes, KnownCodes, ListedCodes
 from episodic.tasks.noisy_cues.particles import Particles, context_prior, resample
 from episodic.tasks.players import Counts, ideal_index, random_argmax
 
@@ -26,8 +26,8 @@ def bayes_rewards(
     The player knows the rules: the bag of contexts, the arms' probabilities, the share of flipped bits. It keeps
     weighted guesses (`particles`) of which episodes were of one context. Given such a guess, its posterior of each
     context's best arm is exact, as the ideal observer's. It pulls the arm that most probably is best. After an episode,
-    the rewards count as evidence for a context just as the cue does. With as many particles as sequences of contexts the
-    player is exact; otherwise `resample` keeps the best ones.
+    the rewards count as evidence for a context just as the cue does. With as many particles as sequences of contexts
+    the player is exact; otherwise `resample` keeps the best ones.
 
     Without noise this is the ideal observer, pull by pull. Like that observer the player takes the best arms of
     different contexts as independent, and does not explore for the sake of later pulls.
@@ -59,7 +59,7 @@ def bayes_rewards(
         torch.manual_seed(seeded(spec.seed, 2).initial_seed())
         for episode in range(spec.episodes):
             cue = spec.cues[episode]
-            joint = _joint(task, belief, guesses, cue, shared=known != "nothing")
+            joint = _joint(task, belief, guesses, cue, named=known == "block")
             evidence, rewards[episode] = _play_episode(task, guesses, joint, spec.rules.arms(episode), luck[episode])
             uniform = torch.rand(spec.batch_size, 1, generator=generator, dtype=torch.float64).to(luck.device)
             guesses = _learn(belief, guesses, joint, evidence, cue, uniform, particles)
@@ -80,8 +80,8 @@ def _belief(task: BarcodeBandit, spec: BlockSpec, known: str, flips: str) -> Cod
         return InferredCodes(task.contexts, task.bits, model)
     batch, device = spec.batch_size, spec.labels.device
     if known == "vocabulary" and task.vocabulary is not None:
-        codes = fixed_barcodes(task.vocabulary, task.bits, task.rule, task.vocabulary_seed).expand(batch, -1, -1)
-        return KnownCodes(codes.to(device), model)
+        codes = fixed_barcodes(task.vocabulary, task.bits, task.rule, task.vocabulary_seed)
+        return ListedCodes(task.contexts, codes.to(device), model)
     clean = replace(task, noise=0.0).draw_block(batch, spec.seed).cues.to(device)  # the same block without flips
     codes = clean.new_zeros(batch, task.contexts, task.bits)
     codes[torch.arange(batch, device=device), spec.rules.contexts] = clean
@@ -96,9 +96,9 @@ def _start(task: BarcodeBandit, belief: CodeBelief, spec: BlockSpec) -> Particle
     return Particles(arms.new_zeros(batch, 1), counts, arms, belief.start(batch).to(device))
 
 
-def _joint(task: BarcodeBandit, belief: CodeBelief, guesses: Particles, cue: Tensor, *, shared: bool) -> Tensor:
+def _joint(task: BarcodeBandit, belief: CodeBelief, guesses: Particles, cue: Tensor, *, named: bool) -> Tensor:
     """Log probability `[B, P, S]` of each guess together with the slot of the new episode, once its cue is seen."""
-    prior = context_prior(guesses.counts, task.contexts, task.exposures, shared=shared)
+    prior = context_prior(guesses.counts, task.exposures, named=named)
     joint = guesses.log_weight.unsqueeze(2) + prior + belief.log_likelihood(cue, guesses.bits, guesses.counts)
     return joint - joint.flatten(1).logsumexp(dim=1)[:, None, None]
 
@@ -139,6 +139,6 @@ def _learn(
     at = (*torch.meshgrid(*(torch.arange(n, device=cue.device) for n in slot.shape), indexing="ij"), slot)
     arms = picked.arms[at] * factor.unsqueeze(1)
     picked.arms[at] = arms / arms.sum(dim=2, keepdim=True).clamp_min(torch.finfo(arms.dtype).tiny)
-    picked.bits[at] = belief.update(cue, picked.bits[at], picked.counts[at] == 0)
+    picked.bits[at] = belief.update(cue, picked.bits, picked.counts, slot)
     picked.counts[at] += 1
     return picked
