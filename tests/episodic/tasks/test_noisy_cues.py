@@ -75,11 +75,11 @@ def codebooks(task: BarcodeBandit, spec: BlockSpec, b: int, known: str) -> list[
 
 
 @pytest.mark.parametrize("flips", ["exact", "independent"])
-@pytest.mark.parametrize(("known", "tolerance"), [("block", 1e-9), ("vocabulary", 0.06)])
+@pytest.mark.parametrize(("known", "tolerance"), [("block", 1e-9), ("vocabulary", 0.1)])
 def test_the_player_believes_what_a_sum_over_all_sequences_says(
     known: str, tolerance: float, flips: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A list is not exact: the codes of two contexts are taken as independent, but for being distinct at first."""
+    """A list is not exact: codes of two contexts are independent but at first; four codes for two contexts are a hard case."""
     task = replace(TINY, vocabulary=4) if known == "vocabulary" else TINY
     spec = task.draw_block(batch_size=3, seed=1)
     believed: list[Tensor] = []
