@@ -79,7 +79,7 @@ def codebooks(task: BarcodeBandit, spec: BlockSpec, b: int, known: str) -> list[
 def test_the_player_believes_what_a_sum_over_all_sequences_says(
     known: str, tolerance: float, flips: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A list is not exact: codes of two contexts are independent but at first; four codes for two contexts are a hard case."""
+    """A list is not exact, least of all with four codes for two contexts: codes are independent but at first."""
     task = replace(TINY, vocabulary=4) if known == "vocabulary" else TINY
     spec = task.draw_block(batch_size=3, seed=1)
     believed: list[Tensor] = []
