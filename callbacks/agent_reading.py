@@ -18,9 +18,10 @@ SHOWN = 1000
 
 
 def memory_of(pl_module: pl.LightningModule) -> Memory | None:
-    """Return the episodic memory of an agent's module; None if the module has none."""
+    """Return the episodic memory of an agent's module; None if the module has none with slots."""
     keyed = getattr(getattr(pl_module, "agent", None), "memory", None)
-    return getattr(keyed, "store", None)
+    store = getattr(keyed, "store", None)
+    return store if isinstance(store, Memory) else None
 
 
 def statistics_of(pl_module: pl.LightningModule, split: str) -> EpisodeStatistics | None:

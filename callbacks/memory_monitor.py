@@ -15,7 +15,7 @@ from episodic.tasks.blocks import BlockSpec
 
 
 class MemoryMonitor(pl.Callback):
-    """Plot an agent's memory after `test`; an agent without memory gets no plots.
+    """Plot an agent's memory after `test`; an agent whose memory has no slots gets no plots.
 
     - `memory_similarity`: cosine similarities of all keys, and of all values;
     - `memory_map`: keys and values in two dimensions, by principal components and t-SNE;

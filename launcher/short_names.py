@@ -15,7 +15,7 @@ from callbacks import (
 from datamodules import BlockDataModule, HiddenStateDataModule, OmniglotBanditDataModule, OmniglotDataModule
 from episodic.agents import AfterBlock, AfterEpisode, Keys, Learner, Perception, StoredDrawings, StoredStates, WarmStart
 from episodic.drawings import GeneratedDrawings, LakeProtocol, OmniglotDrawings, VinyalsProtocol
-from episodic.memory import EpisodicMemory, FuzzyMemory, Neighbours, StackMemory
+from episodic.memory import AttentionMemory, DeltaMemory, EpisodicMemory, FuzzyMemory, Neighbours, StackMemory
 from episodic.networks import (
     ConvolutionalAutoencoder,
     EpisodicGRU,
@@ -43,6 +43,7 @@ __all__ = [
     "AfterBlock",
     "AfterEpisode",
     "AgentPlots",
+    "AttentionMemory",
     "BanditPlots",
     "BarcodeBandit",
     "BlockDataModule",
@@ -53,6 +54,7 @@ __all__ = [
     "ContextualChoice",
     "ConvolutionalAutoencoder",
     "CosineSchedule",
+    "DeltaMemory",
     "DrawingBandit",
     "EncoderPlots",
     "EpisodicAgent",

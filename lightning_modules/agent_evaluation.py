@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from episodic.agents.agent import Agent
 from episodic.agents.trajectory import Trajectory
+from episodic.memory.memory import Memory
 from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.task import Schedule, Task
@@ -32,6 +33,7 @@ class AgentEvaluation(nn.Module):
     def add(self, split: str, agent: Agent, spec: BlockSpec, trajectories: Iterable[Trajectory]) -> None:
         """Add a block, whose episodes are played as they are asked for."""
         statistics, store = self.of(split), agent.memory.store if agent.memory is not None else None
+        slots = store if isinstance(store, Memory) else None  # without slots a read names no label
         labels = spec.labels if spec.query_labels is None else spec.query_labels
         for episode, trajectory in enumerate(trajectories):
             statistics.update(
@@ -40,9 +42,9 @@ class AgentEvaluation(nn.Module):
                 trajectory.rewards,
                 trajectory.measures,
                 labels=labels[episode],
-                reads=trajectory.reads.outcome if trajectory.reads is not None else None,
+                reads=trajectory.reads.outcome if trajectory.reads is not None and slots is not None else None,
                 gate=agent.core.gate(trajectory.tape),
-                occupied=store.occupied if store is not None else None,
+                occupied=slots.occupied if slots is not None else None,
             )
         if (ideal := self.ideal_reward(split, spec)) is not None:
             statistics.add_ideal(ideal)

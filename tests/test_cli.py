@@ -247,7 +247,10 @@ def test_every_config_parses_as_it_is(config: Path, capsys: pytest.CaptureFixtur
         (["--model.learner.rekey", "true"], "learner.examples are StoredStates"),
         (["--model.warm_start.freeze", "true"], "warm_start.agent must name"),
         (["--model.core", "nosuch.Core"], "nosuch"),
-        (["--model.memory.weighting", "even"], "weighting is 'even': it must be one of softmax, inverse_distance"),
+        (
+            ["--model.memory.weighting", "even"],
+            "weighting is 'even': it must be one of softmax, inverse_",
+        ),
         (
             ["--model.keys.source", "cue"],
             "keys.source is 'cue': it must be one of context, input, hidden, label",

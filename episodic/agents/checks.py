@@ -5,8 +5,9 @@ from episodic.agents.keys import Keys
 from episodic.agents.learning.learner import EmbedderLearner, Learner
 from episodic.agents.learning.triggers import AfterEpisode
 from episodic.agents.perception import Perception
-from episodic.errors import require
+from episodic.errors import InputError, require
 from episodic.memory.memory import Memory
+from episodic.memory.store import Store
 from episodic.tasks.task import Task, TaskSizes
 
 
@@ -60,10 +61,14 @@ def _require_learner(memory: MemoryFactory | None, keys: Keys, perception: Perce
     )
 
 
-def require_every_drawing(store: Memory, learner: Learner | None) -> None:
-    """A learner from drawings needs a memory that keeps every drawing."""
+def require_slots(store: Store, learner: Learner | None) -> None:
+    """A learner needs a memory with slots, and one from drawings a memory that keeps every drawing."""
+    if learner is None:
+        return
+    if not isinstance(store, Memory):
+        raise InputError(f"memory is a {type(store).__name__}, which has no slots: a learner needs some to learn from")
     require(
-        learner is None or not learner.of_drawings or store.stacks is None,
+        not learner.of_drawings or store.stacks is None,
         f"memory is a {type(store).__name__}: a learner from drawings needs an EpisodicMemory, which keeps every one",
     )
 

@@ -181,7 +181,7 @@ class EpisodeMemory:
         if drawings is None:
             return None
         row = drawings[self.episode] if drawings.dim() == 2 else drawings[self.episode, t]
-        return row.unsqueeze(1).to(self.store.keys.dtype)
+        return row.unsqueeze(1).to(self.cues.dtype)
 
     def _labels(self, t: int) -> list[Tensor]:
         labels = self.spec.key_labels

@@ -7,11 +7,12 @@ from torch import Tensor, nn
 from episodic.agents.keys import Keys
 from episodic.errors import require
 from episodic.memory.memory import Memory
+from episodic.memory.store import Store
 from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 from episodic.tasks.task import TaskSizes
 
 #: Builds a store from (capacity, key size, value size).
-MemoryFactory = Callable[[int, int, int], Memory]
+MemoryFactory = Callable[[int, int, int], Store]
 #: Tells the labels `[B]` of keys `[B, K]`.
 Labeller = Callable[[Tensor], Tensor]
 
@@ -37,7 +38,7 @@ class KeyedMemory(nn.Module):
 
     def __init__(
         self,
-        store: Memory,
+        store: Store,
         keys: Keys,
         sizes: TaskSizes,
         embedder: HiddenStateEmbedder | None = None,
@@ -63,12 +64,17 @@ class KeyedMemory(nn.Module):
         return self.keys.changing and self.keys.read_at == "every" and steps > 1
 
 
-def build_store(memory: MemoryFactory, keys: Keys, sizes: TaskSizes, key_size: int, hidden_size: int) -> Memory:
+def build_store(memory: MemoryFactory, keys: Keys, sizes: TaskSizes, key_size: int, hidden_size: int) -> Store:
     """Build the store of keys of length `key_size`, with a slot for each key of a block unless `keys` says otherwise.
 
     Raises:
-        InputError: see the store.
+        InputError: see the store; a capacity for a store without slots.
     """
     stored = len(keys.stored_steps(sizes.steps)) if sizes.writes == 1 else sizes.writes
     capacity = sizes.episodes * stored if keys.capacity is None else keys.capacity
-    return memory(capacity, key_size, hidden_size)
+    store = memory(capacity, key_size, hidden_size)
+    require(
+        keys.capacity is None or isinstance(store, Memory),
+        f"keys.capacity is {keys.capacity}: a {type(store).__name__} has no slots, set it to null",
+    )
+    return store

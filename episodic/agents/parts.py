@@ -5,12 +5,13 @@ from typing import NamedTuple
 import torch
 
 from episodic.agents.agent import Agent, CueProjection
-from episodic.agents.checks import require_every_drawing, require_together
+from episodic.agents.checks import require_slots, require_together
 from episodic.agents.drawing_cues import DrawingCues
 from episodic.agents.keyed_memory import KeyedMemory, Labeller, MemoryFactory, build_store
 from episodic.agents.keys import Keys
 from episodic.agents.learning.learner import EmbedderLearner, Learner
 from episodic.agents.perception import Perception
+from episodic.memory.memory import Memory
 from episodic.networks.core import CoreFactory
 from episodic.networks.cosine_classifier import CosineClassifier
 from episodic.networks.episodic_lstm import EpisodicLSTM
@@ -74,8 +75,8 @@ def build_agent(
     if memory is not None:
         key_size = keys.source_size(sizes, hidden_size) if embedder is None else embedder.embedding_size
         store = build_store(memory, keys, sizes, key_size, hidden_size)
-        require_every_drawing(store, learner)
-        if teacher is not None:
+        require_slots(store, learner)
+        if teacher is not None and isinstance(store, Memory):
             teacher.learn_from(store, keys.source_size(sizes, hidden_size))
         if teacher is not None and not teacher.settings.of_drawings:
             trained = teacher.classifier

@@ -17,9 +17,9 @@ from episodic.tasks.task import Task
 def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) -> Iterator[Trajectory]:
     """Play a block and yield each episode as it ends.
 
-    Nothing has a gradient but what a learned query projection recalled. The memory is cleared at the start. What an
-    episode stores is written before the episode is yielded. Weights and the memory's contents may be changed between
-    two episodes and are used from the next one on.
+    Nothing has a gradient but what a memory recalled through learned projections. The memory is cleared at the start.
+    What an episode stores is written before the episode is yielded. Weights and the memory's contents may be changed
+    between two episodes and are used from the next one on.
 
     Mixed precision (autocast) is off while an agent plays: recall compares similarities digit by digit.
 

@@ -25,11 +25,12 @@ class EpisodicMemory(NearestMemory):
         kernel: `cosine`, `l2` or `l1`; the last two are negative distances.
         neighbours: number of nearest keys k whose values a read mixes; label and slot are those of the nearest.
         threshold: lowest similarity that is recalled; None recalls the nearest key however far it is.
-        weighting: of the neighbours, `softmax` or `inverse_distance`; see `episodic.memory.weights`.
+        weighting: of the neighbours, `softmax`, `inverse_distance` or `posterior`; see `episodic.memory.weights`.
         temperature: of the softmax over the neighbours' similarities.
         learned_query: pass queries through a learned square matrix, the identity at first; needs 2 neighbours or more.
         slack: keys at most this much less similar than the nearest count as equally near, so that the newest wins.
             This suits keys that never return exactly. Needs a single neighbour.
+        flip_probability: of each bit of a noisy key, for the weighting `posterior`.
 
     Raises:
         InputError: a number out of range, an unknown name, options that exclude each other.
@@ -48,6 +49,7 @@ class EpisodicMemory(NearestMemory):
         temperature: float = 1.0,
         learned_query: bool = False,
         slack: float = 0.0,
+        flip_probability: float = 0.2,
     ) -> None:
         super().__init__(
             capacity,
@@ -55,6 +57,6 @@ class EpisodicMemory(NearestMemory):
             value_size,
             kernel=kernel,
             threshold=threshold,
-            neighbours=Neighbours(neighbours, weighting, temperature, learned_query),
+            neighbours=Neighbours(neighbours, weighting, temperature, learned_query, flip_probability),
             slack=slack,
         )

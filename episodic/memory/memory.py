@@ -1,6 +1,6 @@
-"""The base of all episodic memories."""
+"""The base of all episodic memories with slots."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import torch
 from torch import Tensor
@@ -11,9 +11,10 @@ from episodic.memory.kernels import inverse_norms
 from episodic.memory.recall import Recall
 from episodic.memory.slots import Slots
 from episodic.memory.stacks import StackedWrite, StackTable
+from episodic.memory.store import Store
 
 
-class Memory(Slots, ABC):
+class Memory(Slots, Store):
     """Store keys, values and labels in slots, for each environment of a batch; subclasses define how a read answers.
 
     Without `stacks` every write takes a slot, and the oldest memory is dropped when all slots are full. With `stacks`

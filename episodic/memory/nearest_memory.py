@@ -10,7 +10,7 @@ from episodic.memory.memory import Memory
 from episodic.memory.neighbours import just_under, newest_nearest
 from episodic.memory.recall import EMPTY, Recall
 from episodic.memory.stacks import Stacks
-from episodic.memory.weights import Neighbours, neighbour_weights
+from episodic.memory.weights import Neighbours
 
 
 class NearestMemory(Memory):
@@ -48,7 +48,8 @@ class NearestMemory(Memory):
         require(slack >= 0, f"slack is {slack}: it must be 0 or more")
         require(slack == 0 or count == 1, f"slack is {slack} with neighbours {count}: slack needs neighbours 1")
         self.neighbours, self.slack = count, slack
-        self.weighting, self.temperature = neighbours.weighting, neighbours.temperature
+        neighbours.check_kernel(kernel)
+        self.mixing, self.weighting, self.temperature = neighbours, neighbours.weighting, neighbours.temperature
         self.query_projection = nn.Linear(key_size, key_size, bias=False) if neighbours.learned_query else None
         if self.query_projection is not None:
             nn.init.eye_(self.query_projection.weight)
@@ -92,7 +93,7 @@ class NearestMemory(Memory):
             keys = self.keys.view(-1, self.key_size).index_select(0, rows).view(*nearest.shape, -1)
             scales = self.key_scales.view(-1).index_select(0, rows).view(nearest.shape)
             nearest = KERNELS[self.kernel](query, keys, scales)
-        return neighbour_weights(nearest, recalled, self.weighting, kernel=self.kernel, temperature=self.temperature)
+        return self.mixing.weights(nearest, recalled, self.kernel, self.key_size)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, neighbours={self.neighbours}, slack={self.slack:g}"

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require, require_choice, require_positive
+from episodic.memory.flip_posterior import flip_posterior
 
-WEIGHTINGS = ("softmax", "inverse_distance")
+WEIGHTINGS = ("softmax", "inverse_distance", "posterior")
 
 #: Keeps the weight of an exact match finite (Pritzel et al. 2017, equation 5).
 DELTA = 1e-3
@@ -22,10 +23,11 @@ class Neighbours:
 
     Args:
         count: number of nearest keys k.
-        weighting: `softmax` or `inverse_distance`; see `neighbour_weights`.
+        weighting: `softmax`, `inverse_distance` or `posterior`; see `neighbour_weights`.
         temperature: of the softmax over the neighbours' similarities.
         learned_query: pass queries through a learned square matrix, the identity at first. It gets its gradient
             through the weights, and so needs 2 neighbours or more.
+        flip_probability: of each bit of a noisy key, from 0 to 0.5; for the weighting `posterior`.
 
     Raises:
         InputError: a number out of range, an unknown weighting, a learned query with a single neighbour.
@@ -35,6 +37,7 @@ class Neighbours:
     weighting: str = "softmax"
     temperature: float = 1.0
     learned_query: bool = False
+    flip_probability: float = 0.2
 
     def __post_init__(self) -> None:
         require_positive(neighbours=self.count, temperature=self.temperature)
@@ -43,6 +46,28 @@ class Neighbours:
             self.count > 1 or not self.learned_query,
             "learned_query is true with neighbours 1: its gradient comes through the weights of 2 or more neighbours",
         )
+        require(
+            0 <= self.flip_probability <= 0.5,
+            f"flip_probability is {self.flip_probability}: it must lie between 0 and 0.5",
+        )
+        require(
+            self.count > 1 or self.weighting != "posterior",
+            "weighting is 'posterior' with neighbours 1: it weighs 2 or more neighbours, up to the capacity",
+        )
+
+    def check_kernel(self, kernel: str) -> None:
+        """Raise `InputError` if the weighting needs the distance in bits, which the kernel does not tell."""
+        require(
+            self.weighting != "posterior" or kernel in ("l1", "l2"),
+            f"weighting is 'posterior' with kernel {kernel}: it counts different bits, use kernel l1 or l2",
+        )
+
+    def weights(self, similarity: Tensor, chosen: Tensor, kernel: str, key_size: int) -> Tensor:
+        """Weights `[B, k]` of the chosen neighbours; see `neighbour_weights` and `flip_posterior`."""
+        if self.weighting == "posterior":
+            distance = -similarity if kernel == "l1" else similarity.square()
+            return flip_posterior(distance, chosen, key_size, self.flip_probability)
+        return neighbour_weights(similarity, chosen, self.weighting, kernel=kernel, temperature=self.temperature)
 
 
 def neighbour_weights(

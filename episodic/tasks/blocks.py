@@ -60,7 +60,8 @@ def block_seed(seed: int, split: str, rank: int, index: int) -> int:
 def seeded(seed: int, stream: int, device: torch.device | str = "cpu") -> torch.Generator:
     """Create the generator of one of a block's random streams, unrelated to its other streams.
 
-    Streams of a block: 0 the block itself, 1 luck, 2 the players' choices, 3 noise on the cues, 6 its drawings.
+    Streams of a block: 0 the block itself, 1 luck, 2 the players' choices, 3 noise on the cues, 6 its drawings,
+    7 the guesses of `bayes_rewards`.
     Streams of other seeds: 4 the codes of a vocabulary, 5 the search for a codebook.
 
     >>> one, other = seeded(1, stream=0), seeded(1, stream=1)

@@ -125,7 +125,7 @@ def play_block(player: Player, task: "Bandit", spec: BlockSpec) -> Play:
             known = counted[:, rows, context] if player.remembers else torch.zeros_like(counted[:, :, 0])
             for t in range(task.pulls):
                 index = player.index(task, Counts(known[0], known[1], probabilities))
-                action = _random_argmax(index)
+                action = random_argmax(index)
                 failed = luck[episode, t].unsqueeze(1) >= probabilities.gather(1, action)
                 known[failed.squeeze(1).long(), rows, action.squeeze(1)] += 1
                 actions[episode, t] = action.squeeze(1)
@@ -136,7 +136,7 @@ def play_block(player: Player, task: "Bandit", spec: BlockSpec) -> Play:
     return Play(actions, (luck < chosen).float(), best.unsqueeze(1) - chosen)
 
 
-def _random_argmax(index: Tensor) -> Tensor:
+def random_argmax(index: Tensor) -> Tensor:
     """Select an arm with the highest index, uniformly among ties: `[B, A]` -> `[B, 1]` long."""
     tied = index >= index.amax(dim=1, keepdim=True) - 1e-6
     return (tied * (torch.rand(index.shape, device=index.device) + 1)).argmax(dim=1, keepdim=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 from episodic.errors import InputError
 from episodic.memory.stack_memory import StackMemory
 from episodic.memory.updates import UPDATES
-from episodic.memory.weights import WEIGHTINGS, Neighbours
+from episodic.memory.weights import Neighbours
 from tests.episodic.memory.memory_oracle import DEVICES
 from tests.episodic.memory.memory_play import (
     BATCH,
@@ -34,7 +34,7 @@ AXES: dict[str, Sequence[Any]] = {
     "rules": tuple(itertools.product(UPDATES, UPDATES)),
     "stacks": ("by label", "by key", "by key, without labels"),
     "kernel": ("cosine", "l2", "l1"),
-    "weighting": WEIGHTINGS,
+    "weighting": ("softmax", "inverse_distance"),
     "temperature": (1.0, 0.25),
     "neighbours": (1, 3),
     "thresholded": (False, True),

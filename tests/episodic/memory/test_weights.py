@@ -16,6 +16,7 @@ from tests.episodic.memory.memory_oracle import DEVICES, shares
 ROWS, NEIGHBOURS = 40, 4
 SLOTS, KEY, VALUE, BATCH = 7, 4, 3, 5
 KERNELS = ("cosine", "l2", "l1")
+SHARES = ("softmax", "inverse_distance")  # weights that sum to 1; see also test_flip_posterior.py
 THRESHOLDS = {"cosine": 0.1, "l2": -2.5, "l1": -4.5}  # leaves some queries several neighbours, some one, some none
 
 
@@ -32,13 +33,13 @@ def neighbours(kernel: str, dtype: torch.dtype = torch.float32) -> tuple[Tensor,
 
 
 def test_these_are_all_the_weightings() -> None:
-    assert set(WEIGHTINGS) == {"softmax", "inverse_distance"}
+    assert set(WEIGHTINGS) == {*SHARES, "posterior"}
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("temperature", [1.0, 0.1, 5.0])
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("weighting", SHARES)
 def test_weights_equal_their_definition(weighting: str, kernel: str, temperature: float, device: str) -> None:
     similarity, chosen = neighbours(kernel)
     found = neighbour_weights(
@@ -81,7 +82,7 @@ def test_an_exact_match_takes_nearly_all_the_weight_of_inverse_distance(kernel: 
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("weighting", SHARES)
 def test_weights_have_the_gradient_of_their_definition(weighting: str, kernel: str) -> None:
     similarity, chosen = neighbours(kernel, torch.float64)
 
@@ -164,7 +165,7 @@ def loss_of(value: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("thresholded", [False, True], ids=["any", "threshold"])
-@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("weighting", SHARES)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_gradients_of_a_learned_query_equal_those_of_a_dense_read(
     kernel: str, weighting: str, thresholded: bool, device: str
@@ -181,7 +182,7 @@ def test_gradients_of_a_learned_query_equal_those_of_a_dense_read(
         torch.testing.assert_close(gradient, dense)
 
 
-@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("weighting", SHARES)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_gradients_of_a_learned_query_equal_finite_differences(kernel: str, weighting: str) -> None:
     memory = projected(kernel=kernel, weighting=weighting)
@@ -207,7 +208,7 @@ def test_a_learned_query_starts_as_the_query() -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("stacks", [False, True])
-@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("weighting", SHARES)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_what_happens_to_the_memory_before_backward_does_not_matter(
     kernel: str, weighting: str, stacks: bool, device: str
@@ -228,7 +229,7 @@ def test_what_happens_to_the_memory_before_backward_does_not_matter(
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("weighting", SHARES)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_an_empty_memory_gives_no_gradient(kernel: str, weighting: str, device: str) -> None:
     memory = projected(device, writes=0, kernel=kernel, weighting=weighting).float()
@@ -241,7 +242,7 @@ def test_an_empty_memory_gives_no_gradient(kernel: str, weighting: str, device: 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("recalled", [0, 1, 3])
-@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("weighting", SHARES)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_row_that_recalls_nothing_or_one_gets_no_gradient(
     kernel: str, weighting: str, recalled: int, device: str
@@ -261,7 +262,7 @@ def test_a_row_that_recalls_nothing_or_one_gets_no_gradient(
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("weighting", SHARES)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_query_that_is_a_stored_key_or_zero_has_a_finite_gradient(kernel: str, weighting: str, device: str) -> None:
     memory = build(device, kernel=kernel, weighting=weighting).float()
