@@ -10,6 +10,7 @@ from lightning_fabric.utilities import move_data_to_device
 
 from benchmarks.throughput import optimizer
 from benchmarks.timing import Result, Setting, medians, take_turns
+from callbacks.agent_reading import memory_of
 from datamodules.blocks import BlockDataModule
 from episodic.agents.keys import Keys
 from episodic.agents.perception import Perception
@@ -38,8 +39,9 @@ class Training:
 
     def __call__(self) -> dict[str, float]:
         module, data = self._build()
-        assert module.agent.memory is not None
-        watch = Stopwatch(module.agent.memory.store, self.setting)
+        store = memory_of(module)
+        assert store is not None
+        watch = Stopwatch(store, self.setting)
         elapsed = self._train(module, data, watch)
         episodes = self.blocks * data.task.episodes
         return {

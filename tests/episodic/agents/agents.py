@@ -8,6 +8,7 @@ from episodic.agents.agent import Agent
 from episodic.agents.keyed_memory import KeyedMemory
 from episodic.agents.parts import build_agent
 from episodic.agents.perception import Perception
+from episodic.memory.memory import Memory
 from episodic.networks.core import Core
 from episodic.networks.episodic_lstm import EpisodicLSTM
 from episodic.tasks.barcode_bandit import BarcodeBandit
@@ -42,3 +43,10 @@ def build(task: Task = TASK, *, seed: int = 0, **options: Any) -> Agent:
 def memory_of(agent: Agent) -> KeyedMemory:
     assert agent.memory is not None
     return agent.memory
+
+
+def slots_of(agent: Agent) -> Memory:
+    """The memory of an agent whose store keeps slots."""
+    store = memory_of(agent).store
+    assert isinstance(store, Memory)
+    return store

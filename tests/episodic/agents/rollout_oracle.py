@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from episodic.agents.agent import Agent
+from episodic.memory.memory import Memory
 from episodic.networks.episodic_lstm import EpisodicLSTM
 from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.task import Task
@@ -107,9 +108,11 @@ def play_slowly(agent: Agent, task: Task, spec: BlockSpec, world: World, actions
     for b in range(spec.batch_size):
         memory = None
         if agent.memory is not None:
-            stacks = agent.memory.store.stacks
+            store = agent.memory.store
+            assert isinstance(store, Memory)
+            stacks = store.stacks
             best = stacks is not None and stacks.rules.wants_returns
-            memory = ListMemory(agent.memory.store.capacity, stacks is not None, best)
+            memory = ListMemory(store.capacity, stacks is not None, best)
         for e in range(spec.episodes):
             _Episode(agent, task, spec, world, luck, memory, e, b).play(actions[e, :, b].tolist(), played)
     return played

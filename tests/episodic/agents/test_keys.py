@@ -8,7 +8,7 @@ from episodic.agents.keys import SOURCES, Keys
 from episodic.agents.state_embedder_config import StateEmbedderConfig
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
-from tests.episodic.agents.agents import HIDDEN, SEES, TASK, build, memory_of
+from tests.episodic.agents.agents import HIDDEN, SEES, TASK, build, memory_of, slots_of
 from tests.episodic.agents.trail import STEPS, Trail
 
 
@@ -20,7 +20,7 @@ def test_the_steps_that_are_stored() -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_sizes_follow_from_task_and_source(source: str) -> None:
-    store = memory_of(build(memory=EpisodicMemory, keys=Keys(source), perception=SEES)).store
+    store = slots_of(build(memory=EpisodicMemory, keys=Keys(source), perception=SEES))
     key_size = {"context": 5, "input": 3 + 1 + 5, "hidden": HIDDEN, "label": 4}[source]
     assert (store.capacity, store.key_size, store.value_size) == (TASK.episodes, key_size, HIDDEN)
 

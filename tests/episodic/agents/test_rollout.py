@@ -20,7 +20,7 @@ from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.compositional import CompositionalDrawingBandit
 from episodic.tasks.drawing_bandit import DrawingBandit
 from episodic.tasks.task import Task
-from tests.episodic.agents.agents import BATCH, HIDDEN, SEES, SPEC, TASK, build, memory_of
+from tests.episodic.agents.agents import BATCH, HIDDEN, SEES, SPEC, TASK, build, memory_of, slots_of
 from tests.episodic.agents.rollout_oracle import World, bandit, play_slowly, trail
 from tests.episodic.agents.trail import END, STEPS, Trail
 from tests.episodic.memory.memory_oracle import DEVICES
@@ -135,10 +135,11 @@ def test_stacks_may_go_by_predicted_labels(stored: str) -> None:
     memory = memory_of(agent)
     assert memory.store.stacks is not None
     assert memory.labeller is not None
+    store = slots_of(agent)
+    assert store.stacks is not None
     for b in range(BATCH):
-        held = memory.store.occupied[b]
-        keys_of_stacks = memory.store.keys[b][held]
-        assert torch.equal(memory.store.stacks.numbers[b][held], memory.labeller(keys_of_stacks))
+        held = store.occupied[b]
+        assert torch.equal(store.stacks.numbers[b][held], memory.labeller(store.keys[b][held]))
 
 
 @pytest.mark.parametrize("options", [{}, {"perception": SEES}], ids=["blind", "sees the cue"])
@@ -216,7 +217,7 @@ def test_any_schedule_equals_the_slow_player(task: Trail, keys: Keys, memory: An
     writes = task.sizes.writes if task.writes != END else task.width * len(keys.stored_steps(STEPS))
     if memory is EpisodicMemory:
         per_write = task.width if keys.source == "context" else 1
-        assert memory_of(agent).store.occupied.sum() == BATCH * task.episodes * writes * per_write // task.width
+        assert slots_of(agent).occupied.sum() == BATCH * task.episodes * writes * per_write // task.width
 
 
 def test_without_a_write_nothing_is_recalled() -> None:
@@ -253,16 +254,16 @@ def test_shapes() -> None:
 
 def test_a_memory_that_keeps_sources_keeps_what_its_keys_are_made_of() -> None:
     agent = build(memory=EpisodicMemory, keys=Keys("hidden", stored="all", embedder=EMBEDDER), perception=SEES)
-    memory = memory_of(agent)
-    memory.store.keep_sources(HIDDEN)
+    memory, store = memory_of(agent), slots_of(agent)
+    store.keep_sources(HIDDEN)
     trajectories = play(agent)
     states = torch.cat([agent.core.candidates(trajectory.tape).cell for trajectory in trajectories])
     queries = torch.cat([reads_of(trajectory).queries for trajectory in trajectories])
-    torch.testing.assert_close(memory.store.sources.transpose(0, 1), states, atol=1e-6, rtol=1e-5)
-    assert torch.equal(memory.store.keys.transpose(0, 1), queries)
+    torch.testing.assert_close(store.sources.transpose(0, 1), states, atol=1e-6, rtol=1e-5)
+    assert torch.equal(store.keys.transpose(0, 1), queries)
     assert memory.embedder is not None
-    memory.store.rekey(memory.embedder.embed)
-    torch.testing.assert_close(memory.store.keys.transpose(0, 1), queries)
+    store.rekey(memory.embedder.embed)
+    torch.testing.assert_close(store.keys.transpose(0, 1), queries)
 
 
 @pytest.mark.parametrize("stored", ["last", "all"])
@@ -272,7 +273,7 @@ def test_without_an_embedder_it_keeps_the_drawings_rows(stored: str) -> None:
     assert drawn.drawings is not None
     spec = drawn._replace(cues=torch.randn(30, 5)[drawn.drawings])
     agent = build(task, memory=EpisodicMemory, keys=Keys("hidden", stored=stored), perception=SEES)
-    store = memory_of(agent).store
+    store = slots_of(agent)
     without = play(agent, spec, task)
     store.keep_sources(1)
     assert_equal(play(agent, spec, task), without)
@@ -291,7 +292,7 @@ def test_keys_of_drawings_are_the_cues_of_their_steps(stored: str) -> None:
     embeddings = torch.randn(24, 5)
     spec = task.with_cues(drawn, embeddings[drawn.drawings])
     agent = build(task, memory=EpisodicMemory)
-    store = memory_of(agent).store
+    store = slots_of(agent)
     store.keep_sources(1)
     played = play(agent, spec, task)
     steps = (2, 3) if stored == "both" else (3,)

@@ -22,7 +22,7 @@ from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.objectives import KaiserConfig, LinearSchedule, Objectives, SoftmaxConfig, TripletConfig
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.drawing_bandit import DrawingBandit
-from tests.episodic.agents.agents import SEES
+from tests.episodic.agents.agents import SEES, slots_of
 from tests.episodic.agents.stored import LABELS, SIZE, drawn, seeded, states, table
 from tests.episodic.memory.memory_oracle import DEVICES
 
@@ -213,7 +213,7 @@ def test_an_embedder_of_keys_learns_while_its_agent_plays() -> None:
         for episode, _ in enumerate(rollout(task, agent.eval(), task.draw_block(8, seed))):
             if teacher.settings.trigger.due(episode):
                 losses.append(update(teacher, optimizer, None, episode))
-        store = agent.memory.store
+        store = slots_of(agent)
         with torch.no_grad():
             torch.testing.assert_close(store.keys.flatten(0, 1), teacher.network.embed(store.sources.flatten(0, 1)))
     assert sum(losses[-10:]) < sum(losses[:10]) / 2
@@ -231,14 +231,15 @@ def test_an_embedder_of_drawings_learns_between_blocks(labels: str) -> None:
     agent, cues, teacher, _ = build_agent(task.sizes, memory=EpisodicMemory, perception=perception, learner=learning)
     assert teacher is not None
     assert agent.memory is not None
-    assert (agent.memory.store.source_size, agent.memory.store.key_size) == (1, 3)
+    store = slots_of(agent)
+    assert (store.source_size, store.key_size) == (1, 3)
     drawings = DrawingTable(table(), torch.arange(4).repeat_interleave(3))
     optimizer, losses = torch.optim.Adam(teacher.learned(), lr=0.02), list[float]()
     for seed in range(3):
         block = task.draw_block(4, seed)
         spec = task.with_cues(block, cues(block, drawings, "train"))
         list(rollout(task, agent, spec))
-        assert torch.equal(agent.memory.store.keys.transpose(0, 1), spec.cues)
+        assert torch.equal(store.keys.transpose(0, 1), spec.cues)
         losses += [update(teacher, optimizer, drawings.images, 10 * seed + n) for n in range(learning.trigger.updates)]
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     moved = cues(task.draw_block(4, 2), drawings, "train")
