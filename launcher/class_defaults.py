@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonargparse import Namespace, _typehints
 
-_discard_unknown = _typehints.discard_init_args_on_class_path_change
+_discard_unknown: Any = _typehints.discard_init_args_on_class_path_change
 
 
 def keep_given_options_alone() -> None:
@@ -19,9 +19,18 @@ def keep_given_options_alone() -> None:
 def _discard_defaults(part: Any, former: Any, new: Any) -> None:
     changed = isinstance(former, Namespace) and former["class_path"] != new["class_path"]
     if changed and isinstance(former.get("init_args"), Namespace):
-        keywords = getattr(part, "sub_add_kwargs", {})
-        defaults = _typehints.ActionTypeHint.get_class_parser(former["class_path"], keywords).get_defaults()
+        defaults = _defaults(former["class_path"], getattr(part, "sub_add_kwargs", {}))
         for name, value in list(former["init_args"].items()):
             if name in defaults and defaults[name] == value:
                 former["init_args"].pop(name)
-    _discard_unknown(part, former, new)  # type: ignore[no-untyped-call]
+    _discard_unknown(part, former, new)
+
+
+def _defaults(class_path: str, keywords: Any) -> Namespace:
+    """The default values of a class's arguments; none for a name that is no class."""
+    try:
+        parser: Any = _typehints.ActionTypeHint.get_class_parser(class_path, keywords)
+    except ValueError:
+        return Namespace()
+    defaults: Namespace = parser.get_defaults()
+    return defaults

@@ -337,6 +337,7 @@ FOLDERS = {
 @pytest.mark.parametrize("kind", FOLDERS)
 def test_folders_from_the_environment_that_are_none(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))  # the user's own cache is none of this test's business
     for name in ("OMNIGLOT_ROOT", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, FOLDERS[kind])
     monkeypatch.setattr(root, "_download", refuse)
