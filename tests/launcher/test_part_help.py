@@ -54,7 +54,10 @@ def test_a_part_is_described(asked: list[str], expected: list[str], capsys: pyte
     ("asked", "complaint"),
     [
         (["--model.help", "Foo"], "Foo is no known class for it: it may be EpisodicAgent"),
-        (["--model.memory.help", "EpisodicLSTM"], "it may be AttentionMemory, DeltaMemory, EpisodicMemory, FuzzyMemory, StackMemory"),
+        (
+            ["--model.memory.help", "EpisodicLSTM"],
+            "it may be AttentionMemory, DeltaMemory, EpisodicMemory, FuzzyMemory, StackMemory",
+        ),
         (["--model.memory.help", "no.where"], "no.where is no known class"),
         (["--model.nothing.help"], "no class that model takes has a part nothing"),
         ([*BARCODES, "--model.nothing.help"], "EpisodicAgent has no part nothing; its parts are core, memory"),
