@@ -30,7 +30,10 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (["te"], {"test"}),
         (["fit", "--model.memory.thr"], {"--model.memory.threshold"}),
-        (["fit", "--model.memory", ""], {"EpisodicMemory", "FuzzyMemory", "StackMemory"}),
+        (
+            ["fit", "--model.memory", ""],
+            {"AttentionMemory", "DeltaMemory", "EpisodicMemory", "FuzzyMemory", "StackMemory"},
+        ),
         (["fit", "--model.memory.help", "Sta"], {"StackMemory"}),
         (["fit", "--model.keys.embedder.emb"], {"--model.keys.embedder.embedding_size"}),
         (["test", "--data.task.every"], {"--data.task.every_arm_best"}),
