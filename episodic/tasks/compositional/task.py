@@ -212,7 +212,7 @@ class CompositionalTask(Task):
 def coin(luck: Tensor) -> Tensor:
     """Toss a coin by late digits of uniform numbers, which tell nothing of how large the numbers are.
 
-    >>> coin(torch.tensor([0.0003, 0.0007, 0.9003]))
+    >>> coin(torch.tensor([0.0003, 0.0007, 0.9004]))
     tensor([ True, False,  True])
     """
     return (1024 * luck).frac() < 0.5
