@@ -7,8 +7,10 @@
 #     docker run --rm --gpus all --volume "$PWD/runs:/lab/runs" episodic:cuda fit --config configs/barcode_bandit.yaml
 FROM python:3.11-slim
 
-# cpu: torch without CUDA libraries, about 1 GB. cuda: torch from PyPI, which brings its CUDA libraries, about 5 GB.
+# cpu: torch from CPU_INDEX, the address of PyTorch's index of CPU builds (about 1 GB). cuda: torch with its CUDA
+# libraries (about 5 GB).
 ARG DEVICE=cpu
+ARG CPU_INDEX=
 ARG EXTRAS=train,experiments,environments
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1
@@ -18,10 +20,10 @@ WORKDIR /lab
 
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY episodic ./episodic
-# The CPU build's versions of torch and torchvision carry a suffix, which the constraint `==` accepts. Without a GPU,
-# torch needs none of the CUDA packages that constraints.txt also names.
+# The CPU build's versions of torch and torchvision carry a suffix, which the constraint `==` accepts. Without an index
+# of CPU builds, torch comes with its CUDA libraries, and runs on a CPU all the same.
 RUN case "$DEVICE" in \
-      cpu) pip install --constraint constraints.txt --index-url https://download.pytorch.org/whl/cpu torch torchvision ;; \
+      cpu) pip install --constraint constraints.txt ${CPU_INDEX:+--index-url "$CPU_INDEX"} torch torchvision ;; \
       cuda) ;; \
       *) echo "DEVICE is $DEVICE: it must be cpu or cuda" >&2; exit 2 ;; \
     esac \
