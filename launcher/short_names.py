@@ -33,6 +33,7 @@ from episodic.tasks import (
     CompositionalDrawingBandit,
     ContextualChoice,
     DrawingBandit,
+    RepeatPrevious,
     TwoStep,
     WaterMaze,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "OmniglotEncoder",
     "Perception",
     "Reconstructions",
+    "RepeatPrevious",
     "StackMemory",
     "StoredDrawings",
     "StoredStates",

@@ -15,6 +15,7 @@ ENVIRONMENTS = (
     "CompositionalDrawingBandit",
     "ContextualChoice",
     "DrawingBandit",
+    "RepeatPrevious",
     "TwoStep",
     "WaterMaze",
 )

@@ -9,12 +9,13 @@ from gymnasium.spaces import Box, Discrete
 from episodic.environments.block_play import Floats
 from episodic.tasks.bandit import Bandit
 from episodic.tasks.compositional.task import CompositionalTask
+from episodic.tasks.repeat_previous import RepeatPrevious
 from episodic.tasks.task import Task
 from episodic.tasks.two_step import TwoStep
 from episodic.tasks.water_maze import WaterMaze
 
 #: Tasks whose rewards and cues lie in [0, 1] and whose observations lie in [-1, 1].
-BOUNDED = (Bandit, CompositionalTask, TwoStep, WaterMaze)
+BOUNDED = (Bandit, CompositionalTask, RepeatPrevious, TwoStep, WaterMaze)
 
 
 def action_space(task: Task) -> Discrete:

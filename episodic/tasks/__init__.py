@@ -3,6 +3,7 @@
 `Task` is what an agent, a data module or a rollout knows of a task. `Bandit` holds the rules of the contextual bandits;
 `BarcodeBandit` and `DrawingBandit` add their cues. `PLAYERS` are classical and ideal players of bandits.
 `CompositionalBandit`, `WaterMaze`, `TwoStep` and `ContextualChoice` are the further tasks, each with its ideal player.
+`RepeatPrevious` tests a core's own memory.
 `DrawingTask` is what tasks share whose cues are drawings: `DrawingBandit` and `CompositionalDrawingBandit`.
 """
 
@@ -16,6 +17,7 @@ from episodic.tasks.drawing_bandit import DrawingBandit
 from episodic.tasks.drawing_task import DrawingTask
 from episodic.tasks.gittins import gittins_indices
 from episodic.tasks.players import PLAYERS, Play, Player, play_block
+from episodic.tasks.repeat_previous import RepeatPrevious
 from episodic.tasks.task import Episode, Schedule, Task, TaskSizes
 from episodic.tasks.two_step import TwoStep
 from episodic.tasks.water_maze import WaterMaze
@@ -37,6 +39,7 @@ __all__ = [
     "Episode",
     "Play",
     "Player",
+    "RepeatPrevious",
     "Schedule",
     "Task",
     "TaskSizes",

@@ -39,6 +39,7 @@ TASKS = {
     "CompositionalBandit": r"regret(_(new|good_familiar|bad_familiar|familiar))?",
     "CompositionalDrawingBandit": r"regret(_(new|good_familiar|bad_familiar|familiar))?",
     "ContextualChoice": r"regret",
+    "RepeatPrevious": r"regret",
     "TwoStep": r"stay_(uncued|cued|episodic)_(un)?rewarded_(un)?common",
     "WaterMaze": r"steps_to_goal|found",
 }

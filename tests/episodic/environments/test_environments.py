@@ -28,6 +28,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "CompositionalDrawingBandit": {"classes": 6, "exposures": 2, "pulls": 3},
     "ContextualChoice": {"trials": 3, "length": 4, "quiet": 2, "dimensions": 5},
     "DrawingBandit": {"contexts": 3, "arms": 3, "exposures": 2, "pulls": 4},
+    "RepeatPrevious": {"delay": 2, "length": 5, "episodes": 3},
     "TwoStep": {"trials": 8},
     "WaterMaze": {"contexts": 2, "exposures": 2, "length": 5},
 }
