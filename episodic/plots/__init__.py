@@ -14,20 +14,20 @@ Every `plot_*` function returns a `matplotlib.figure.Figure`, which needs no scr
 """
 
 from episodic.plots.choice import some_contexts, spread_evenly, whole_classes
-from episodic.plots.choice_plots import plot_choices
-from episodic.plots.context_plots import plot_context_confusions, plot_recognition, plot_state_map
-from episodic.plots.drawing_confusions import ConfusedPair, confused_pairs, plot_drawing_confusions
-from episodic.plots.drawing_neighbours import plot_neighbours
-from episodic.plots.embedding_curves import plot_similarities, plot_streams
-from episodic.plots.episode_plots import plot_gate, plot_regret, plot_reward, plot_training
-from episodic.plots.maze_plots import MazePath, plot_occupancy, plot_paths, plot_search
-from episodic.plots.memory_contents import UNKNOWN, MemoryContents
-from episodic.plots.memory_map import plot_memory_map
-from episodic.plots.memory_recall import OUTCOMES, ReadCounts, plot_recall
-from episodic.plots.memory_similarity import plot_memory_similarity
-from episodic.plots.montage import framed, montage
-from episodic.plots.reconstructions import plot_reconstructions
+from episodic.plots.embeddings.context_plots import plot_context_confusions, plot_recognition, plot_state_map
+from episodic.plots.embeddings.drawing_confusions import ConfusedPair, confused_pairs, plot_drawing_confusions
+from episodic.plots.embeddings.drawing_neighbours import plot_neighbours
+from episodic.plots.embeddings.embedding_curves import plot_similarities, plot_streams
+from episodic.plots.embeddings.montage import framed, montage
+from episodic.plots.embeddings.reconstructions import plot_reconstructions
+from episodic.plots.memory.memory_contents import UNKNOWN, MemoryContents
+from episodic.plots.memory.memory_map import plot_memory_map
+from episodic.plots.memory.memory_recall import OUTCOMES, ReadCounts, plot_recall
+from episodic.plots.memory.memory_similarity import plot_memory_similarity
 from episodic.plots.style import CYCLE, new_figure
+from episodic.plots.tasks.choice_plots import plot_choices
+from episodic.plots.tasks.episode_plots import plot_gate, plot_regret, plot_reward, plot_training
+from episodic.plots.tasks.maze_plots import MazePath, plot_occupancy, plot_paths, plot_search
 
 __all__ = [
     "CYCLE",

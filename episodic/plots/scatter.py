@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from episodic.plots.memory_contents import UNKNOWN
+from episodic.plots.memory.memory_contents import UNKNOWN
 from episodic.plots.planes import Plane, rosettes
 from episodic.plots.style import CYCLE, note
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from episodic.errors import require
-from episodic.plots.two_step_plots import PAPER_STAYS
+from episodic.plots.tasks.two_step_plots import PAPER_STAYS
 from experiments.tables.files import csv_path, read_table
 from experiments.tables.formatting import NOTHING, format_estimate, format_value, markdown_table
 from experiments.tables.statistics import mean

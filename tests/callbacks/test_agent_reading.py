@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from callbacks import agent_reading
-from callbacks.agent_reading import best_arms, memory_of, read_contents, read_counts, statistics_of
+from callbacks.plots import agent_reading
+from callbacks.plots.agent_reading import best_arms, memory_of, read_contents, read_counts, statistics_of
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.fuzzy.fuzzy_memory import FuzzyMemory
 from episodic.memory.memory import Memory
 from episodic.memory.stack_memory import StackMemory
 from episodic.metrics.episode_statistics import EpisodeStatistics
-from episodic.plots.memory_contents import UNKNOWN
+from episodic.plots.memory.memory_contents import UNKNOWN
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec
 from tests.callbacks.stand_ins import agent_module

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from callbacks.two_step_plots import TwoStepPlots, agent_stays
+from callbacks.plots.two_step_plots import TwoStepPlots, agent_stays
 from episodic.metrics.episode_statistics import EpisodeStatistics
-from episodic.plots.two_step_plots import PAPER_STAYS
+from episodic.plots.tasks.two_step_plots import PAPER_STAYS
 from episodic.tasks import TwoStep
 from episodic.tasks.two_step import COMPARED, OUTCOMES, TwoStepEpisode
 from tests.callbacks.stand_ins import Trainer, agent_module

@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from episodic.plots.memory_contents import MemoryContents
+from episodic.plots.memory.memory_contents import MemoryContents
 from episodic.plots.style import PLAIN, RIGHT, WRONG
 
 

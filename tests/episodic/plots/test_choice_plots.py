@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from episodic.plots.choice_plots import plot_choices
+from episodic.plots.tasks.choice_plots import plot_choices
 from tests.episodic.plots.plotted import drawn
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from episodic.plots.compositional_plots import plot_familiarity, plot_regret_by_pull
+from episodic.plots.tasks.compositional_plots import plot_familiarity, plot_regret_by_pull
 from tests.episodic.plots.plotted import drawn
 
 KINDS = ("both new", "both familiar")

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from episodic.plots.context_plots import plot_context_confusions, plot_recognition, plot_state_map
+from episodic.plots.embeddings.context_plots import plot_context_confusions, plot_recognition, plot_state_map
 from tests.episodic.plots.plotted import drawn, vectors
 
 

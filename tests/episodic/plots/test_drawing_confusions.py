@@ -4,7 +4,7 @@ from collections import Counter
 
 import torch
 
-from episodic.plots.drawing_confusions import confused_pairs, plot_drawing_confusions
+from episodic.plots.embeddings.drawing_confusions import confused_pairs, plot_drawing_confusions
 from tests.episodic.plots.plotted import drawings, drawn, frames, seeded, title
 
 

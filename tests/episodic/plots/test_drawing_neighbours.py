@@ -2,7 +2,7 @@
 
 import torch
 
-from episodic.plots.drawing_neighbours import plot_neighbours
+from episodic.plots.embeddings.drawing_neighbours import plot_neighbours
 from tests.episodic.plots.plotted import drawings, frames, shown_image, title
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from episodic.plots.embedding_curves import plot_similarities, plot_streams
+from episodic.plots.embeddings.embedding_curves import plot_similarities, plot_streams
 from tests.episodic.plots.plotted import drawn, seeded
 
 KINDS = ("same class", "another class")

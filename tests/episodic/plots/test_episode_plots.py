@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from matplotlib.lines import Line2D
 
-from episodic.plots.episode_plots import plot_gate, plot_regret, plot_reward, plot_training
+from episodic.plots.tasks.episode_plots import plot_gate, plot_regret, plot_reward, plot_training
 from tests.episodic.plots.plotted import drawn, shown_image
 
 

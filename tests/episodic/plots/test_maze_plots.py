@@ -5,7 +5,7 @@ import pytest
 import torch
 from matplotlib.patches import Rectangle
 
-from episodic.plots.maze_plots import MazePath, plot_occupancy, plot_paths, plot_search
+from episodic.plots.tasks.maze_plots import MazePath, plot_occupancy, plot_paths, plot_search
 from tests.episodic.plots.plotted import drawn, shown_image
 
 #: From the lower left to the goal at the upper left, a jump to the lower right, and one step.

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from episodic.plots.memory_contents import UNKNOWN, MemoryContents
-from episodic.plots.memory_map import plot_memory_map
-from episodic.plots.memory_similarity import plot_memory_similarity
+from episodic.plots.memory.memory_contents import UNKNOWN, MemoryContents
+from episodic.plots.memory.memory_map import plot_memory_map
+from episodic.plots.memory.memory_similarity import plot_memory_similarity
 from tests.episodic.plots.plotted import contents, drawn, texts, title, vectors
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from episodic.plots.memory_recall import OUTCOMES, ReadCounts, plot_recall
+from episodic.plots.memory.memory_recall import OUTCOMES, ReadCounts, plot_recall
 from tests.episodic.plots.plotted import drawn, texts, title
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from episodic.plots.memory_similarity import colour_scale, cosine_map, label_ticks, plot_memory_similarity
+from episodic.plots.memory.memory_similarity import colour_scale, cosine_map, label_ticks, plot_memory_similarity
 from tests.episodic.plots.plotted import contents, title, vectors
 
 

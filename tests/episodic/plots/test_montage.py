@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from matplotlib.colors import to_rgb
 
-from episodic.plots.montage import framed, montage
+from episodic.plots.embeddings.montage import framed, montage
 from tests.episodic.plots.plotted import drawings
 
 

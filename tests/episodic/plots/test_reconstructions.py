@@ -5,7 +5,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from episodic.plots.reconstructions import plot_reconstructions
+from episodic.plots.embeddings.reconstructions import plot_reconstructions
 
 
 def drawings(seed: int, count: int = 3) -> Tensor:

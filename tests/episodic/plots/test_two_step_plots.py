@@ -3,7 +3,7 @@
 import torch
 from matplotlib.patches import Rectangle
 
-from episodic.plots.two_step_plots import plot_reward_by_trial, plot_stays
+from episodic.plots.tasks.two_step_plots import plot_reward_by_trial, plot_stays
 from tests.episodic.plots.plotted import drawn
 
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from episodic.plots.choice import spread_evenly
-from episodic.plots.montage import framed, show_montage
+from episodic.plots.embeddings.montage import framed, show_montage
 from episodic.plots.style import PLAIN, RIGHT, WRONG, new_figure, note
 
 TILE = 0.55  # inches

@@ -15,9 +15,9 @@ from episodic.metrics.alphabet_pairs import alphabet_pairs
 from episodic.metrics.retrieval import nearest_neighbours
 from episodic.metrics.sequential import sequential_accuracy
 from episodic.plots.choice import whole_classes
-from episodic.plots.drawing_confusions import plot_drawing_confusions
-from episodic.plots.drawing_neighbours import plot_neighbours
-from episodic.plots.embedding_curves import plot_similarities, plot_streams
+from episodic.plots.embeddings.drawing_confusions import plot_drawing_confusions
+from episodic.plots.embeddings.drawing_neighbours import plot_neighbours
+from episodic.plots.embeddings.embedding_curves import plot_similarities, plot_streams
 
 
 class EncoderPlots(pl.Callback):

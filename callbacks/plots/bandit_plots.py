@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from callbacks.agent_plots import AgentPlots, Tested
 from callbacks.pictures import log_picture
-from episodic.plots.episode_plots import plot_regret
+from callbacks.plots.agent_plots import AgentPlots, Tested
+from episodic.plots.tasks.episode_plots import plot_regret
 from episodic.tasks.bandit import Bandit
 from episodic.tasks.players import PLAYERS, Play, play_block
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from episodic.plots.memory_recall import OUTCOMES
+from episodic.plots.memory.memory_recall import OUTCOMES
 from episodic.plots.style import BLUE, DASHES, TICKS, VERMILLION, label, new_figure, shades
 
 #: Panels next to each other in a plot of paths have this width, in inches.

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from callbacks.agent_plots import AgentPlots, Tested, reward_by_exposure
 from callbacks.pictures import log_picture
+from callbacks.plots.agent_plots import AgentPlots, Tested, reward_by_exposure
 from episodic.metrics.episode_statistics import EpisodeStatistics
-from episodic.plots.maze_plots import MazePath, plot_occupancy, plot_paths, plot_search
+from episodic.plots.tasks.maze_plots import MazePath, plot_occupancy, plot_paths, plot_search
 from episodic.tasks.water_maze import WaterMaze
 
 #: Contexts whose paths are shown.

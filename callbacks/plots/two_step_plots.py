@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from callbacks.agent_plots import AgentPlots, Tested
 from callbacks.pictures import log_picture
+from callbacks.plots.agent_plots import AgentPlots, Tested
 from episodic.metrics.episode_statistics import EpisodeStatistics
-from episodic.plots.two_step_plots import PAPER_STAYS, plot_reward_by_trial, plot_stays
+from episodic.plots.tasks.two_step_plots import PAPER_STAYS, plot_reward_by_trial, plot_stays
 from episodic.tasks.two_step import COMPARED, OUTCOMES, TwoStep
 
 #: What is compared with which earlier trial; names as in the task's measures.

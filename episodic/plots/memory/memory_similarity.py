@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from episodic.plots.memory_contents import MemoryContents
+from episodic.plots.memory.memory_contents import MemoryContents
 from episodic.plots.style import new_figure, note
 
 SIDE = 5.6  # of one map, about, in inches

@@ -9,11 +9,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from callbacks.agent_reading import statistics_of
 from callbacks.pictures import keeps_files, log_picture
+from callbacks.plots.agent_reading import statistics_of
 from episodic.errors import require_positive
 from episodic.metrics.episode_statistics import EpisodeStatistics
-from episodic.plots.episode_plots import plot_gate, plot_reward, plot_training
+from episodic.plots.tasks.episode_plots import plot_gate, plot_reward, plot_training
 from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.task import Task
 

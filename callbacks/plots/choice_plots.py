@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from callbacks.agent_plots import AgentPlots, Tested
 from callbacks.pictures import log_picture
-from episodic.plots.choice_plots import plot_choices
+from callbacks.plots.agent_plots import AgentPlots, Tested
+from episodic.plots.tasks.choice_plots import plot_choices
 from episodic.tasks.contextual_choice import ContextualChoice
 
 

@@ -8,8 +8,8 @@ from episodic.errors import require
 from episodic.memory.kernels import RANGES
 from episodic.memory.memory import Memory
 from episodic.metrics.episode_statistics import NOTHING, RIGHT, WRONG, EpisodeStatistics
-from episodic.plots.memory_contents import UNKNOWN, MemoryContents
-from episodic.plots.memory_recall import ReadCounts
+from episodic.plots.memory.memory_contents import UNKNOWN, MemoryContents
+from episodic.plots.memory.memory_recall import ReadCounts
 from episodic.tasks.bandit import BanditRules
 from episodic.tasks.blocks import BlockSpec
 

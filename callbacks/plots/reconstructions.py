@@ -7,7 +7,7 @@ from torch import Tensor
 from callbacks.pictures import Embedding, keeps_files, log_embedding, log_picture
 from episodic.drawings.omniglot.part import OmniglotPart
 from episodic.plots.choice import spread_evenly, whole_classes
-from episodic.plots.reconstructions import plot_reconstructions
+from episodic.plots.embeddings.reconstructions import plot_reconstructions
 
 
 class Reconstructions(pl.Callback):

@@ -12,8 +12,8 @@ from episodic.errors import require, require_positive
 from episodic.metrics.contexts import PAIRS, STATES, EmbeddedStates, find_contexts, shares, some_episodes
 from episodic.metrics.similarity_pairs import similarity_pairs
 from episodic.plots.choice import some_contexts
-from episodic.plots.context_plots import plot_context_confusions, plot_recognition, plot_state_map
-from episodic.plots.embedding_curves import plot_similarities
+from episodic.plots.embeddings.context_plots import plot_context_confusions, plot_recognition, plot_state_map
+from episodic.plots.embeddings.embedding_curves import plot_similarities
 from lightning_modules.encoder import Batch
 from lightning_modules.hidden_state_encoder import HiddenStateEncoder, embedded_states
 

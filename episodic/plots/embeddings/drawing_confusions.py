@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from episodic.plots.montage import framed, show_montage
+from episodic.plots.embeddings.montage import framed, show_montage
 from episodic.plots.style import PLAIN, WRONG, new_figure, note
 
 TILE = 0.5  # inches

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from episodic.plots.memory_contents import MemoryContents
+from episodic.plots.memory.memory_contents import MemoryContents
 from episodic.plots.planes import distinct_count, pca_plane, tsne_plane
 from episodic.plots.scatter import PANEL, Classes, draw_plane
 from episodic.plots.style import new_figure

@@ -1,0 +1,1 @@
+"""Callbacks that plot what a run does."""

@@ -1,0 +1,1 @@
+"""Plots of what encoders and autoencoders make of their inputs."""

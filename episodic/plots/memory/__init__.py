@@ -1,0 +1,1 @@
+"""Plots of the contents and the reads of a memory."""

@@ -1,0 +1,1 @@
+"""Plots of agents at their tasks."""
