@@ -43,9 +43,10 @@ def test_a_memory_beside_a_sequence_core_is_refused(
 )
 def test_a_core_learns_to_name_the_previous_symbol(core: str, rate: float, tmp_path: Path) -> None:
     task = ["--data.task.delay", "1", "--data.task.length", "10", "--data.blocks_per_epoch", "12"]
+    sizes = [f"--data.{name}=16" for name in ("environments", "val_environments", "test_environments")]
     training = ["--trainer.max_epochs", "1", "--trainer.callbacks", "[]", "--model.optimizer.lr", str(rate)]
     config = ["--config", "configs/repeat_previous.yaml", "--model.core", core, "--model.core.lasts", "episode"]
-    assert main(["fit", *config, *task, *training, "--run.root", str(tmp_path)]) == 0
+    assert main(["fit", *config, *task, *sizes, *training, "--run.root", str(tmp_path)]) == 0
     run = tmp_path / "repeat_previous" / "version_0"
     assert main(["test", "--ckpt_path", str(run / "checkpoints" / "last.ckpt")]) == 0
     assert json.loads((run / "metrics.json").read_text())["test/reward"] > 6  # of 9; chance is 2.25

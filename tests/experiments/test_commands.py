@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 import torch
 import yaml
@@ -28,6 +29,7 @@ from experiments.report.pages import GRIDS
 from experiments.run import run_grid
 from experiments.tables.files import csv_path, read_table, write_table
 from tests.experiments.fakes import NOISE, fake, grid_of
+from tests.processes import interruptible, none_left
 from tests.runs import one_error
 from tests.tiny import PROJECT, tiny_bandit
 
@@ -234,8 +236,6 @@ def test_regrets_of_players_are_those_of_a_loop() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_no_worker_outlives_an_interrupted_command(number: int, status: int, tmp_path: Path) -> None:
-    import psutil
-
     pairs = dict(zip(*[iter(tiny_bandit(tmp_path, epochs=500))] * 2, strict=True))
     options = {
         name.removeprefix("--"): value for name, value in pairs.items() if name not in ("--config", "--run.root")
@@ -244,14 +244,16 @@ def test_no_worker_outlives_an_interrupted_command(number: int, status: int, tmp
     path = tmp_path / "long.yaml"
     path.write_text(yaml.safe_dump({**content, "options": {**options, "trainer.callbacks": "[]"}}))
     command = [sys.executable, "-m", "experiments.run", str(path), "--root", str(tmp_path), "--results", str(tmp_path)]
-    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("barcode_bandit/*/checkpoints/last.ckpt")):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    workers = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(number)
-    process.communicate(timeout=60)
-    assert process.returncode == status
-    _, alive = psutil.wait_procs(workers, timeout=10)
-    assert not alive
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=PROJECT, preexec_fn=interruptible, **pipes)
+    with none_left(process):
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob("barcode_bandit/*/checkpoints/last.ckpt")):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        process.communicate(timeout=60)
+        assert process.returncode == status
+        _, alive = psutil.wait_procs(workers, timeout=10)
+        assert not alive
