@@ -247,7 +247,7 @@ def test_no_worker_outlives_an_interrupted_command(number: int, status: int, tmp
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, cwd=PROJECT, preexec_fn=interruptible, **pipes)
     with none_left(process):
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while not list(tmp_path.glob("barcode_bandit/*/checkpoints/last.ckpt")):
             assert time.monotonic() < deadline
             time.sleep(0.1)
