@@ -11,7 +11,7 @@ RESULTS ?=
 # Exact versions instead of the newest that pyproject.toml allows: CONSTRAINTS=constraints.txt.
 CONSTRAINTS ?=
 
-.PHONY: demo pipeline results report test lint install constraints clean
+.PHONY: demo pipeline results report docs test lint install constraints clean
 
 install: $(INSTALLED)
 
@@ -34,6 +34,10 @@ report: $(INSTALLED)
 	$(BIN)/python -m experiments.report
 	$(BIN)/python -m experiments.report.reproduction --optional
 
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html; $(BIN)/python -m http.server --directory site shows it at http://localhost:8000"
+
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -49,4 +53,4 @@ constraints: $(INSTALLED)
 	mv .constraints.new constraints.txt
 
 clean:
-	rm -rf .venv build *.egg-info .import_linter_cache
+	rm -rf .venv build site *.egg-info .import_linter_cache

@@ -4,7 +4,7 @@
     python -m examples.recurrent_ppo                    # an LSTM that keeps its state over a whole block
     python -m examples.recurrent_ppo --unit episode     # an LSTM that starts each episode from zero
 
-RecurrentPPO has no episodic memory: what it knows of a context must stay in its LSTM. See docs/gymnasium.md.
+RecurrentPPO has no episodic memory: what it knows of a context must stay in its LSTM. See docs/how_to/gymnasium.md.
 """
 
 import argparse

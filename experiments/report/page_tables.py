@@ -104,7 +104,7 @@ def report_note(grid: Grid, report: Report, compared: Comparisons, frame: pd.Dat
     """Return how the tables were made: seeds, intervals, the meaning of the columns, revisions of the sources."""
     metric = report.metric or grid.file.metrics[0]
     seeds, label = seeds_of(grid, compared), metric_label(metric)
-    parts = [f"Interquartile means of the {label} over {_range(seeds)} a condition, with 95 % intervals ({METHOD})."]
+    parts = [f"Interquartile means of the {label} over {_range(seeds)} per condition, with 95 % intervals ({METHOD})."]
     if report.chance is not None and report.ideal is not None:
         chance, ideal = (_level(metric, level) for level in (report.chance, report.ideal))
         parts.append(f"Normalised: 0 % is chance ({chance}), 100 % the ideal player ({ideal}).")
@@ -112,10 +112,10 @@ def report_note(grid: Grid, report: Report, compared: Comparisons, frame: pd.Dat
         levels = ", ".join(level_name(name, grid.file.axes[name], level) for name, level in grid.file.baseline.items())
         better = "lower" if is_cost(metric) else "higher"
         parts += [
-            f"A condition's baseline is the one with {levels!r} and else the same levels.",
-            "Differences are interquartile means of those of the same seeds; "
-            f"{NOT_SIGNIFICANT} (not significant): the interval holds 0, or there is none.",
-            f"P: how likely a run has a {better} {label} than one of the baseline; ties count half.",
+            f"The baseline of a condition has {levels!r} and otherwise the same levels.",
+            "Differences are interquartile means of differences between equal seeds; "
+            f"{NOT_SIGNIFICANT} (not significant): the interval contains 0, or there is no interval.",
+            f"P: probability that a run has a {better} {label} than a run of the baseline; ties count half.",
             "Intervals are not corrected for the number of comparisons.",
         ]
     revisions = dict.fromkeys(part for revision in frame["revision"].astype(str) for part in revision.split("/"))

@@ -31,11 +31,13 @@ QUICK = "quick"
 ENOUGH_SEEDS = 10
 HEAD = """# Results
 
-Questions that were put to the system, and their answers. `make report` writes this page from the files in
-[experiments/grids](../experiments/grids) and [results](../results). Points are interquartile means over seeds, with
-95 % bootstrap intervals (Agarwal et al. 2021, [arXiv 2108.13264](https://arxiv.org/abs/2108.13264)). Rewards are per
-episode: chance is 1.80 and the ideal player earns 8.43, unless a plot says otherwise. Each question links to a page
-with the reasoning, all tables and the commands."""
+This page answers one question per experiment. Each question links to a page with the reasoning, all tables and the
+commands. [The words](concepts/words.md) defines the terms.
+
+Points are interquartile means over seeds, with 95 % bootstrap intervals (Agarwal et al. 2021,
+[arXiv 2108.13264](https://arxiv.org/abs/2108.13264)). Rewards are per episode: chance is 1.80 and the ideal player earns
+8.43, unless a plot says otherwise. `make report` writes this page from [experiments/grids](../experiments/grids) and
+[results](../results)."""
 
 
 class Entry(NamedTuple):

@@ -1,11 +1,11 @@
-"""The Python examples of docs/gymnasium.md run."""
+"""The Python examples of docs/how_to/gymnasium.md run."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "gymnasium.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "how_to" / "gymnasium.md"
 EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
