@@ -1,6 +1,6 @@
 """A task and a core from files outside the packages run through `fit` and `test` by `class_path` alone.
 
-`docs/architecture.md` shows the same files.
+`docs/how_to/add_a_task.md` and `docs/how_to/add_a_core.md` show the same files.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""MkDocs hook: copies into the site every file outside `docs/` that a page links to.
+"""MkDocs hook: copies into the site every file outside `docs/` that a page links to, and adapts GitHub's Markdown.
 
 Pages link to grids, CSVs and model cards by relative paths, which work in a checkout. In the site such a file is a page
 under `files/`: Markdown as it is, YAML as a listing, a folder as a list of its files. A CSV is a download.
@@ -19,6 +19,8 @@ DOCS = ROOT / "docs"
 ALWAYS = (*(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")), *(ROOT / "configs").glob("*.yaml"))
 #: A relative link and its anchor, or a block of code, where nothing is a link.
 LINK = re.compile(r"^```.*?^```|(?<=\]\()(?![a-z]+:|#|/)([^)\s#]+)((?:#[^)\s]*)?\))", re.MULTILINE | re.DOTALL)
+#: What belongs to an item of a list is indented by two spaces on GitHub, and by four in MkDocs.
+INDENT = re.compile(r"^```.*?^```|^  (?=\S)", re.MULTILINE | re.DOTALL)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -36,7 +38,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Let links to files outside `docs/` lead to their copies, and Markdown inside `<details>` be rendered."""
+    """Let links to files outside `docs/` lead to their copies; indent lists and mark `<details>` as MkDocs needs them."""
     folder = posixpath.dirname(page.file.src_uri)
     source = _source(page.file.src_uri)
 
@@ -45,7 +47,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return link[0]
         return posixpath.relpath(_uri(_resolve(link[1], source)), folder or ".") + link[2]
 
-    return LINK.sub(relative, markdown).replace("<details>", '<details markdown="1">')
+    markdown = LINK.sub(relative, markdown).replace("<details>", '<details markdown="1">')
+    return INDENT.sub(lambda match: match[0] if match[0].startswith("```") else "    ", markdown)
 
 
 def _outside(text: str, source: Path) -> list[Path]:

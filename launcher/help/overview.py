@@ -31,8 +31,8 @@ EXAMPLES = {
     "fit --config configs/barcode_bandit.yaml --print_config": "all options with their values",
 }
 MORE = """\
-Completion in a shell: python -m launcher.completion bash, see docs/command_line.md.
-Everything else: README.md.
+Completion in a shell: python -m launcher.completion bash, see docs/reference/command_line.md.
+Everything else: README.md, or the site that `make docs` builds.
 EPISODIC_DEBUG=1 shows where an error comes from."""
 
 

@@ -1,6 +1,6 @@
 """Options of Lightning's Trainer: those that are refused in one line, and those that are adapted to a run folder.
 
-`docs/lightning_options.md` lists every option with its outcome.
+`docs/reference/lightning_options.md` lists every option with its outcome.
 """
 
 import importlib.util
