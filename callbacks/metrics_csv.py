@@ -1,4 +1,4 @@
-"""The file of all logged metrics, `metrics.csv`, one row a step."""
+"""The file of all logged metrics, `metrics.csv`, one row per step."""
 
 import csv
 import io
@@ -103,7 +103,7 @@ class MetricsCSV(Logger):
                 os.fsync(file.fileno())
 
     def seal(self) -> None:
-        """Have later metrics start a new row: a resumed training goes on after those that are there."""
+        """Have later metrics start a new row: a resumed training continues after the existing ones."""
         self._sealed = len(self.rows)
 
     @rank_zero_only

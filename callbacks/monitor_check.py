@@ -46,7 +46,7 @@ class MonitorCheck(pl.Callback):
 
     @property
     def needs_validation(self) -> bool:
-        """Whether the names of the metrics have to be found out by a validation before the training."""
+        """Whether the names of the metrics must be found by a validation before the training."""
         return any(not monitor.startswith("train/") for monitor in self.unsure.values())
 
     def on_sanity_check_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -30,7 +30,7 @@ Picture = npt.NDArray[np.uint8]  # [height, width, 3]
 
 
 class Embedding(NamedTuple):
-    """N vectors with a row of facts each, for an embedding projector."""
+    """N vectors with a row of metadata each, for an embedding projector."""
 
     vectors: Tensor  # [N, D]
     metadata: Sequence[Sequence[object]]  # N rows

@@ -1,4 +1,4 @@
-"""A line that says which setting one of Lightning's finders chose."""
+"""Prints the setting that one of Lightning's finders chose."""
 
 from typing import Any
 

@@ -101,17 +101,17 @@ def read_harvest(path: str, states: Sequence[str] = STATES) -> Harvest:
 def _read_arrays(path: str, names: Sequence[str]) -> dict[str, Any]:
     remedy = "`python cli.py predict --ckpt_path RUN/checkpoints/best.ckpt` with an agent writes one"
     require(os.path.exists(path), f"harvest {path} does not exist: {remedy}")
-    require(os.path.isfile(path), f"harvest {path} is no file: {remedy}")
+    require(os.path.isfile(path), f"harvest {path} is not a file: {remedy}")
     try:
         require_honest_sizes(path, f"harvest {path}")
         with np.load(path, allow_pickle=False) as stored:
             missing = [name for name in names if name not in stored]
-            require(not missing, f"harvest {path} is no harvest: it lacks {', '.join(missing)}; {remedy}")
+            require(not missing, f"harvest {path} is not a harvest: it lacks {', '.join(missing)}; {remedy}")
             return {name: np.asarray(stored[name]) for name in names}
     except InputError:
         raise
     except Exception as error:  # the errors of damaged bytes have no common base
-        raise InputError(f"harvest {path} is damaged or no harvest: {remedy}") from error
+        raise InputError(f"harvest {path} is damaged or not a harvest: {remedy}") from error
 
 
 def _read_provenance(path: str, text: str) -> Provenance:
@@ -119,7 +119,7 @@ def _read_provenance(path: str, text: str) -> Provenance:
         provenance = json.loads(text)
     except ValueError as error:
         raise InputError(f"harvest {path} is damaged: its provenance is not JSON") from error
-    require(isinstance(provenance, Mapping), f"harvest {path} is damaged: its provenance is no mapping")
+    require(isinstance(provenance, Mapping), f"harvest {path} is damaged: its provenance is not a mapping")
     name = provenance.get("format")
     require(name == FORMAT, f"harvest {path} has format {name!r}: only {FORMAT!r} can be read")
     for key, kind in Provenance.__annotations__.items():
@@ -129,7 +129,7 @@ def _read_provenance(path: str, text: str) -> Provenance:
 
 def _check_shapes(path: str, arrays: Mapping[str, Any], count: int, pulls: int, size: int) -> None:
     """Raise `InputError` unless the arrays have the right shapes and types."""
-    require(count > 0, f"harvest {path} holds no episode: predict with data.predict_blocks above 0")
+    require(count > 0, f"harvest {path} contains no episode: predict with data.predict_blocks above 0")
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(STATES, (count, pulls, size))
     shapes |= dict.fromkeys(("label", "exposure", "block", "episode"), (count,))
     shapes |= dict.fromkeys(("action", "reward"), (count, pulls))
@@ -146,7 +146,7 @@ def _check_values(path: str, tensors: Mapping[str, Tensor], provenance: Provenan
     """Raise `InputError` if states are not finite, or labels or exposures are out of range."""
     for name in (*STATES, "cue"):
         finite = name not in tensors or bool(tensors[name].sum(dtype=torch.float64).isfinite())
-        require(finite, f"harvest {path} is damaged: {name} holds numbers that are not finite")
+        require(finite, f"harvest {path} is damaged: {name} contains numbers that are not finite")
     labels, count = tensors["label"], provenance["label_count"]
     most = max(MOST_LABELS, len(labels))
     require(0 < count <= most, f"harvest {path} is damaged: it claims {count} labels: at most {most} are possible")

@@ -30,7 +30,7 @@ def run_seed() -> int:
 
 
 class ResumableLoader(DataLoader[Batch]):
-    """A loader that knows its position in an epoch, so that a training may go on inside of it.
+    """A loader that knows its position in an epoch, so that a training can continue inside it.
 
     >>> loader = ResumableLoader(range(4), batch_size=None)
     >>> batches = iter(loader)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Meter:
-    """Shows how far a piece of work is. Work that is done soon shows nothing.
+    """Shows the progress of a piece of work. Short work shows nothing.
 
     Bars need rich, which the extra `drawings` brings; without it there are lines on a terminal, too.
 

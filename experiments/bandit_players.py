@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> OneLineParser:
-    parser = OneLineParser(prog=MAKER, description="Regret of players that do not learn, on the test's blocks.")
+    parser = OneLineParser(
+        prog=MAKER, description="Compute the regret of players that do not learn, on the test blocks."
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSV (default %(default)s)")
     return parser
 

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> OneLineParser:
     parser = OneLineParser(
-        prog="python -m experiments.noise_ceilings", description="What can be earned with noisy cues."
+        prog="python -m experiments.noise_ceilings", description="Compute the best possible rewards with noisy cues."
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSV (default %(default)s)")
     parser.add_argument("--environments", type=int, default=64, help="environments of the block (default %(default)s)")

@@ -36,7 +36,7 @@ def _parser() -> OneLineParser:
     parser.add_argument("grid", type=Path, help="YAML file of the grid")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of all runs (default %(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSV (default %(default)s)")
-    parser.add_argument("--only", default="", metavar="SUBSTRING", help="only conditions whose name contains it")
+    parser.add_argument("--only", default="", metavar="SUBSTRING", help="only conditions whose name contains this text")
     parser.add_argument("--list", action="store_true", help="list all tests with their folders, and run nothing")
     add_cluster_options(parser)
     return parser

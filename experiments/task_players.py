@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> OneLineParser:
-    parser = OneLineParser(prog=MAKER, description="Rewards of ideal players, on the test's blocks.")
+    parser = OneLineParser(prog=MAKER, description="Compute the rewards of ideal players, on the test blocks.")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSV (default %(default)s)")
     return parser
 

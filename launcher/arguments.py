@@ -33,7 +33,7 @@ def with_run_config(arguments: Sequence[str]) -> list[str]:
         return arguments
     require(
         os.path.isfile(checkpoint),
-        f"checkpoint {checkpoint} does not exist or is not accessible: --ckpt_path has to name a file",
+        f"checkpoint {checkpoint} does not exist or is not accessible: --ckpt_path must name a file",
     )
     run = RunFolder.of_checkpoint(Path(checkpoint))
     if run is None or not os.path.isfile(run.config):

@@ -37,7 +37,8 @@ def demo() -> int:
     config = ["--config", str(PROJECT / CONFIG)]
     if (user := run.user()) is not None:
         print(
-            f"error: {user} is already making the demo in {run.path.relative_to(PROJECT)}: wait for it", file=sys.stderr
+            f"error: {user} is already running the demo in {run.path.relative_to(PROJECT)}: wait for it",
+            file=sys.stderr,
         )
         return 2
     if not (run.path / "metrics.json").is_file():

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _command(arguments: list[str]) -> None:
-    parser = OneLineParser(prog="python -m launcher.export", description="Make a small file of a run's encoder.")
+    parser = OneLineParser(prog="python -m launcher.export", description="Export a run's encoder to a small file.")
     parser.add_argument("run", help="folder of a trained and tested run")
     parser.add_argument("target", help="file to write, such as episodic/checkpoints/shipped/NAME.ckpt")
     parser.add_argument("--precision", type=int, choices=sorted(PRECISIONS), default=16, help="bits per weight")
@@ -103,7 +103,7 @@ def _tested_run(path: Path) -> RunFolder:
     home = RunFolder.of_checkpoint(path.resolve() / "checkpoints" / "best.ckpt")
     require(path.is_dir() and home is not None, f"there is no run folder {path}: it must be runs/NAME/VERSION")
     assert home is not None
-    require(home.best.is_file(), f"run {path} has no checkpoints/best.ckpt: `python cli.py fit` makes one")
+    require(home.best.is_file(), f"run {path} has no checkpoints/best.ckpt: `python cli.py fit` creates one")
     require(home.config.is_file(), f"run {path} has no config.yaml: it is incomplete")
     require(home.user() is None, f"run {path} is in use by {home.user()}: wait for it")
     return home
@@ -162,7 +162,7 @@ def _write(contents: Mapping[Path, bytes], overwrite: bool) -> None:
 def _require_free(paths: Iterable[Path], overwrite: bool) -> None:
     for path in paths:
         require(not path.is_dir(), f"{path} is a folder: name another target")
-        require(overwrite or not path.exists(), f"{path} exists already: --overwrite replaces it")
+        require(overwrite or not path.exists(), f"{path} already exists: --overwrite replaces it")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ PLAIN = (
     (r"the following arguments are required: \w+\.(model|data)$", r"no \1: give --config, such as a file of configs/"),
     (r"'utf-8' codec can't encode character.*", "it must be text in UTF-8"),
     (r"Expected a <class", "expected <class"),
-    (r"File does not exist:", "there is no file"),
+    (r"File does not exist:", "there is not a file"),
     (r"Exceeds the limit \(\d+ digits\) for integer.*", "a number has too many digits"),
     (r"^argument (--\S+): expected one argument", r"\1 needs a value"),
     (
@@ -119,7 +119,7 @@ def _readable(line: str, known: Sequence[str]) -> str:
     """A line in plain words."""
     if unknown := UNKNOWN_CLASS.search(line):
         name = next(group for group in unknown.groups() if group)
-        return f"{name} is no known class" + (
+        return f"{name} is not a known class" + (
             f": it may be {', '.join(known)}, or the import path of another" if known else ""
         )
     if missing := MISSING.search(line):

@@ -1,4 +1,4 @@
-"""What an agent did on the blocks of validation and test, summed up."""
+"""The statistics of an agent on the validation and test blocks."""
 
 from collections.abc import Iterable, Mapping
 from typing import cast

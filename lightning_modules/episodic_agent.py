@@ -39,29 +39,29 @@ OWN = ("agent.memory.store.", "learner.")
 
 
 class EpisodicAgent(pl.LightningModule):
-    """epL2RL, L2RL and L2RL+context by configuration alone (Ritter et al. 2018, section 4).
+    """Train an agent on blocks of a task: epL2RL, L2RL or L2RL+context (Ritter et al. 2018, section 4).
 
-    With a `memory` the agent is epL2RL: the memory is searched by what `keys` says, the cell state is the value, and
-    what is recalled enters through the core's reinstatement gate. Without one it is L2RL, and with
-    `perception.cue_input` L2RL+context. One batch is a block. The weights are updated after each of its episodes, those
-    of an embedder when its `learner` says.
+    With a `memory` the agent is epL2RL: `keys` selects what the memory is searched by, the cell state is the value, and
+    the recalled state enters through the core's reinstatement gate. Without a memory the agent is L2RL, and with
+    `perception.cue_input` L2RL+context. One batch is a block. The weights are updated after each of its episodes; the
+    `learner` decides when those of an embedder are.
 
     Args:
         core: builds the recurrent network.
-        memory: builds the store from (capacity, key size, value size); None plays without.
-        keys: what the memory is keyed by; None is the cue.
+        memory: builds the memory from (capacity, key size, value size); None plays without a memory.
+        keys: what the memory is searched by; None is the cue.
         perception: what the agent perceives of a context; None shows the core no cue.
-        learner: how an embedder of keys, or of drawings, learns while the agent plays; None leaves it as it is.
+        learner: how an embedder of keys, or of drawings, learns while the agent plays; None keeps it unchanged.
         warm_start: which weights come from which checkpoint; None starts from random weights.
         loss: settings of the actor-critic loss.
         optimizer: builds the agent's optimiser.
         learning_rate_schedule: factor of the learning rate over the course of training; None keeps it.
-        gradient_norm: gradients are clipped to this norm.
+        gradient_norm: norm that gradients are clipped to.
         greedy_evaluation: evaluate with the most probable action instead of a drawn one.
-        sizes: of the task, by the names of `TaskSizes`; None takes the data's.
+        sizes: sizes of the task, by the names of `TaskSizes`; None takes the data's.
 
     Raises:
-        InputError: a number out of its range, sizes that are not the data's, parts that do not go together.
+        InputError: a number is out of range, the sizes differ from the data's, or the parts do not fit each other.
     """
 
     tasks: dict[str, Task]  # by split; they differ in what the data's `evaluation` says

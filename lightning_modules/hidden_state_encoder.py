@@ -186,4 +186,4 @@ def _require_trained(trained: str, objectives: Objectives, fine_tune: str | None
     require_choice("trained", trained, TRAINED)
     if trained == "head":
         require("softmax" in objectives.configs, "trained is 'head': objectives must have softmax, which owns the head")
-        require(fine_tune is not None, "trained is 'head': fine_tune must name the encoder that stays as it is")
+        require(fine_tune is not None, "trained is 'head': fine_tune must name the encoder to keep")

@@ -1,4 +1,4 @@
-"""The metrics of an epoch that is not over, in checkpoints."""
+"""The metrics of an unfinished epoch, in checkpoints."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ RUNNING_METRICS = "running_metrics"
 
 
 def save_running_metrics(checkpoint: dict[str, Any], metrics: Mapping[str, nn.Module] | nn.ModuleDict) -> None:
-    """Put the sums of some metrics into a checkpoint, so that a training may go on inside an epoch.
+    """Put the sums of some metrics into a checkpoint, so that a training can continue inside an epoch.
 
     >>> from torchmetrics import MeanMetric
     >>> mean, checkpoint = MeanMetric(), {}

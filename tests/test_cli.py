@@ -154,7 +154,7 @@ def test_a_second_run_takes_the_next_version(agent_run: Path) -> None:
 def test_a_run_is_never_overwritten(agent_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = files(agent_run)
     assert main(["fit", *tiny_bandit(agent_run.parents[1]), "--run.version", "version_0"]) != 0
-    assert "exists already" in one_error(capsys)
+    assert "already exists" in one_error(capsys)
     assert files(agent_run) == before
 
 
@@ -167,7 +167,7 @@ def test_a_checkpoint_from_elsewhere_never_lands_in_another_run(
     before = files(tmp_path)
     for command in ("fit", "test", "validate", "predict"):
         assert main([command, *place, "--ckpt_path", str(agent_run / "checkpoints" / "last.ckpt")]) == 2
-        assert "exists already" in one_error(capsys)
+        assert "already exists" in one_error(capsys)
     assert files(tmp_path) == before
     new = [*place[:-1], "branch", "--trainer.max_epochs", "3"]
     assert main(["fit", *new, "--ckpt_path", str(agent_run / "checkpoints" / "last.ckpt")]) == 0
@@ -235,7 +235,7 @@ def test_every_config_parses_as_it_is(config: Path, capsys: pytest.CaptureFixtur
     [
         (
             ["--model.class_path", "NoSuch"],
-            "NoSuch is no known class: it may be EpisodicAgent, HiddenStateEncoder, OmniglotAutoencoder",
+            "NoSuch is not a known class: it may be EpisodicAgent, HiddenStateEncoder, OmniglotAutoencoder",
         ),
         (["--model.nosuch", "3"], "'nosuch' is not accepted"),
         (["--nosuch", "3"], "unrecognized arguments: --nosuch"),
@@ -287,7 +287,7 @@ def test_every_config_parses_as_it_is(config: Path, capsys: pytest.CaptureFixtur
         (["--data.task.best", "1.2"], "best is 1.2"),
         (["--trainer.max_epochs", "-7"], "max_epochs"),
         (["--checkpoint.monitor", "val/nothing"], "val/nothing"),
-        (["--run.version", "a/b"], "is no name for a folder"),
+        (["--run.version", "a/b"], "is not a valid folder name"),
         (["--ckpt_path", "last"], "nothing to resume"),
         (["--ckpt_path", "none.ckpt"], "nothing to resume"),
     ],
@@ -392,7 +392,7 @@ def test_checkpoints_of_another_kind_are_one_line(
         (["--data.shots", "1"], "shots is 1: episodes need per_class"),
         (["--data.protocol.alphabets", "[Klingon]"], "alphabets holds 'Klingon': the training alphabets are "),
         (["--data.protocol.classes", "17"], "classes is 17: it must lie between 1 and 16"),
-        (["--data.protocol", "Ravi"], "Ravi is no known class"),
+        (["--data.protocol", "Ravi"], "Ravi is not a known class"),
         (["--data.protocol.validation_classes", "2"], "Option 'validation_classes' is not accepted"),
         (["--model.objectives.kaiser.memory_size", "0"], "memory_size is 0"),
         (["--model.objectives.kaiser.pieces", "0"], "pieces is 0"),

@@ -1,9 +1,9 @@
-"""A run's checkpoints: when they are written, how their files are replaced, and how a training goes on from one.
+"""A run's checkpoints: when they are written, how their files are replaced, and how a training continues from one.
 
 - `RunCheckpoint`, `LastCheckpoint`: `best.ckpt`, at the end of an epoch, and `last.ckpt`, wherever a training stops.
 - `RandomState`, `FiniteLosses`: the random generators in a checkpoint; no checkpoint of a training that diverged.
 - `CheckpointFiles`: reads checkpoints without running code, and replaces their files as a whole.
-- `use_exact_loops`: Lightning's training loops, which stop and go on between two batches.
+- `use_exact_loops`: Lightning's training loops, which stop and continue between two batches.
 """
 
 from callbacks.checkpoints.best import RunCheckpoint

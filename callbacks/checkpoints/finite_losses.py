@@ -1,4 +1,4 @@
-"""A training whose loss is no number any more ends, and leaves its last good checkpoint."""
+"""A training whose loss is no longer a number ends, and leaves its last good checkpoint."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ BATCHES = 100
 
 
 class Diverged(InputError):
-    """Report a training whose loss or weights are no numbers any more."""
+    """Report a training whose loss or weights are no longer numbers."""
 
 
 class FiniteLosses(pl.Callback):

@@ -1,4 +1,4 @@
-"""A run's newest checkpoint, `checkpoints/last.ckpt`, from which a training goes on."""
+"""A run's newest checkpoint, `checkpoints/last.ckpt`, from which a training continues."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Lightning's training loops, which stop and go on between two batches.
+"""Lightning's training loops, which stop and continue between two batches.
 
 Lightning ends an epoch where a training stops, and so loses the rest of it; and it takes a finished epoch for an
 unfinished one where `max_steps` is set. These loops leave an epoch unfinished: `last.ckpt` holds the state between two
@@ -114,7 +114,7 @@ class ExactFitLoop(_FitLoop):
 
 
 class HeldStop(pl.Callback):
-    """Hold a stop back until the batch is logged and, if it is due, validated as in a training that goes on."""
+    """Delay a stop until the batch is logged and, if it is due, validated as in a training that continues."""
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         epoch_loop = trainer.fit_loop.epoch_loop
@@ -123,7 +123,7 @@ class HeldStop(pl.Callback):
 
 
 def use_exact_loops(trainer: pl.Trainer) -> None:
-    """Have a trainer stop and go on between two batches."""
+    """Have a trainer stop and continue between two batches."""
     trainer.callbacks.append(HeldStop())  # type: ignore[attr-defined]  # the last one, after those that ask
     epoch_loop = ExactEpochLoop(trainer, trainer.min_steps, trainer.max_steps)
     trainer.fit_loop = ExactFitLoop(trainer, trainer.min_epochs, trainer.max_epochs)

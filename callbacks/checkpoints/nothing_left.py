@@ -7,10 +7,10 @@ from pytorch_lightning.callbacks import Timer
 
 
 def nothing_left(checkpoint: dict[str, Any], trainer: pl.Trainer) -> str | None:
-    """Say that a training is finished, and how it goes on; None if there is something to do.
+    """Say that a training is finished, and how it continues; None if there is something to do.
 
     Args:
-        checkpoint: from which the training would go on.
+        checkpoint: from which the training would continue.
         trainer: with the limits of the training.
     """
     loops = checkpoint.get("loops", {}).get("fit_loop", {})

@@ -1,7 +1,7 @@
-"""Callbacks for what loggers show besides metrics and pictures.
+"""Callbacks for results that loggers show besides metrics and pictures.
 
 - `CheckpointStep`: results of `test` and `validate` stand at the step of their checkpoint.
-- `ScalarLayout`: TensorBoard's page of the metrics worth watching.
+- `ScalarLayout`: TensorBoard's page of the most useful metrics.
 - `HyperparameterTab`: the options that experiments vary, beside the results.
 - `ResultTables`: the results of `test` as a table.
 """

@@ -1,4 +1,4 @@
-"""TensorBoard's page "Custom Scalars": the metrics worth watching, training and validation in one plot."""
+"""TensorBoard's page "Custom Scalars": the most useful metrics, training and validation in one plot."""
 
 import re
 from collections.abc import Iterable

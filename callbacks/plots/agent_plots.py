@@ -24,7 +24,7 @@ Curves = dict[str, list[tuple[float, float]]]
 
 
 class Tested(NamedTuple):
-    """What there is to plot after a test."""
+    """The data to plot after a test."""
 
     trainer: pl.Trainer
     module: pl.LightningModule

@@ -1,4 +1,4 @@
-"""What callbacks read from an agent: its statistics, and its memory as arrays to plot."""
+"""Data that callbacks read from an agent: its statistics, and its memory as arrays to plot."""
 
 import pytorch_lightning as pl
 import torch

@@ -1,4 +1,4 @@
-"""Griffe extension: puts the doctests of docstrings into fenced blocks of code, so that the API pages show them as code."""
+"""Griffe extension: fences the doctests of docstrings, so that the API pages show them as code."""
 
 import re
 from typing import Any

@@ -16,7 +16,10 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 #: Files outside `docs/` that the navigation or a generated table names.
-ALWAYS = (*(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")), *(ROOT / "configs").glob("*.yaml"))
+ALWAYS = (
+    *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *(ROOT / "configs").glob("*.yaml"),
+)
 #: A relative link and its anchor, or a block of code, where nothing is a link.
 LINK = re.compile(r"^```.*?^```|(?<=\]\()(?![a-z]+:|#|/)([^)\s#]+)((?:#[^)\s]*)?\))", re.MULTILINE | re.DOTALL)
 #: What belongs to an item of a list is indented by two spaces on GitHub, and by four in MkDocs.
@@ -33,12 +36,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if files.get_file_from_path(_uri(path)) is None and path.exists():
             file = _as_file(path, config)
             files.append(file)
-            waiting += _listed(path) if path.is_dir() else _outside(file.content_string, path) if path.suffix == ".md" else []
+            if path.is_dir():
+                waiting += _listed(path)
+            elif path.suffix == ".md":
+                waiting += _outside(file.content_string, path)
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Let links to files outside `docs/` lead to their copies; indent lists and mark `<details>` as MkDocs needs them."""
+    """Let links to files outside `docs/` lead to their copies; adapt lists and `<details>` to MkDocs."""
     folder = posixpath.dirname(page.file.src_uri)
     source = _source(page.file.src_uri)
 

@@ -1,4 +1,4 @@
-"""What the parts of an agent must be for each other; one line where they are not."""
+"""Checks that the parts of an agent fit each other."""
 
 from episodic.agents.keyed_memory import MemoryFactory
 from episodic.agents.keys import Keys

@@ -1,4 +1,4 @@
-"""Cues of drawings: their pixels, or what an embedder makes of them."""
+"""Cues of drawings: their pixels, or their embeddings."""
 
 from typing import NamedTuple
 

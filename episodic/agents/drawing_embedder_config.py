@@ -12,14 +12,14 @@ CODES = ("embedding", "class_sign")
 class DrawingEmbedderConfig:
     """How an agent's embedder of drawings is built.
 
-    Network and arguments must be those of the checkpoint that the weights come from (`WarmStart.drawings`): with them
-    the agent can be built, tested and resumed without that file. Left open, `cli.py` fills them in from the
-    checkpoint, and a run's `config.yaml` keeps them.
+    Network and arguments must equal those of the checkpoint that provides the weights (`WarmStart.drawings`). With them
+    the agent can be built, tested and resumed without that file. If they are None, `cli.py` takes them from the
+    checkpoint and writes them into the run's `config.yaml`.
 
     Args:
         network: class of the network, `OmniglotEmbedder`, `ConvolutionalAutoencoder` or `TwoLayerAutoencoder`; None
             takes the checkpoint's or, without one, the first.
-        arguments: what the network is built with; None takes the checkpoint's or, without one, the network's defaults.
+        arguments: arguments of the network; None takes the checkpoint's or, without one, the network's defaults.
         code: a cue is the drawing's `embedding`, or `class_sign`: one binary code for each character, the signs of its
             drawings' mean embedding against the mean of all characters.
         noise: share of the bits of a `class_sign` that are flipped in an episode's cue, drawn anew for each episode.

@@ -1,4 +1,4 @@
-"""What is kept of a block that an agent has played: its states, and what they belong to."""
+"""The harvest of a block that an agent has played: its states and their labels."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -19,7 +19,7 @@ def harvest_block(task: Task, trajectories: Iterable[Trajectory], core: Core, sp
     The states are those that the key source `hidden` searches by: what each step would have led to if nothing had been
     reinstated at it.
 
-    A block whose reads have labels of their own (`query_labels`) has no context for a whole episode. Then each meeting
+    A block whose reads have their own labels (`query_labels`) has no context for a whole episode. Then each meeting
     with a context counts as an episode of one step: each labelled read, and each key that is written. State, action and
     reward are those of the step, label and cue those of the read or of the key.
 

@@ -60,7 +60,7 @@ class KeyedMemory(nn.Module):
         self.labeller = labeller if predicted else None
 
     def searches_each_step(self, steps: int) -> bool:
-        """Whether more than one step of an episode searches by a query of its own."""
+        """Whether more than one step of an episode searches by its own query."""
         return self.keys.changing and self.keys.read_at == "every" and steps > 1
 
 

@@ -13,7 +13,7 @@ LABELS = ("context", "predicted")
 
 
 class Keys:
-    """What a memory is keyed by.
+    """Settings of a memory's keys: what the memory is searched by, and what it stores.
 
     The memory is searched by a query at every step, or once an episode. A stored key is always the query of the step
     that is stored. The sources of queries are:
@@ -25,19 +25,19 @@ class Keys:
     - `label`: the context's label, one-hot: an upper bound. It needs a similarity threshold above 0, since otherwise
       a first exposure recalls the memory of another label.
 
-    An `embedder` replaces whatever the source gives by its embedding. Where a task's schedule writes within an episode,
-    the steps that it names are stored, each with its own cell state, and `stored` and `value` have no part.
+    An `embedder` replaces the source by its embedding. If a task's schedule writes within an episode, the scheduled
+    steps are stored, each with its own cell state, and `stored` and `value` have no effect.
 
     Args:
         source: `context`, `input`, `hidden` or `label`.
-        state: of the source `hidden`, the `cell` or the `hidden` state.
+        state: for the source `hidden`: the `cell` or the `hidden` state.
         stored: the steps whose keys are stored when an episode ends: the `first`, the `last`, all
-            `after_first_quarter`, or `all`; only `last` for a key that stays the same.
+            `after_first_quarter`, or `all`; only `last` for a key that does not change.
         value: what a stored key maps to: the episode's `final` cell state, or the step's `own`.
-        read_at: search at `every` step, or at the `first` alone and keep what it recalled.
-        labels: a stack is found by the true `context`, or by the label `predicted` by the embedder's classifier.
-        embedder: how the embedder is built; None takes the source as it is.
-        capacity: slots of the memory; None makes one for each key that a block stores.
+        read_at: search at `every` step, or only at the `first` and keep the recall.
+        labels: find a stack by the true `context`, or by the label `predicted` by the embedder's classifier.
+        embedder: how the embedder is built; None uses the source itself.
+        capacity: number of slots; None is one for each key that a block stores.
 
     Raises:
         InputError: an unknown name, options that exclude each other, a capacity below 1.

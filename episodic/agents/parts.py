@@ -44,10 +44,10 @@ def build_agent(
     Args:
         sizes: of the task.
         core: builds the core from its input size and whether it reinstates.
-        memory: builds the store from (capacity, key size, value size); None plays without.
-        keys: what the memory is keyed by; None is the cue.
+        memory: builds the memory from (capacity, key size, value size); None plays without a memory.
+        keys: what the memory is searched by; None is the cue.
         perception: what the agent perceives of a context; None shows the core no cue.
-        learner: how an embedder learns while the agent plays; None leaves it as it is.
+        learner: how an embedder learns while the agent plays; None keeps it unchanged.
 
     Raises:
         InputError: a number out of its range, parts that do not go together.

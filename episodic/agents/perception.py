@@ -5,11 +5,11 @@ from episodic.errors import require
 
 
 class Perception:
-    """What an agent perceives of a context: whether its core sees the cue, and what it makes of drawings.
+    """What an agent perceives of a context: whether its core sees the cue, and how it embeds drawings.
 
     Args:
         cue_input: whether the cue is part of the core's input.
-        cue_projection: length of a learned linear projection that takes the cue's place there; None gives the cue
+        cue_projection: length of a learned linear projection that replaces the cue in the input; None uses the cue
             itself.
         embedder: how the embedder of drawings is built; None takes a drawing's pixels as the cue.
 

@@ -23,7 +23,7 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
 
     Mixed precision (autocast) is off while an agent plays: recall compares similarities digit by digit.
 
-    A core whose state lasts for the block goes on from the state of the episode before; others start from zeros.
+    A core whose state lasts for the block continues from the state of the previous episode; others start from zero.
 
     The noise in the choices is a function of the block's seed alone: the same weights play the same block the same
     way.

@@ -6,7 +6,7 @@ from episodic.networks.hidden_state_embedder import HiddenStateEmbedder
 class StateEmbedderConfig:
     """How an embedder of keys is built; see `episodic.networks.HiddenStateEmbedder`.
 
-    The numbers must be those of the checkpoint that its weights come from (`WarmStart.keys`): with them the agent can
+    The numbers must equal those of the checkpoint that provides the weights (`WarmStart.keys`). With them the agent can
     be built, tested and resumed without that file.
 
     Args:
@@ -14,7 +14,7 @@ class StateEmbedderConfig:
         hidden_layer: units of a hidden layer.
         layers: number of hidden layers.
         recurrent: whether the hidden layers are an LSTM over the steps of an episode.
-        classes: outputs of its classifier, where the agent uses one; None takes the number of labels.
+        classes: outputs of its classifier, if the agent uses one; None takes the number of labels.
 
     >>> StateEmbedderConfig(embedding_size=8).build(input_size=50).embedding_size
     8

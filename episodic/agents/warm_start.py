@@ -12,18 +12,18 @@ from episodic.networks.image_embedder import ImageEmbedder
 class WarmStart:
     """Which of an agent's weights come from which checkpoint.
 
-    The checkpoints are read when a training starts, and never again: the agent's own checkpoint holds everything.
+    The checkpoints are read once, when a training starts. From then on the agent's own checkpoint contains everything.
 
     Args:
-        agent: checkpoint of the agent whose core and heads this one starts from; None starts from random weights.
+        agent: checkpoint that provides the core and the heads; None starts from random weights.
         keys: checkpoint of a `HiddenStateEncoder`, or of an agent with an embedder of keys; None starts from random
             weights.
         drawings: checkpoint of an encoder or autoencoder of drawings, or the name of a shipped one; None starts from
             random weights.
-        freeze: whether core and heads stay as they are.
+        freeze: whether core and heads stay fixed.
 
     Raises:
-        InputError: a frozen agent that comes from nowhere.
+        InputError: the agent is frozen, but no checkpoint provides its weights.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class WarmStart:
         self.agent, self.keys, self.drawings, self.freeze = agent or None, keys or None, drawings or None, freeze
         require(
             self.agent is not None or not freeze,
-            "warm_start.freeze is true: warm_start.agent must name the agent that stays as it is",
+            "warm_start.freeze is true: warm_start.agent must name the agent to keep",
         )
 
     def fill_agent(self, agent: Agent) -> None:
@@ -78,7 +78,7 @@ class WarmStart:
         inputs = "cues" if other == "cue" else f"{other} states"
         require(
             other == source,
-            f"checkpoint {self.keys} holds an encoder of {inputs}: keys.source is {memory.keys.source!r}, "
+            f"checkpoint {self.keys} contains an encoder of {inputs}: keys.source is {memory.keys.source!r}, "
             f"keys.state {memory.keys.state!r}",
         )
         needed = memory.keys.labels == "predicted"

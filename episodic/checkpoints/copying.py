@@ -31,12 +31,12 @@ def copy_agent(agent: nn.Module, path: str | Path) -> None:
     )
     require(
         weights.keys() == own.keys(),
-        f"checkpoint {path} holds no agent that is built like this one: it must come from an EpisodicAgent of this "
+        f"checkpoint {path} contains no agent with this structure: it must come from an EpisodicAgent of this "
         "version with the same core",
     )
     for name, tensor in own.items():
         there, here = list(weights[name].shape), list(tensor.shape)
-        require(there == here, f"checkpoint {path} holds an agent with {name} of {there}: here it is {here}")
+        require(there == here, f"checkpoint {path} contains an agent with {name} of {there}: here it is {here}")
     agent.load_state_dict(weights, strict=False)
 
 
@@ -59,10 +59,10 @@ def copy_embedder(network: Embedder, path: str | Path) -> None:
     """
     source = load_embedder(path)
     there, here = type(source).__name__, type(network).__name__
-    require(there == here, f"checkpoint {path} holds an encoder {there}: here it is {here}")
+    require(there == here, f"checkpoint {path} contains an encoder {there}: here it is {here}")
     for name, own in network.arguments.items():
         other = source.arguments[name]
-        require(other == own, f"checkpoint {path} holds an encoder with {name} {other}: here {name} is {own}")
+        require(other == own, f"checkpoint {path} contains an encoder with {name} {other}: here {name} is {own}")
     network.load_state_dict(source.state_dict())
 
 
@@ -90,11 +90,13 @@ def copy_classifier(classifier: CosineClassifier, path: str | Path) -> None:
     """Copy the classifier of an encoder's checkpoint into another.
 
     Raises:
-        InputError: see `read_checkpoint`; the checkpoint holds no classifier, or one of other sizes.
+        InputError: see `read_checkpoint`; the checkpoint contains no classifier, or one of other sizes.
     """
     weight = classifier_weight(path)
     if weight is None:
-        raise InputError(f"checkpoint {path} holds no classifier: it must come from an encoder trained by softmax")
+        raise InputError(f"checkpoint {path} contains no classifier: it must come from an encoder trained by softmax")
     there, here = list(weight.shape), list(classifier.weight.shape)
-    require(there == here, f"checkpoint {path} holds a classifier of {there} [classes, embedding]: here it is {here}")
+    require(
+        there == here, f"checkpoint {path} contains a classifier of {there} [classes, embedding]: here it is {here}"
+    )
     classifier.load_state_dict({"weight": weight})

@@ -151,8 +151,8 @@ def _unfitting(path: str | Path, name: str) -> InputError:
 def _description(checkpoint: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
     description = checkpoint.get(EMBEDDER_KEY)
     if not isinstance(description, dict):
-        raise InputError(f"checkpoint {path} holds no encoder: it must come from a stage that trains one")
+        raise InputError(f"checkpoint {path} contains no encoder: it must come from a stage that trains one")
     name = description.get("network")
     known = isinstance(name, str) and name in NETWORKS
-    require(known, f"checkpoint {path} holds an encoder {name!r}: known are {', '.join(NETWORKS)}")
+    require(known, f"checkpoint {path} contains an encoder {name!r}: known are {', '.join(NETWORKS)}")
     return description

@@ -31,7 +31,7 @@ def require_plain_file(path: Path) -> None:
 
     Torch stores everything uncompressed, so what the file holds is no larger than the file.
     """
-    damaged = f"checkpoint {path} is damaged or is no checkpoint"
+    damaged = f"checkpoint {path} is damaged or is not a checkpoint"
     try:
         if not _is_archive(path):
             require(not _is_bare_pickle(path), _names_code(path))

@@ -23,7 +23,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         The checkpoint's entries; `state_dict` is one of them.
 
     Raises:
-        InputError: the file does not exist, is damaged, holds pickled code, is no checkpoint, or would take more memory
+        InputError: the file does not exist, is damaged, contains code, is not a checkpoint, or would take more memory
             than it is large.
 
     >>> from tempfile import TemporaryDirectory
@@ -34,18 +34,18 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     require("://" not in str(path), f"checkpoint {path} is an address: it must be a local file")
     path = Path(path)
-    require(os.path.isfile(path), f"checkpoint {path} does not exist, or is no file")
+    require(os.path.isfile(path), f"checkpoint {path} does not exist, or is not a file")
     require_plain_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch comments on files that are no checkpoints
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the exceptions that damaged bytes cause have no common base
-        raise InputError(f"checkpoint {path} is damaged or is no checkpoint") from error
+        raise InputError(f"checkpoint {path} is damaged or is not a checkpoint") from error
     state = checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
     require(
         isinstance(state, Mapping) and all(isinstance(name, str) for name in state),
-        f"checkpoint {path} is no checkpoint of a training stage: it has no state_dict",
+        f"checkpoint {path} is not a checkpoint of a training stage: it has no state_dict",
     )
     require_stored_tensors(checkpoint, path)
     return dict(checkpoint)

@@ -12,7 +12,7 @@ from episodic.errors import require
 def next_block_seed(
     play: BlockPlay, generator: np.random.Generator, seed: int | None, options: Mapping[str, Any] | None
 ) -> int | None:
-    """Return the seed of the block to begin, or None to go on to the next episode of the present block.
+    """Return the seed of the block to begin, or None to continue with the next episode of the present block.
 
     Raises:
         InputError: `options["block_seed"]` is no integer of at least 0 and below 2^63.

@@ -21,7 +21,7 @@ class TaskEnv(gymnasium.Env[Floats, np.int64]):
     """One environment of a task; `gymnasium.make("episodic/BarcodeBandit-v0")` makes it.
 
     A Gymnasium episode is a whole block, so that what a player remembers has a use; with the unit `episode`, it is one
-    episode, and each `reset` goes on to the next one of the block. `BlockPlay` describes observations,
+    episode, and each `reset` continues with the next one of the block. `BlockPlay` describes observations,
     `BlockPlay.structure` the entries of `info`.
 
     Args:

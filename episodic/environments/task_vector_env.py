@@ -25,7 +25,7 @@ Flags = NDArray[np.bool_]
 class TaskVectorEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
     """B environments of a task; `gymnasium.make_vec("episodic/BarcodeBandit-v0", num_envs=64)` makes them.
 
-    All environments play the same steps, so they end and begin together. Each has a block of its own. See `TaskEnv`.
+    All environments play the same steps, so they end and begin together. Each has its own block. See `TaskEnv`.
 
     Args:
         task: a task, or the name of one in `episodic.tasks`.

@@ -134,10 +134,10 @@ class Slots(nn.Module):
         Raises:
             InputError: the memory keeps no sources, or the function gives another shape.
         """
-        require(self.source_size > 0, "the memory keeps no sources: keys cannot be computed anew, see keep_sources")
+        require(self.source_size > 0, "the memory keeps no sources: keys cannot be computed again, see keep_sources")
         keys = function(self.sources.view(-1, self.source_size))
         wanted = (self.labels.numel(), self.key_size)
-        require(keys.shape == wanted, f"function gives keys of shape {tuple(keys.shape)}: they must be {wanted}")
+        require(keys.shape == wanted, f"function returns keys of shape {tuple(keys.shape)}: they must be {wanted}")
         self.keys.copy_(keys.view_as(self.keys) * self.occupied.unsqueeze(-1))
         self.key_scales.copy_(inverse_norms(self.keys) * self.occupied)
 

@@ -1,4 +1,4 @@
-"""What an agent needs of a memory, whether it keeps slots or not."""
+"""The interface of a memory, with or without slots."""
 
 from abc import ABC, abstractmethod
 

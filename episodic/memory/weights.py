@@ -16,7 +16,7 @@ DELTA = 1e-3
 
 @dataclass(frozen=True)
 class Neighbours:
-    """How many memories a read mixes, and by which weights.
+    """The number of memories that a read mixes, and their weights.
 
     >>> Neighbours(5, temperature=0.1).weighting
     'softmax'

@@ -91,7 +91,7 @@ class EpisodeStatistics(torchmetrics.Metric):
             measures: `[T, B]`, or `[B]` for a whole episode, by name; NaN where a measure does not apply.
             labels: `[B]` long, or `[T, B]` with a label for each read; -1 where there is nothing to recall. A read
                 counts towards the recall accuracy from the second exposure on. Where the task has no exposures
-                (`exposures` is 1), every read with a label of its own counts.
+                (`exposures` is 1), every read with its own label counts.
             reads: labels `[T, B]` long that the memory returned (-1: nothing), similarities `[T, B]` of the nearest
                 keys, and the steps `[T]` bool at which the memory was read.
             gate: `[T, B, H]`, the reinstatement gate.

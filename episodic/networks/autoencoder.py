@@ -45,7 +45,7 @@ class Autoencoder(ImageEmbedder):
 
 
 class ConvolutionalAutoencoder(Autoencoder):
-    """Three convolutions, two of them strided, down to a latent vector, and their mirror image up again.
+    """Encode a drawing by three convolutions, two of them strided, into a latent vector, and decode it in reverse.
 
     Args:
         image_size: side S of the drawings that the network computes with; a multiple of 4, at least 28.

@@ -29,7 +29,7 @@ class AutogradCore(Core):
     """A core by plain autograd; a subclass has `step` and its parameters, and nothing else.
 
     Playing evaluates a step twice where something is reinstated, and `replay` evaluates all steps once more: about
-    three times the work of a core with a backward pass of its own, such as `EpisodicLSTM`.
+    three times the work of a core with its own backward pass, such as `EpisodicLSTM`.
     """
 
     @abstractmethod

@@ -9,14 +9,14 @@ CODES = 4  # channels of the code
 
 
 class TwoLayerAutoencoder(Autoencoder):
-    """Two convolutions with ReLU and pooling down, two transposed convolutions up: 1,077 weights.
+    """Encode by two convolutions with ReLU and pooling, decode by two transposed convolutions: 1,077 weights.
 
     The embedding is the code itself, 4 channels of (S / 4) x (S / 4), flattened: 196 non-negative numbers at 28 x 28.
     For any other length, one linear layer maps the code to the embedding and another maps it back.
 
     Args:
         image_size: side S of the drawings that the network computes with; a multiple of 4, at least 28.
-        latent_size: length D of the embedding; None takes the code as it is.
+        latent_size: length D of the embedding; None uses the code itself.
         channels: channels of the first convolution.
 
     Raises:

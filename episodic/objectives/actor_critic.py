@@ -70,13 +70,13 @@ def actor_critic_loss(
 
 
 class ActorCritic:
-    """Settings of the loss that an agent is trained by; see `actor_critic_loss`.
+    """Settings of an agent's loss; see `actor_critic_loss`.
 
     Args:
         discount: discount of rewards within an episode.
         trace: lambda of generalised advantage estimation; 1 is the plain return.
         value_weight: weight of the critic's loss.
-        entropy_weight: weight of the entropy bonus over the course of training; None falls from 0.05 to 0.
+        entropy_weight: weight of the entropy bonus over the course of training; None decreases from 0.05 to 0.
 
     Raises:
         InputError: a number out of its range.

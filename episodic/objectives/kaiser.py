@@ -52,7 +52,7 @@ class KaiserObjective(Objective):
         require_positive(pieces=pieces)
         require(
             pieces > 1 or not clear_each_batch,
-            "pieces is 1 with clear_each_batch: it must be 2 or more, because the first piece meets an empty memory",
+            "pieces is 1 with clear_each_batch: it must be 2 or more, because the memory is empty for the first piece",
         )
         self.memory = KaiserMemory(memory_size, key_size, neighbours, margin)
         self.clear_each_batch, self.pieces = clear_each_batch, pieces

@@ -10,7 +10,7 @@ Every `plot_*` function returns a `matplotlib.figure.Figure`, which needs no scr
 - `plot_state_map`, `plot_context_confusions`, `plot_recognition`: an embedding of hidden states.
 - `plot_reconstructions`: an autoencoder.
 
-`style` holds what they share: `new_figure` and colours that colour-blind readers can tell apart.
+`style` holds what they share: `new_figure` and colours that colour-blind readers can distinguish.
 """
 
 from episodic.plots.choice import some_contexts, spread_evenly, whole_classes

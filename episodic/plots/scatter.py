@@ -1,4 +1,4 @@
-"""Points in two dimensions, told apart by class."""
+"""Points in two dimensions, distinguished by class."""
 
 from collections.abc import Sequence
 from typing import Literal

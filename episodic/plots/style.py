@@ -1,4 +1,4 @@
-"""The common style of all plots: colours that colour-blind readers can tell apart, and small helpers.
+"""The common style of all plots: colours that colour-blind readers can distinguish, and small helpers.
 
 The colours are those of Okabe and Ito 2008, "Color Universal Design". Lines also differ in their dashes, and classes in
 their markers, so that no plot depends on hue alone.

@@ -76,7 +76,7 @@ class Bandit(Task):
         order: `bag` gives every context equally many episodes; `urn` favours contexts that have occurred more often.
         concentration: Concentration of the urn; a smaller one concentrates a block on fewer contexts.
         best_arms: Only the first `best_arms` arms can be best, and `every_arm_best` refers to them; None: all arms.
-            This makes a task of fewer arms for an agent with more outputs.
+            This simulates a task with fewer arms for an agent with more outputs.
 
     Raises:
         InputError: A number is below 1; a probability is outside [0, 1]; `best` is not above `rest`; `every_arm_best`

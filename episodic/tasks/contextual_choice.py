@@ -1,10 +1,10 @@
 """The contextual choice task: evidence for one of two choices, and contexts that announce earlier trials.
 
-A block has `trials` trials with contexts and evidence of their own, and then the same trials, noise included, in
+A block has `trials` trials with their own contexts and evidence, and then the same trials, noise included, in
 another order. A trial is an episode of `length` steps. Its context, a vector ~ N(0, I), is the cue. In the last
 `length - quiet` steps the observation shows evidence ~ N(s, I), where the drift s is +`drift` or -`drift` for all
 dimensions; before, it shows noise ~ N(0, I). At every step, the choice of the drift's sign pays 1. The agent does not
-see its rewards, which would tell it the sign.
+see its rewards, which would reveal the sign.
 
 In the second half of a block an agent that recognises the context knows the answer from the first step on.
 """

@@ -19,7 +19,7 @@ AnyDrawingTask = TypeVar("AnyDrawingTask", bound="DrawingTask")
 
 @dataclass(frozen=True)
 class DrawingTask(Task):
-    """What tasks of characters share: the table of drawings, and the characters' barcodes.
+    """The common part of tasks with characters: the table of drawings, and the characters' barcodes.
 
     A block draws its characters from a table of `characters` characters with `drawings` drawings each. A label is a
     character's number in the table, the same in every block. Each occurrence of a character shows another drawing; one

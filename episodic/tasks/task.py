@@ -1,4 +1,4 @@
-"""The task seam: everything that a rollout, an agent or a data module needs to know about a task."""
+"""The task interface: everything that a rollout, an agent or a data module needs to know about a task."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol

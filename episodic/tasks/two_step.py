@@ -4,7 +4,7 @@ A block is one episode of `trials` trials. In each trial the agent chooses one o
 common second-stage state a with probability `common`, otherwise to the other state. One state pays with probability
 `high`, the other with probability `low`; before each trial but the first they swap with probability `reversal`.
 
-Each trial has a context of its own, a barcode. In the first half of the block trials are uncued. In the second half
+Each trial has its own context, a barcode. In the first half of the block trials are uncued. In the second half
 each trial shows the context of an uncued trial as a cue before the choice. If the agent then reaches the state of the
 cued trial, it gets the reward of that trial. The other state pays as usual.
 

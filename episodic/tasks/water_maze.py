@@ -1,4 +1,4 @@
-"""The contextual water maze: a goal on a grid that has to be found again in every context.
+"""The contextual water maze: a goal on a grid that must be found again in every context.
 
 A block has `contexts` contexts, each with a barcode and a goal cell; a bag gives every context `exposures` episodes in
 random order. An episode is `length` steps on a grid of `width` x `height` cells. The agent observes its coordinates and

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> OneLineParser:
     parser = OneLineParser(
-        prog="python -m experiments.commands.pipeline", description="All stages on the Omniglot bandit."
+        prog="python -m experiments.commands.pipeline", description="Run all stages on the Omniglot bandit."
     )
     parser.add_argument("--shipped", action="store_true", help="start from the shipped encoder of drawings")
     parser.add_argument("--generated", action="store_true", help="generated characters instead of Omniglot's")
@@ -70,7 +70,7 @@ def _omniglot_is_there() -> bool:
     try:
         find_omniglot(None)
     except InputError as error:
-        print(f"{error}\ngoing on with generated characters: the results say nothing of Omniglot's", file=sys.stderr)
+        print(f"{error}\ncontinuing with generated characters: the results say nothing about Omniglot", file=sys.stderr)
         return False
     return True
 

@@ -54,7 +54,7 @@ def _run(options: argparse.Namespace) -> int:
 def _parser() -> OneLineParser:
     parser = OneLineParser(prog="python -m experiments.commands.results", description="Run every grid of the report.")
     parser.add_argument("--quick", action="store_true", help="one small grid instead, in a few minutes")
-    parser.add_argument("--only", default="", metavar="SUBSTRING", help="only grids whose file's name contains it")
+    parser.add_argument("--only", default="", metavar="SUBSTRING", help="only grids whose file name contains this text")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of all runs (default %(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSVs (default %(default)s)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the report (default %(default)s)")

@@ -68,8 +68,10 @@ class ClusterFile:
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where jobs run."""
     parser.add_argument("--workers", type=int, default=2, help="processes on this machine (default %(default)s)")
-    parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a running Dask cluster, in their place")
-    parser.add_argument("--cluster", type=Path, metavar="FILE.yaml", help="a cluster to start, in their place")
+    parser.add_argument(
+        "--scheduler", metavar="tcp://HOST:PORT", help="address of a running Dask cluster to use instead"
+    )
+    parser.add_argument("--cluster", type=Path, metavar="FILE.yaml", help="YAML file of a cluster to start instead")
 
 
 def cluster_options(options: argparse.Namespace) -> ClusterOptions:

@@ -62,7 +62,7 @@ def work(job: Job, needs: Sequence[object] = (), folder: str = ".", command: Com
     """
     try:
         _require_one_thread()
-        require(Path(folder).is_dir(), f"folder {folder} is not there: a worker needs the file system of the client")
+        require(Path(folder).is_dir(), f"folder {folder} does not exist here: a worker needs the client's file system")
         os.chdir(folder)
         with _held(job) as log:
             return _logged(job, log, command)
@@ -138,7 +138,7 @@ def carry_out(job: Job, command: Command, revision: str) -> Outcome:
     if status := command(list(arguments)):
         sys.stderr.flush()
         raise InputError((job.log.is_file() and last_line(job.log)) or f"exit status {status}")
-    require(job.missing is None, f"the command ended well but left no {job.missing}")
+    require(job.missing is None, f"the command succeeded but did not write {job.missing}")
     seconds = record.seconds + time.monotonic() - begun
     size = job.product.stat().st_size
     write_record(job, replace(record, seconds=seconds, finished=time.time(), size=size))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from experiments.planning.options import Options
 from experiments.planning.yaml_files import Scalar
 
-#: Which conditions are meant, by axis: one level or several. Axes that are left out may have any level.
+#: The selected conditions, by axis: one level or several. Axes that are left out may have any level.
 Selector = dict[str, Scalar | list[Scalar]]
 
 
@@ -16,7 +16,7 @@ class Training:
 
     Args:
         config: file of its config; None takes the grid's.
-        options: set in addition to the grid's. `@NAME` as a value is the file that a stage makes.
+        options: set in addition to the grid's. `@NAME` as a value is the file of a stage.
     """
 
     config: str | None = None
@@ -25,7 +25,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Stage:
-    """Trained or harvested for the use of others.
+    """A training or a harvest that others use.
 
     Args:
         config: file of its config; None takes the grid's.
@@ -47,7 +47,7 @@ class Level:
     """One level of an axis.
 
     Args:
-        config: file of the config; None: another axis or the grid says.
+        config: file of the config; None: from another axis or from the grid.
         options: of the training.
         stage: the stage that is tested, in place of a training of its own.
         test: options of the test alone.
@@ -63,7 +63,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Axis:
-    """What conditions differ in: named levels, or the values of one option.
+    """An axis along which conditions differ: named levels, or the values of one option.
 
     Args:
         levels: by name.
@@ -101,7 +101,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Replacement:
-    """Conditions that are made in another way: `use` replaces all that their levels say."""
+    """Conditions with other settings: `use` replaces all settings of their levels."""
 
     where: Selector
     use: Level
@@ -109,7 +109,7 @@ class Replacement:
 
 @dataclass(frozen=True)
 class Plot:
-    """How a grid's results are drawn.
+    """How a grid's results are plotted.
 
     Args:
         x: axis with numbers, for lines; empty draws rows of points, one for each combination of the other axes.
@@ -133,7 +133,7 @@ class Report:
         answer: two to four sentences.
         reasoning: paragraphs of Markdown for the question's own page.
         order: sections are sorted by it.
-        metric: what is drawn and compared; None takes the first of the grid's metrics.
+        metric: the metric to plot and compare; None takes the first of the grid's metrics.
         chance: value of a player that chooses at random, or one for each evaluation; None: not known.
         ideal: value of the ideal player, likewise.
         also: further metrics of the tables.
@@ -166,19 +166,19 @@ class GridFile:
 
     Args:
         seeds: one training of each condition for each.
-        axes: what conditions differ in; the first one varies slowest.
+        axes: the differences between conditions; the first one varies slowest.
         metrics: the metrics of the table; differences are taken of the first.
-        config: file of the config where nothing else names one.
+        config: file of the config, unless a level names another.
         options: of every training.
-        stages: what conditions build on.
+        stages: stages that conditions use.
         evaluations: options of the tests, by name.
-        only: the conditions that there are, if not the whole product.
-        skip: conditions that there are not; may name evaluations too.
-        exceptions: conditions that are made in another way.
-        baseline: levels of the condition that another is compared with; its other levels are the same.
+        only: the conditions to keep, if not the whole product.
+        skip: conditions to leave out; may name evaluations too.
+        exceptions: conditions with other settings.
+        baseline: levels of the condition that others are compared with; the other levels stay the same.
         curves: metrics of the trainings that are kept step by step, in a CSV of their own.
         regret_by_pull: whether the regret of tests is kept by exposure and pull, in a CSV of its own.
-        report: what the report says of the grid; None leaves it out.
+        report: the grid's section in the report; None leaves it out.
     """
 
     seeds: list[int]

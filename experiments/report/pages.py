@@ -35,9 +35,9 @@ This page answers one question per experiment. Each question links to a page wit
 commands. [The words](concepts/words.md) defines the terms.
 
 Points are interquartile means over seeds, with 95 % bootstrap intervals (Agarwal et al. 2021,
-[arXiv 2108.13264](https://arxiv.org/abs/2108.13264)). Rewards are per episode: chance is 1.80 and the ideal player earns
-8.43, unless a plot says otherwise. `make report` writes this page from [experiments/grids](../experiments/grids) and
-[results](../results)."""
+[arXiv 2108.13264](https://arxiv.org/abs/2108.13264)). Rewards are per episode. Chance is 1.80 and the ideal player
+earns 8.43, unless a plot says otherwise. `make report` writes this page from
+[experiments/grids](../experiments/grids) and [results](../results)."""
 
 
 class Entry(NamedTuple):

@@ -171,7 +171,7 @@ def _parser() -> OneLineParser:
     parser = OneLineParser(prog="python -m experiments.report.reproduction", description="Write the reproduction page.")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSVs (default %(default)s)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default %(default)s)")
-    parser.add_argument("--optional", action="store_true", help="no error where results are missing")
+    parser.add_argument("--optional", action="store_true", help="no error if results are missing")
     return parser
 
 

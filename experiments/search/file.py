@@ -122,14 +122,14 @@ def _check(file: SearchFile) -> None:
     require_choice("pruner", file.pruner, tuple(PRUNERS))
     require(
         file.metric.startswith("val/"),
-        f"metric is {file.metric!r}: it must be a validation metric, such as val/reward; nothing is chosen by the test",
+        f"metric is {file.metric!r}: it must be a validation metric, such as val/reward; the test may not choose",
     )
     check_metrics([file.metric], [Path(file.config)])
     check_options(file.options, "options")
     check_options(dict.fromkeys(file.parameters), "parameters")
     require(bool(file.parameters), "parameters is empty: it must name at least one option")
     for name, parameter in file.parameters.items():
-        require(name not in file.options, f"{name} stands under options and under parameters: only one can be")
+        require(name not in file.options, f"{name} is listed under options and under parameters: use only one")
         try:
             parameter.distribution()
         except ValueError as error:

@@ -34,7 +34,7 @@ def open_study(search: Search, root: Path, storage: str | None = None) -> tuple[
         storage: address of a database, or a journal's file; None: SQLite in the search's folder.
 
     Raises:
-        InputError: the storage cannot be opened, or the study was begun with another metric, config, parameter, ...
+        InputError: the storage cannot be opened, or the study was started with another metric, config, parameter, ...
     """
     folder = (root / search.name).absolute()
     address = f"sqlite:///{folder / 'study.db'}" if storage is None else storage
@@ -58,7 +58,7 @@ def open_study(search: Search, root: Path, storage: str | None = None) -> tuple[
         before = now if begun is None else begun.get(key)
         require(
             before == now,
-            f"search {search.name} was begun with {key} {before}, now {now}: its trials would not compare; "
+            f"search {search.name} was started with {key} {before}, now {now}: its trials would not be comparable; "
             "undo the change, or rename the file for a new search",
         )
     return study, address

@@ -54,7 +54,9 @@ def _parser() -> OneLineParser:
     parser = OneLineParser(prog="python -m experiments.search", description="Search for good hyperparameters.")
     parser.add_argument("search", type=Path, help="YAML file of the search")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of all searches (default %(default)s)")
-    parser.add_argument("--trials", type=int, metavar="N", help="over all processes (default: as the file says)")
+    parser.add_argument(
+        "--trials", type=int, metavar="N", help="number of trials over all processes (default: from the file)"
+    )
     parser.add_argument(
         "--storage",
         metavar="URL_OR_FILE",

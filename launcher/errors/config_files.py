@@ -60,7 +60,7 @@ def _read(path: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise InputError(f"config {path} is no YAML: {error.problem or error.context}{where}") from error
+        raise InputError(f"config {path} is not valid YAML: {error.problem or error.context}{where}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
 

@@ -30,7 +30,7 @@ def check_settings(settings: Namespace) -> None:
         settings: of a subcommand, as the parser made them.
     """
     for part in ("model", "data"):
-        require(settings.get(part) is not None, f"no {part}: --config has to name one, see configs/")
+        require(settings.get(part) is not None, f"no {part}: --config must name one, see configs/")
     for part in ("trainer", "checkpoint", "run"):
         require(settings.get(part) is not None, f"{part} is null: it must be a mapping, or be left out")
     require_finite(settings)

@@ -40,7 +40,7 @@ def read_provenance(run: RunFolder, checkpoint: Mapping[str, Any]) -> dict[str, 
 
 def _read_config(path: Path) -> dict[str, Any]:
     config = read_run_config(path)
-    require("model" in config, f"{path} is no run's configuration: it names no model")
+    require("model" in config, f"{path} is not a run's configuration: it names no model")
     return config
 
 
@@ -67,14 +67,14 @@ def _is_path(value: Any) -> bool:
 
 def _read_metrics(run: RunFolder) -> dict[str, float]:
     path, command = run.path / "metrics.json", f"`python cli.py test --ckpt_path {run.best}`"
-    require(path.is_file(), f"run {run.path} has no metrics.json: {command} comes first")
+    require(path.is_file(), f"run {run.path} has no metrics.json: run {command} first")
     fresh = path.stat().st_mtime_ns >= run.best.stat().st_mtime_ns
-    require(fresh, f"{path} is older than {run.best.name}: {command} brings it up to date")
+    require(fresh, f"{path} is older than {run.best.name}: {command} updates it")
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
         return {str(name): float(value) for name, value in metrics.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is damaged: {command} writes it anew") from error
+        raise InputError(f"{path} is damaged: {command} writes it again") from error
 
 
 def training_seconds(folder: Path) -> float | None:

@@ -92,7 +92,7 @@ def _known(path: str, name: str | None, part: Part) -> type:
     if kind is None:
         own = ", ".join(known.__name__ for known in classes_of(part) if is_own(known))
         may = f"it may be {own}, or the import path of another" if own else f"--{path}.help lists the classes"
-        raise InputError(f"{path}: {name} is no known class for it: {may}")
+        raise InputError(f"{path}: {name} is not a known class for it: {may}")
     return kind
 
 

@@ -96,7 +96,7 @@ def _trained(request: Request) -> tuple[RunFolder, Path]:
         run = RunFolder(folder.parent, folder.name, version)
     else:
         runs = trained_runs(folder)
-        require(bool(runs), f"no trained run in {folder}: nothing to {_verb(request)} there; `fit` comes first")
+        require(bool(runs), f"no trained run in {folder}: nothing to {_verb(request)} there; run `fit` first")
         run = runs[0]
         if request.command != "fit":
             run, reasons = _to_use(runs)

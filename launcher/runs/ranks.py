@@ -28,7 +28,7 @@ def chosen_version() -> str | None:
         return None
     require(
         number > 0 and version is not None,
-        f"process {number} of several that were started apart cannot agree with the others on a run folder: give "
+        f"process {number} was started separately and cannot agree with the others on a run folder: give "
         "--run.version",
     )
     return version

@@ -86,7 +86,7 @@ class RunFolder:
         Raises:
             InputError: it exists, or it cannot be made.
         """
-        require(self._make(), f"run folder {self.path} exists already: choose another --run.version{self._remedy()}")
+        require(self._make(), f"run folder {self.path} already exists: choose another --run.version{self._remedy()}")
 
     def discard_if_untrained(self) -> None:
         """Remove a folder that this process has made, unless it holds a checkpoint."""
@@ -118,7 +118,7 @@ class RunFolder:
         except FileExistsError:
             return False
         except OSError as error:
-            raise InputError(f"run folder {self.path} cannot be made: {error.strerror}") from error
+            raise InputError(f"run folder {self.path} cannot be created: {error.strerror}") from error
         return False
 
     def _remedy(self) -> str:
@@ -191,10 +191,10 @@ def run_name(settings: RunSettings, configs: Sequence[Path]) -> str:
         InputError: neither is there, or the name is not a folder's name.
     """
     name = settings.name or (configs[0].stem if configs else None)
-    require(name is not None, "no --config and no --run.name: one of them has to name the run")
+    require(name is not None, "no --config and no --run.name: one of them must name the run")
     for part in (name, settings.version):
         require(
             part is None or is_file_name(part),
-            f"{str(part)[:200]!r} is no name for a folder: --run.name and --run.version are short single names",
+            f"{str(part)[:200]!r} is not a valid folder name: --run.name and --run.version are short single names",
         )
     return str(name)

@@ -41,7 +41,7 @@ def check_callbacks(
         for kind, instead in AUTOMATIC.items():
             require(
                 model.automatic_optimization or not isinstance(callback, kind),
-                f"{name}: {type(model).__name__} takes its optimiser steps by itself; {instead}",
+                f"{name}: {type(model).__name__} makes its own optimiser steps; {instead}",
             )
         require(
             not isinstance(callback, BatchSizeFinder) or hasattr(data, "batch_size"),
@@ -54,5 +54,5 @@ def check_callbacks(
         require(
             not isinstance(callback, BackboneFinetuning) or hasattr(model, "backbone"),
             f"{name}: {type(model).__name__} has no backbone; model.warm_start.freeze of an agent and model.trained of "
-            "a hidden-state encoder keep a network as it is",
+            "a hidden-state encoder keep a network unchanged",
         )

@@ -37,7 +37,7 @@ FIXED: dict[str, tuple[Any, str]] = {
     "barebones": (False, "it would keep nothing of the run; benchmarks/throughput.py measures raw speed"),
     "model_registry": (None, "checkpoints are kept in the run's folder alone"),
 }
-#: What takes the place of an option where the model takes its optimiser steps by itself.
+#: What takes the place of an option where the model makes its own optimiser steps.
 BY_ITSELF = {
     "accumulate_grad_batches": (1, "--data.environments"),
     "gradient_clip_val": (None, "--model.gradient_norm"),
@@ -119,7 +119,7 @@ def _check_strategy(options: dict[str, Any]) -> None:
     strategy, nodes = options.get("strategy", "auto"), options.get("num_nodes", 1)
     named = strategy if isinstance(strategy, str) else type(strategy).__name__
     known = bool(STRATEGIES.fullmatch(strategy)) if isinstance(strategy, str) else _starts_processes(strategy)
-    require(known, f"trainer.strategy is {named}: it must be auto, ddp (one process a device) or single_device")
+    require(known, f"trainer.strategy is {named}: it must be auto, ddp (one process per device) or single_device")
     require(
         nodes <= 1 or any(name in os.environ for name in CLUSTER),
         f"trainer.num_nodes is {nodes}: start each node's processes by torchrun or a cluster, which set MASTER_ADDR",
@@ -143,7 +143,7 @@ def _check_updates(options: dict[str, Any], model: LightningModule) -> None:
             value, kind = options.get(name, default), type(model).__name__
             require(
                 value in (None, default),
-                f"trainer.{name} is {value}: {kind} takes its optimiser steps by itself, so use {instead}",
+                f"trainer.{name} is {value}: {kind} makes its own optimiser steps, so use {instead}",
             )
     algorithm = options.get("gradient_clip_algorithm")
     require(

@@ -42,7 +42,8 @@ def require_work(command: str, settings: Namespace) -> None:
     monitor = settings.checkpoint.monitor
     require(
         not str(monitor).startswith("val/"),
-        f"{reason}, so there is no validation: checkpoint.monitor is {monitor}, --checkpoint.monitor null does without",
+        f"{reason}, so there is no validation: checkpoint.monitor is {monitor}, "
+        "--checkpoint.monitor null trains without it",
     )
     if rank() == 0:
         print(f"warning: {reason}, so there is no validation", file=sys.stderr)

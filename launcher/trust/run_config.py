@@ -20,8 +20,8 @@ def read_run_config(path: Path) -> dict[str, Any]:
         InputError: the file is missing, damaged, no mapping, too large, or nested too deeply; or its anchors multiply
             it or refer to themselves.
     """
-    require(os.path.isfile(path), f"{path} does not exist, or is no file")
-    require(path.stat().st_size <= LARGEST, f"{path} is no run's configuration: it is larger than {LARGEST:,} bytes")
+    require(os.path.isfile(path), f"{path} does not exist, or is not a file")
+    require(path.stat().st_size <= LARGEST, f"{path} is not a run's configuration: it is larger than {LARGEST:,} bytes")
     try:
         text = path.read_text(encoding="utf-8")
         _check_depth(path, text)
@@ -30,8 +30,10 @@ def read_run_config(path: Path) -> dict[str, Any]:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} cannot be read: it is damaged") from error
-    require(isinstance(config, dict), f"{path} is no run's configuration: it is no mapping of options")
-    require(_size(config, {}) <= MOST_VALUES, f"{path} is no run's configuration: it has over {MOST_VALUES:,} values")
+    require(isinstance(config, dict), f"{path} is not a run's configuration: it is not a mapping of options")
+    require(
+        _size(config, {}) <= MOST_VALUES, f"{path} is not a run's configuration: it has over {MOST_VALUES:,} values"
+    )
     return dict(config)
 
 
@@ -39,7 +41,7 @@ def _check_depth(path: Path, text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        require(depth <= DEEPEST, f"{path} is no run's configuration: it is nested over {DEEPEST} levels deep")
+        require(depth <= DEEPEST, f"{path} is not a run's configuration: it is nested over {DEEPEST} levels deep")
 
 
 def _size(value: Any, sizes: dict[int, int]) -> int:

@@ -37,21 +37,21 @@ def test_states_that_are_not_asked_for_stay_empty(tmp_path: Path, states: tuple[
 
 
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
-    "lacks": ({"label": None, "cue": None}, "is no harvest: it lacks label, cue; `python cli.py predict"),
+    "lacks": ({"label": None, "cue": None}, "is not a harvest: it lacks label, cue; `python cli.py predict"),
     "other format": ({"format": "harvest-9"}, "has format 'harvest-9': only 'harvest-1' can be read"),
     "provenance lacks": ({"pulls": None}, "is damaged: its provenance has no valid pulls"),
     "provenance is no number": ({"arms": "two"}, "is damaged: its provenance has no valid arms"),
     "no JSON": ({"provenance": np.array("{")}, "is damaged: its provenance is not JSON"),
-    "a list": ({"provenance": np.array("[]")}, "is damaged: its provenance is no mapping"),
+    "a list": ({"provenance": np.array("[]")}, "is damaged: its provenance is not a mapping"),
     "another width": ({"hidden_size": 9}, r"cell has shape \(120, 3, 4\): it must be \(120, 3, 9\)"),
     "fewer labels": ({"label": np.zeros(7, np.int32)}, r"it must be \(7, 3, 4\)"),
-    "no episode": ({"label": np.zeros(0, np.int32)}, "holds no episode"),
+    "no episode": ({"label": np.zeros(0, np.int32)}, "contains no episode"),
     "a number": ({"label": np.array(1)}, "is damaged: "),
     "fewer pulls": ({"action": np.zeros((120, 2), np.uint8)}, r"action has shape \(120, 2\)"),
     "flat cues": ({"cue": np.zeros(120)}, r"cue has shape"),
     "words": ({"episode": np.array(["a"] * 120)}, "episode has type <U1"),
     "whole states": ({"hidden": np.zeros((120, 3, 4), np.int32)}, "hidden has type int32"),
-    "not finite": ({"cell": np.full((120, 3, 4), np.inf, np.float16)}, "cell holds numbers that are not finite"),
+    "not finite": ({"cell": np.full((120, 3, 4), np.inf, np.float16)}, "cell contains numbers that are not finite"),
     "labels above": ({"label_count": 5}, "its labels must lie between 0 and 4"),
     "labels below": ({"label": np.full(120, -1)}, "its labels must lie between 0 and 5"),
     "exposures from 0": ({"exposure": np.zeros(120, np.int16)}, "exposures count from 1"),
@@ -94,8 +94,8 @@ def test_files_that_are_no_harvest_are_one_line(kind: str, tmp_path: Path) -> No
         path.write_bytes(
             {"text": b"no harvest", "empty": b"", "cut": bytes(content[:-100]), "zip": b"PK\x03\x04"}[kind]
         )
-    messages = {"missing": "does not exist: `python cli.py predict", "folder": "is no file: `python cli.py predict"}
-    with pytest.raises(InputError, match=messages.get(kind, "is damaged or no harvest")) as error:
+    messages = {"missing": "does not exist: `python cli.py predict", "folder": "is not a file: `python cli.py predict"}
+    with pytest.raises(InputError, match=messages.get(kind, "is damaged or not a harvest")) as error:
         read_harvest(str(path))
     assert "\n" not in str(error.value)
 

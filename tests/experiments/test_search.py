@@ -173,7 +173,7 @@ def test_half_a_last_line_of_a_journal_is_dropped(tmp_path: Path) -> None:
 )
 def test_a_search_that_has_changed_is_refused(content: dict[str, Any], tmp_path: Path) -> None:
     open_study(search_of(tmp_path), tmp_path)
-    with pytest.raises(InputError, match="was begun with"):
+    with pytest.raises(InputError, match="was started with"):
         open_study(search_of(tmp_path, **content), tmp_path)
     open_study(search_of(tmp_path, trials=50), tmp_path)
 

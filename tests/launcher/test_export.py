@@ -315,10 +315,10 @@ def spoilt(value: float) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        (agent, "holds no encoder"),
+        (agent, "contains no encoder"),
         (no_checkpoint, "has no checkpoints/best.ckpt: `python cli.py fit`"),
         (broken_checkpoint, "is damaged"),
-        (untested, "has no metrics.json: `python cli.py test --ckpt_path "),
+        (untested, "has no metrics.json: run `python cli.py test --ckpt_path "),
         (trained_since, "is older than best.ckpt: `python cli.py test --ckpt_path "),
         (broken_metrics, "metrics.json is damaged"),
         (no_config, "has no config.yaml"),
@@ -395,7 +395,7 @@ def test_nothing_is_overwritten_unasked(
     there = target.with_suffix(suffix)
     there.parent.mkdir()
     there.write_text("precious")
-    assert f"{there} exists already: --overwrite" in one_error([str(run), str(target)], capsys)
+    assert f"{there} already exists: --overwrite" in one_error([str(run), str(target)], capsys)
     assert [path.read_text() for path in target.parent.iterdir()] == ["precious"]
     assert main([str(run), str(target), "--overwrite"]) == 0
     assert sorted(path.suffix for path in target.parent.iterdir()) == [".ckpt", ".md", ".safetensors", ".yaml"]

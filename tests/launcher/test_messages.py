@@ -51,7 +51,7 @@ def test_a_complaint_names_the_option_its_value_and_what_would_be_right(message:
 
 def test_an_unknown_class_is_answered_with_those_there_are() -> None:
     message = union("model", "Expected a dot import path string: NoSuch", "Expected a <class 'NoneType'>")
-    expected = "model: NoSuch is no known class: it may be One, Other, or the import path of another"
+    expected = "model: NoSuch is not a known class: it may be One, Other, or the import path of another"
     assert one_line(message, ["One", "Other"]) == expected
 
 

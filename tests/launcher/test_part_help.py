@@ -53,12 +53,12 @@ def test_a_part_is_described(asked: list[str], expected: list[str], capsys: pyte
 @pytest.mark.parametrize(
     ("asked", "complaint"),
     [
-        (["--model.help", "Foo"], "Foo is no known class for it: it may be EpisodicAgent"),
+        (["--model.help", "Foo"], "Foo is not a known class for it: it may be EpisodicAgent"),
         (
             ["--model.memory.help", "EpisodicLSTM"],
             "it may be AttentionMemory, DeltaMemory, EpisodicMemory, FuzzyMemory, StackMemory",
         ),
-        (["--model.memory.help", "no.where"], "no.where is no known class"),
+        (["--model.memory.help", "no.where"], "no.where is not a known class"),
         (["--model.nothing.help"], "no class that model takes has a part nothing"),
         ([*BARCODES, "--model.nothing.help"], "EpisodicAgent has no part nothing; its parts are core, memory"),
         (["--model.gradient_norm.help"], "gradient_norm is of type float"),

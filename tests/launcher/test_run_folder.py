@@ -41,7 +41,7 @@ def test_a_folder_that_exists_is_refused_with_advice(leave: object, advice: str,
     run.create()
     assert callable(leave)
     leave(run)
-    with pytest.raises(InputError, match=f"exists already: .*{advice}") as error:
+    with pytest.raises(InputError, match=f"already exists: .*{advice}") as error:
         run.create()
     assert ("delete" in str(error.value)) == ("killed" in advice)
 
@@ -116,7 +116,7 @@ def test_the_name_comes_from_the_first_config() -> None:
 
 @pytest.mark.parametrize("bad", ["a/b", "..", ""])
 def test_a_path_is_no_name(bad: str) -> None:
-    with pytest.raises(InputError, match="is no name for a folder"):
+    with pytest.raises(InputError, match="is not a valid folder name"):
         run_name(RunSettings(name="a", version=bad), [])
 
 

@@ -33,7 +33,7 @@ def test_good_settings_pass() -> None:
     [
         ({"model__init_args__threshold": float("nan")}, "^model.threshold is nan: it must be a finite number$"),
         ({"model__init_args__betas": (0.9, float("inf"))}, "^model.betas is inf: it must be a finite number$"),
-        ({"data": None}, "no data: --config has to name one"),
+        ({"data": None}, "no data: --config must name one"),
         ({"trainer": None}, "trainer is null"),
         ({"seed_everything": -1}, "seed_everything is -1: it must be 0 or more"),
         ({"seed_everything": 2**32}, "seed_everything is 4294967296: it must be at most 4294967295"),

@@ -26,7 +26,11 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("trainer.limit_train_batches", "0", "trainer.limit_train_batches is 0: fit would do nothing"),
         ("trainer.limit_train_batches", "0.0", "trainer.limit_train_batches is 0: fit would do nothing"),
         ("trainer.limit_train_batches", "0.01", "limit_train_batches"),  # a hundredth of two blocks
-        ("trainer.limit_val_batches", "0", "checkpoint.monitor is val/reward, --checkpoint.monitor null does without"),
+        (
+            "trainer.limit_val_batches",
+            "0",
+            "checkpoint.monitor is val/reward, --checkpoint.monitor null trains without it",
+        ),
         ("trainer.check_val_every_n_epoch", "5", "so there is no validation: checkpoint.monitor is val/reward"),
         ("data.blocks_per_epoch", "0", "blocks_per_epoch is 0"),
         ("data.val_environments", "0", "val_environments is 0"),

@@ -108,9 +108,9 @@ def test_bad_checkpoints_are_one_line(
     predicted, context = ["--model.keys.labels", "predicted"], ["--model.keys.source", "context"]
     cases: list[tuple[Path, Path, list[str], str]] = [
         (agent_checkpoint, tmp_path / "damaged.ckpt", [], "is damaged"),
-        (agent_checkpoint, agent_checkpoint, [], "holds no encoder"),
+        (agent_checkpoint, agent_checkpoint, [], "contains no encoder"),
         (agent_checkpoint, encoder_checkpoint, context, "size 50: here input_size is 10"),
-        (agent_checkpoint, few, predicted, "holds a classifier of [49, 8] [classes, embedding]: here it is [50, 8]"),
+        (agent_checkpoint, few, predicted, "contains a classifier of [49, 8] [classes, embedding]: here it is [50, 8]"),
         (encoder_checkpoint, encoder_checkpoint, [], "holds no agent"),
         (agent_checkpoint, encoder_checkpoint, HIDDEN_40, "core.weight of [250, 63]: here it is [200, 53]"),
     ]

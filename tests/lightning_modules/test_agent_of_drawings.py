@@ -265,9 +265,9 @@ def test_bad_checkpoints_are_one_line(
     cases: list[tuple[Path, list[str], str]] = [
         (tmp_path / "none.ckpt", [], "none.ckpt does not exist, and no shipped encoder has this name"),
         (tmp_path / "none.ckpt", [*network, "OmniglotEmbedder", *wider], "none.ckpt does not exist"),
-        (tmp_path / "agent.ckpt", [], "holds no encoder"),
+        (tmp_path / "agent.ckpt", [], "contains no encoder"),
         (save_encoder(tmp_path / "states.ckpt"), [], "perception.embedder.network is 'HiddenStateEmbedder'"),
-        (encoder_checkpoint, wider, "holds an encoder with embedding_size"),
+        (encoder_checkpoint, wider, "contains an encoder with embedding_size"),
         (encoder_checkpoint, [*network, "TwoLayerAutoencoder"], "arguments do not fit TwoLayerAutoencoder"),
     ]
     root = tmp_path / "runs"

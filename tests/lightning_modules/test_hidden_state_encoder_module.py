@@ -379,7 +379,7 @@ def test_other_states_are_one_line(encoder_run: Path, tmp_path: Path, capsys: py
         one_error(capsys)
     fine_tune = ["--data.harvest", str(wider), "--model.fine_tune", best(encoder_run)]
     assert main(["fit", *tiny_hidden_state_encoder(tmp_path), *fine_tune]) == 2
-    assert "holds an encoder with input_size 6: here input_size is 9" in one_error(capsys)
+    assert "contains an encoder with input_size 6: here input_size is 9" in one_error(capsys)
     assert files(encoder_run) == before
     assert not (tmp_path / "hidden_state_encoder").exists()
 

@@ -40,7 +40,7 @@ class Examples(ABC):
 
 
 class StoredStates(Examples):
-    """States, or whatever else the keys were made of, with the labels that they were stored under.
+    """Learn from the stored states, or other sources of the keys, with their labels.
 
     Args:
         count: examples in an update.
@@ -54,17 +54,16 @@ class StoredStates(Examples):
 
 
 class StoredDrawings(Examples):
-    """The drawings that the memories hold, each deformed in its own way.
+    """Learn from the drawings in the memories, each deformed at random.
 
     Args:
         count: examples in an update.
-        labels: what belongs together: the stored drawings of a `context`; or, without any label, what was seen in the
-            same `episode`: one drawing at two glances. For want of classes to remember, that goes with the triplet
-            objective alone.
-        augmentation: how strongly the drawings are deformed at random; None leaves them as they are.
+        labels: which drawings form a class: those of a `context`; or, without labels, those of the same `episode`: two
+            deformed views of one drawing. There are then no lasting classes, so only the triplet objective works.
+        augmentation: how strongly the drawings are deformed at random; None leaves them unchanged.
 
     Raises:
-        InputError: a number out of its range, unknown labels, glances that are all the same.
+        InputError: a number out of its range, unknown labels, views that are all the same.
     """
 
     def __init__(self, count: int = 256, labels: str = "context", augmentation: Augmentation | None = None) -> None:
@@ -77,7 +76,7 @@ class StoredDrawings(Examples):
             require(count >= 2, f"learner.examples.count is {count}: labels 'episode' take two of each drawing")
             require(
                 any(self.augmentation.values()),
-                "learner.examples.augmentation is null: labels 'episode' need drawings that differ between glances",
+                "learner.examples.augmentation is null: labels 'episode' need drawings that differ between views",
             )
 
     def draw(self, memory: Memory, images: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:

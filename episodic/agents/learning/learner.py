@@ -27,15 +27,15 @@ class Learner:
     the embedder's loss.
 
     Args:
-        objectives: what the embedder is trained by; None is the softmax objective.
-        examples: what it learns from; None takes stored states.
-        trigger: when it learns, after episodes or blocks; None is after every episode.
+        objectives: losses of the embedder; None is the softmax objective.
+        examples: examples that it learns from; None takes stored states.
+        trigger: when it learns: after episodes or after blocks; None is after every episode.
         optimizer: builds the embedder's own optimiser, with its learning rate.
         learning_rate_schedule: factor of that learning rate over the course of training; None keeps it.
-        rekey: whether an update makes the stored keys anew; otherwise they stay as they were made.
+        rekey: whether the stored keys are computed again after an update; otherwise they are kept.
 
     Raises:
-        InputError: examples and objectives that do not go together.
+        InputError: examples and objectives do not fit each other.
     """
 
     def __init__(

@@ -27,10 +27,10 @@ class AfterEpisode:
 
 
 class AfterBlock:
-    """Learn when a block is over; the embedder stays the same within it.
+    """Learn after a block; the embedder does not change within it.
 
     Args:
-        updates: how many a block.
+        updates: number of updates after a block.
     """
 
     def __init__(self, updates: int = 10) -> None:

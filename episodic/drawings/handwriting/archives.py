@@ -45,7 +45,7 @@ def generate_omniglot(
 
     Raises:
         InputError: A number is not positive, the seed is negative, an alphabet's name is no single folder name, or an
-            archive exists already.
+            archive already exists.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as root:
@@ -56,14 +56,14 @@ def generate_omniglot(
     require_positive(drawings=drawings, size=size)
     require_seed(seed)
     for name, characters in [*background.items(), *evaluation.items()]:
-        require(Path(name).name == name, f"alphabet {name!r} is no name for a folder: give a single name")
+        require(Path(name).name == name, f"alphabet {name!r} is not a valid folder name: give a single name")
         require_positive(**{f"characters of {name}": characters})
     folder = root / "omniglot-py"
     folder.mkdir(parents=True, exist_ok=True)
     parts = ((BACKGROUND, folder / "images_background.zip"), (EVALUATION, folder / "images_evaluation.zip"))
     first = 1
     for (part, path), alphabets in zip(parts, (background, evaluation), strict=True):
-        require(not path.exists(), f"{path} exists already: give a folder that holds no Omniglot")
+        require(not path.exists(), f"{path} already exists: give a folder that holds no Omniglot")
         # Stored without compression: PNGs are compressed already.
         with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as archive:
             items = list(alphabets.items())

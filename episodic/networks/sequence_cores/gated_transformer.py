@@ -96,10 +96,10 @@ class GatedTransformerXL(SequenceCore):
         input_size: length I of the input.
         reinstatement: must be false.
         hidden_size: length H of the hidden state and of every layer's input.
-        layers: how many layers.
+        layers: number of layers.
         heads: heads of attention in each; they divide `hidden_size`.
-        gate_bias: b at first.
-        lasts: how far back it looks, to the start of the `block` or of the `episode`.
+        gate_bias: initial value of the gates' bias b.
+        lasts: how far it attends back: to the start of the `block` or of the `episode`.
 
     Raises:
         InputError: see `SequenceCore`; a number that is not positive; heads that do not divide the hidden size.

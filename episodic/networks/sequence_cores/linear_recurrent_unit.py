@@ -88,9 +88,9 @@ class LinearRecurrentUnit(SequenceCore):
         reinstatement: must be false.
         hidden_size: length H of the hidden state and of every layer's input.
         state_size: length N of each layer's complex state.
-        layers: how many layers.
+        layers: number of layers.
         min_radius: smallest |lambda| at the start, at least 0.
-        max_radius: largest |lambda| at the start, below 1; a state keeps a share |lambda|^n of itself over n steps.
+        max_radius: largest |lambda| at the start, below 1; after n steps a share |lambda|^n of a state is left.
         lasts: how long the states last, `block` or `episode`.
 
     Raises:

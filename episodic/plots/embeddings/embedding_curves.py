@@ -54,7 +54,7 @@ def plot_similarities(samples: Mapping[str, Tensor], split: str, items: str = "d
     """Plot histograms of the similarities of pairs, as shares of the pairs of each kind, with their means.
 
     Args:
-        samples: cosines `[P]`, by the kind of pair; kinds are told apart by colour and dashes.
+        samples: cosines `[P]`, by the kind of pair; kinds are distinguished by colour and dashes.
         split: named in the title.
         items: what is compared.
     """

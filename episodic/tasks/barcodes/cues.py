@@ -14,7 +14,7 @@ from episodic.tasks.task import Task
 class BarcodeCues(Task):
     """A task whose contexts are announced by barcodes, which may be noisy.
 
-    A subclass is a dataclass with the fields below; it calls `check_barcodes` when it is made.
+    A subclass is a dataclass with the fields below; it calls `check_barcodes` when it is created.
     """
 
     contexts: int  # of a block

@@ -13,7 +13,7 @@ from episodic.tasks.compositional.task import CompositionalTask
 
 @dataclass(frozen=True)
 class CompositionalBandit(CompositionalTask):
-    """A bandit whose two arms have barcodes of their own (Ritter et al. 2018, experiment 3).
+    """A bandit with two arms, each with a barcode (Ritter et al. 2018, experiment 3).
 
     Args:
         bits: Length of a barcode.

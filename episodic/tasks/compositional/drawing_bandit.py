@@ -13,7 +13,7 @@ from episodic.tasks.drawing_task import DrawingTask
 
 @dataclass(frozen=True)
 class CompositionalDrawingBandit(DrawingTask, CompositionalTask):
-    """A bandit whose two arms have characters of their own (Ritter et al. 2018, experiment 3).
+    """A bandit with two arms, each with a character (Ritter et al. 2018, experiment 3).
 
     Each class is a character, and each of its episodes shows another drawing of it. With the cue `barcode`, each
     character has one binary code instead. The arguments are those of `CompositionalTask` and `DrawingTask`.

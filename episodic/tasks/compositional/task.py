@@ -1,4 +1,4 @@
-"""The compositional bandit: two arms, each with a cue of its own, whose classes return in ever new pairs.
+"""The compositional bandit: two arms, each with its own cue, whose classes return in ever new pairs.
 
 A block has `classes` classes of cues; half of them are good and half are bad for the whole block. An episode shows one
 good and one bad class, at random positions. The arm of the good class pays with probability `best`, the other with

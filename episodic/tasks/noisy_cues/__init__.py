@@ -1,4 +1,4 @@
-"""Bayes players of the barcode bandit that see only the noisy cue: what can be earned with noise.
+"""Bayes players of the barcode bandit that see only the noisy cue: the best possible reward with noise.
 
 `bayes_rewards` plays a block. `KnownCodes`, `ListedCodes` and `InferredCodes` hold what the player believes about
 barcodes, `Particles` what it believes about which episodes were of one context.

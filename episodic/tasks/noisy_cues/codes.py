@@ -120,7 +120,7 @@ def _of_slot(bits: Tensor, slot: Tensor) -> Tensor:
 
 
 class InferredCodes:
-    """The player knows nothing of the barcodes, but that they are distinct: it infers each from its noisy copies.
+    """The player knows nothing about the barcodes except that they are distinct: it infers each from its noisy copies.
 
     The belief is one probability for each bit. If each bit is flipped independently, this is exact for one context. If
     exactly m bits are flipped, the likelihood is that of m different bits (a Poisson-binomial distribution), and the

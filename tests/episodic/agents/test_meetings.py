@@ -1,4 +1,4 @@
-"""Harvests of blocks whose reads have labels of their own: a row for each meeting with a context."""
+"""Harvests of blocks whose reads have their own labels: a row for each meeting with a context."""
 
 from typing import Any
 

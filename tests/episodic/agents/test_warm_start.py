@@ -88,11 +88,11 @@ def test_an_agent_may_start_from_one_with_another_memory(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "prefix", "message"),
     [
-        ({"core": EpisodicGRU}, "agent.", "holds no agent that is built like this one"),
+        ({"core": EpisodicGRU}, "agent.", "contains no agent with this structure"),
         (
             {"memory": None, "keys": None},
             "agent.",
-            r"holds an agent with core.weight of \[24, 15\]: here it is \[30, 15\]",
+            r"contains an agent with core.weight of \[24, 15\]: here it is \[30, 15\]",
         ),
         ({"perception": Perception(cue_input=True, cue_projection=2)}, "agent.", "holds no agent"),
         ({}, "network.", "holds no agent"),
@@ -132,7 +132,7 @@ def test_a_classifier_that_does_not_fit_is_left_out_unless_it_is_needed(classes:
     WarmStart(keys=name).fill_keys(agent(), classifier)
     assert torch.equal(classifier.weight, before)
     predicted = agent(keys=Keys("hidden", labels="predicted", embedder=StateEmbedderConfig(**SIZES)))
-    message = "holds no classifier" if classes is None else r"holds a classifier of \[3, 4\]"
+    message = "contains no classifier" if classes is None else r"contains a classifier of \[3, 4\]"
     with pytest.raises(InputError, match=message):
         WarmStart(keys=name).fill_keys(predicted, classifier)
 
@@ -148,12 +148,12 @@ def test_an_embedder_of_keys_may_come_from_an_agent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "saved", "message"),
     [
-        ({}, {"input_size": 5}, "holds an encoder with input_size 5: here input_size is 6"),
+        ({}, {"input_size": 5}, "contains an encoder with input_size 5: here input_size is 6"),
         ({}, {"layers": 2}, "with layers 2: here layers is 1"),
-        ({}, {"state": "hidden"}, "holds an encoder of hidden states: keys.source is 'hidden', keys.state 'cell'"),
-        ({}, {"state": "cue"}, "holds an encoder of cues: keys.source is 'hidden'"),
-        ({"source": "context"}, {"state": "cell", "input_size": 5}, "holds an encoder of cell states: keys.source"),
-        ({"source": "input"}, {"state": "cell", "input_size": 9}, "holds an encoder of cell states: keys.source"),
+        ({}, {"state": "hidden"}, "contains an encoder of hidden states: keys.source is 'hidden', keys.state 'cell'"),
+        ({}, {"state": "cue"}, "contains an encoder of cues: keys.source is 'hidden'"),
+        ({"source": "context"}, {"state": "cell", "input_size": 5}, "contains an encoder of cell states: keys.source"),
+        ({"source": "input"}, {"state": "cell", "input_size": 9}, "contains an encoder of cell states: keys.source"),
         ({"embedder": None}, {}, "warm_start.keys is given: keys.embedder"),
     ],
 )  # fmt: skip
@@ -192,7 +192,7 @@ def test_the_embedder_of_drawings_is_copied(tmp_path: Path) -> None:
     [
         (DrawingEmbedderConfig(arguments={**DRAWN, "embedding_size": 9}), "with embedding_size 3: here embedding_size"),
         (DrawingEmbedderConfig(arguments={**DRAWN, "views": True}), "with views False: here views is True"),
-        (DrawingEmbedderConfig("TwoLayerAutoencoder"), "holds an encoder OmniglotEmbedder: here it is TwoLayerAuto"),
+        (DrawingEmbedderConfig("TwoLayerAutoencoder"), "contains an encoder OmniglotEmbedder: here it is TwoLayerAuto"),
         (None, "warm_start.drawings is given: perception.embedder"),
     ],
 )

@@ -45,10 +45,10 @@ def test_weights_are_copied_between_networks_that_are_built_alike(tmp_path: Path
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"input_size": 50}, "holds an encoder with input_size 5: here input_size is 50"),
+        ({"input_size": 50}, "contains an encoder with input_size 5: here input_size is 50"),
         ({"hidden_layer": 7}, "hidden_layer 6: here hidden_layer is 7"),
         ({"recurrent": True}, "recurrent False: here recurrent is True"),
-        ({}, "holds an encoder OmniglotEmbedder: here it is HiddenStateEmbedder"),
+        ({}, "contains an encoder OmniglotEmbedder: here it is HiddenStateEmbedder"),
     ],
 )
 def test_other_encoders_are_refused(options: dict[str, Any], complaint: str, tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ def test_the_classifier_goes_with_the_embedder(tmp_path: Path) -> None:
 
 def test_other_classifiers_are_refused(tmp_path: Path) -> None:
     path = save_classifier(tmp_path / "a.ckpt", own=torch.ones(3, 4))
-    with pytest.raises(InputError, match=r"holds a classifier of \[3, 4\] .*: here it is \[2, 4\]$"):
+    with pytest.raises(InputError, match=r"contains a classifier of \[3, 4\] .*: here it is \[2, 4\]$"):
         copy_classifier(CosineClassifier(2, 4), path)
-    with pytest.raises(InputError, match="holds no classifier: it must come from an encoder trained by softmax"):
+    with pytest.raises(InputError, match="contains no classifier: it must come from an encoder trained by softmax"):
         copy_classifier(CosineClassifier(3, 4), save_classifier(path))
 
 
@@ -107,7 +107,7 @@ def test_an_agents_core_and_heads_are_copied(tmp_path: Path) -> None:
     for part in ("core", "heads"):
         assert torch.equal(getattr(other, part).weight, getattr(source, part).weight)
     assert torch.equal(other.memory.weight, memory)
-    with pytest.raises(InputError, match=r"holds an agent with heads\.\S+ of .*: here it is"):
+    with pytest.raises(InputError, match=r"contains an agent with heads\.\S+ of .*: here it is"):
         copy_agent(Agent(0, actions=2), path)
-    with pytest.raises(InputError, match=r"holds no agent that is built like this one: it must come from an Episodic"):
+    with pytest.raises(InputError, match=r"contains no agent with this structure: it must come from an Episodic"):
         copy_agent(other, save(build(), path))

@@ -242,7 +242,7 @@ def test_a_description_without_arguments_is_one_line(damage: Callable[[dict[str,
 def test_what_load_embedder_refuses_is_not_described_either(tmp_path: Path) -> None:
     assert "does not exist" in one_line(tmp_path / "none.ckpt", describe_checkpoint)
     agent = save({"state_dict": {}}, tmp_path / "agent.ckpt")
-    assert "holds no encoder" in one_line(agent, describe_checkpoint)
+    assert "contains no encoder" in one_line(agent, describe_checkpoint)
     content = checkpoint(train_a_little())
     content[EMBEDDER_KEY]["network"] = "Sequential"
     assert "'Sequential': known are" in one_line(save(content, tmp_path / "odd.ckpt"), describe_checkpoint)

@@ -11,7 +11,7 @@ SLOTS = 12
 
 
 def stored(rows: int, seed: int, jitter: float) -> tuple[Tensor, Tensor]:
-    """Rows with many ties, told apart by no more than `jitter`, and 0 to SLOTS free slots."""
+    """Rows with many ties, distinguished by no more than `jitter`, and 0 to SLOTS free slots."""
     generator = torch.Generator().manual_seed(seed)
     similarity = torch.randint(-3, 4, (rows, SLOTS), generator=generator) / 4.0
     similarity += jitter * torch.rand(rows, SLOTS, generator=generator)

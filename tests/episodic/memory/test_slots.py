@@ -178,6 +178,6 @@ def test_bad_use_of_sources_is_named() -> None:
         memory.write(torch.ones(BATCH, KEY), torch.ones(BATCH, VALUE))
     with pytest.raises(InputError, match=r"^source has shape \(4, 2\): it must be \(4, 3\)"):
         memory.write(torch.ones(BATCH, KEY), torch.ones(BATCH, VALUE), source=torch.ones(BATCH, 2))
-    with pytest.raises(InputError, match=r"^function gives keys of shape \(20, 3\): they must be \(20, 6\)"):
+    with pytest.raises(InputError, match=r"^function returns keys of shape \(20, 3\): they must be \(20, 6\)"):
         memory.rekey(lambda sources: sources)
     assert not memory.clock.any()

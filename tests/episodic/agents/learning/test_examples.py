@@ -1,4 +1,4 @@
-"""What an embedder learns from: stored states, stored drawings, and one drawing at two glances."""
+"""What an embedder learns from: stored states, stored drawings, and two deformed views of one drawing."""
 
 from typing import Any
 

@@ -86,7 +86,7 @@ def test_drawings_of_a_character_are_alike_and_not_equal(generated_omniglot: Pat
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     generate_omniglot(tmp_path, {"Latin": 1}, {"Runic": 1}, drawings=1)
     before = entries(tmp_path, "background")
-    with pytest.raises(InputError, match=r"images_background\.zip exists already"):
+    with pytest.raises(InputError, match=r"images_background\.zip already exists"):
         generate_omniglot(tmp_path, {"Latin": 1}, {"Runic": 1}, drawings=1, seed=5)
     assert entries(tmp_path, "background") == before
 
