@@ -1,9 +1,9 @@
-"""MkDocs hook: replaces `{{ configs }}` in a page by a table of the shipped configs and their first comment lines."""
+"""MkDocs hook: replaces the comment `<!-- configs -->` in a page by a table of the shipped configs."""
 
 from pathlib import Path
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-PLACE = "{{ configs }}"
+PLACE = "<!-- configs -->"
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
