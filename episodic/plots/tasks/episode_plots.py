@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -19,19 +21,41 @@ def plot_regret(
         players: `[T]` of other players, by name.
         ideal: `[T]` of the ideal player, by name.
     """
-    figure = new_figure(8.5, 5.5)
+    figure = new_figure(8.5, 5)
     axes = figure.axes[0]
     pulls = np.arange(1, regret.shape[1] + 1)
-    for exposure, (line, colour) in enumerate(zip(regret, shades(len(regret)), strict=True), start=1):
+    colours = shades(len(regret))
+    for exposure, (line, colour) in enumerate(zip(regret, colours, strict=True), start=1):
         if not line.isnan().any():
-            axes.plot(pulls, line, color=colour, label=f"agent, exposure {exposure}")
-    for (name, line), dashes in zip((players or {}).items(), 2 * DASHES, strict=False):
-        axes.plot(pulls, line, color="0.45", linestyle=dashes, label=name)
-    for (name, line), dashes in zip((ideal or {}).items(), DASHES, strict=False):
-        axes.plot(pulls, line, color=VERMILLION, linestyle=dashes, lw=1.5, label=name)
+            axes.plot(pulls, line, color=colour, label=f"_agent, exposure {exposure}")
+    others = _merged({**(players or {}), **(ideal or {})})
+    styles = iter(DASHES), iter(DASHES[1:])
+    for names, line in others.items():
+        is_ideal = any(name in (ideal or {}) for name in names)
+        colour, dashes = VERMILLION if is_ideal else "0.45", next(styles[is_ideal])
+        axes.plot(pulls, line, color=colour, linestyle=dashes, lw=1.5, label=" and ".join(names))
     label(axes, "pull", "cumulative regret (reward)", "Regret within an episode, by exposure to its context")
-    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    if others:
+        axes.legend(fontsize=8, loc="upper left", frameon=False)
+    edges = BoundaryNorm(np.arange(len(regret) + 1) + 0.5, len(regret))
+    bar = figure.colorbar(ScalarMappable(edges, ListedColormap(colours)), ax=axes, label="the agent's exposure")
+    bar.set_ticks([*range(1, len(regret) + 1)])
+    bar.ax.minorticks_off()
+    bar.ax.invert_yaxis()  # the first exposure, whose regret is the highest, on top
     return figure
+
+
+def _merged(lines: Mapping[str, Tensor]) -> dict[tuple[str, ...], Tensor]:
+    """Give lines that would hide each other one entry: they differ by less than 1 % of the highest value."""
+    merged: dict[tuple[str, ...], Tensor] = {}
+    near = 0.01 * max((float(line.max()) for line in lines.values()), default=0.0)
+    for name, line in lines.items():
+        twin = next((names for names, drawn in merged.items() if bool(((drawn - line).abs() <= near).all())), None)
+        if twin is None:
+            merged[(name,)] = line
+        else:
+            merged = {(*names, name) if names == twin else names: drawn for names, drawn in merged.items()}
+    return merged
 
 
 def plot_reward(reward: Tensor, players: Mapping[str, Tensor] | None = None) -> Figure:

@@ -16,10 +16,20 @@ def test_regret_has_a_line_for_each_exposure_and_player() -> None:
     regret = torch.tensor([[0.5, 1.0, 1.5], [0.25, 0.25, 0.5], [torch.nan] * 3])
     players, ideal = {"random": torch.tensor([1.0, 2.0, 3.0])}, {"ideal observer": torch.tensor([0.0, 0.5, 0.5])}
     axes = drawn(plot_regret(regret, players, ideal)).axes[0]
-    names = ["agent, exposure 1", "agent, exposure 2", "random", "ideal observer"]
+    names = ["_agent, exposure 1", "_agent, exposure 2", "random", "ideal observer"]
     assert [line.get_label() for line in axes.lines] == names
     assert [values(line) for line in axes.lines] == [*regret[:2].tolist(), [1.0, 2.0, 3.0], [0.0, 0.5, 0.5]]
     assert len(drawn(plot_regret(regret)).axes[0].lines) == 2
+
+
+def test_players_whose_regrets_hide_each_other_share_a_line() -> None:
+    random, ucb1 = torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.01])
+    players = {"random": random, "Thompson": torch.tensor([0.5, 0.9]), "UCB1": ucb1}
+    figure = drawn(plot_regret(torch.tensor([[0.5, 1.0]]), players))
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["random and UCB1", "Thompson"]
+    assert figure.axes[1].get_ylabel() == "the agent's exposure"
 
 
 def test_reward_by_exposure_stands_beside_players() -> None:
