@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from episodic.drawings import read_drawings
 from episodic.errors import InputError
 
 
-def square() -> np.ndarray:  # type: ignore[type-arg]
+def square() -> NDArray[np.uint8]:
     """A square of ink, [60, 60] bytes, ink = 255."""
     ink = np.zeros((60, 60), dtype=np.uint8)
     ink[20:40, 20:40] = 255
