@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require
-from episodic.memory.kernels import RANGES
+from episodic.memory.kernels import similarity_range
 from episodic.memory.memory import Memory
 from episodic.metrics.episode_statistics import NOTHING, RIGHT, WRONG, EpisodeStatistics
 from episodic.plots.memory.memory_contents import UNKNOWN, MemoryContents
@@ -79,7 +79,7 @@ def read_counts(statistics: EpisodeStatistics, memory: Memory) -> ReadCounts:
     """
     similarity, kinds = (part.cpu() for part in statistics.similarity_samples())
     names = {"right": RIGHT, "wrong": WRONG, "nothing recalled": NOTHING}
-    unlimited = memory.threshold is None or memory.threshold == RANGES[memory.kernel][0]
+    unlimited = memory.threshold is None or memory.threshold == similarity_range(memory.kernel)[0]
     with statistics.sync_context(dist_sync_fn=statistics.dist_sync_fn):
         return ReadCounts(
             recalls=statistics.recalls.cpu().clone(),
