@@ -41,7 +41,7 @@ OTHER_PROGRAMS = {
 }
 #: Words that stand for something that the reader fills in.
 PLACEHOLDER = re.compile(
-    r"\.\.\.|^\{|^\[\w+\]$|\b(NAME|VERSION|CHECKPOINT|FILE|FOLDER|HOST|URL|SEARCH|GRID|ROOT|HARVEST|PART|CLASS|N|S)\b"
+    r"\.\.\.|^\{|^\[\w+\]$|\b(NAME|VERSION|CHECKPOINT|FILE|FOLDER|HOST|URL|SEARCH|GRID|ROOT|HARVEST|PART|CLASS|N|S)\b|\bmy_\w+\.My"
 )
 #: Beginnings of words that name files of the checkout.
 FOLDERS = ("configs/", "experiments/", "examples/", "benchmarks/", "tests/", "docs/")
@@ -49,8 +49,11 @@ FOLDERS = ("configs/", "experiments/", "examples/", "benchmarks/", "tests/", "do
 
 #: Packages that no extra installs.
 OWN_INSTALLS = ("sb3_contrib", "stable_baselines3", "torchrl")
-#: Errors that are the machine's, not the command's.
-OF_THE_MACHINE = ("this computer has none that torch can use",)
+#: Parts of errors that are not the command's, and what it lacks.
+LACKING = {
+    "this computer has none that torch can use": "needs other hardware",
+    "there is no run folder runs/": "needs a finished run",
+}
 
 
 class Parsed(BaseException):
@@ -188,8 +191,9 @@ def _run(program: Callable[[], object], name: str, arguments: list[str]) -> str:
     if status not in (0, None):
         printed = output.getvalue().strip().splitlines()
         message = printed[-1] if printed else f"it ends with status {status}"
-        if any(text in message for text in OF_THE_MACHINE):
-            return "needs other hardware"
+        for part, reason in LACKING.items():
+            if part in message:
+                return reason
         raise Refused(message)
     return "parsed"
 

@@ -1,12 +1,15 @@
 """Commands and code of README and docs: each is parsed by its own program, and one of each kind is run, small."""
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
 from cli import main
 from tests.docs.checks import Refused, check
@@ -65,11 +68,13 @@ def write_files(page: Path, sandbox: Path) -> None:
 
 
 def run_names() -> dict[str, str]:
-    """The configs of runs that some page's command gives a name of their own."""
+    """The configs of the runs that the pages' commands make, by the runs' names."""
     names = {}
     for words in (command.words for page in PAGES for command in commands(page)):
-        if "--run.name" in words and "--config" in words:
-            names[words[words.index("--run.name") + 1]] = words[words.index("--config") + 1]
+        if "--config" in words:
+            config = words[words.index("--config") + 1]
+            name = words[words.index("--run.name") + 1] if "--run.name" in words else Path(config).stem
+            names[name] = config
     return names
 
 
@@ -78,8 +83,28 @@ def test_the_python_of_a_page_runs(page: Path, sandbox: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "page"}  # a reader copies the blocks one after the other
     for block in blocks(page):
         if block.language in ("python", "py") and not any(part in block.text for part in NOT_RUN):
-            code = compile("\n" * block.line + block.text, str(PROJECT / block.page), "exec")
-            exec(code, namespace)
+            provide_images(block)
+            if (code := compiled(block)) is not None:
+                exec(code, namespace)
+
+
+def compiled(block: Block) -> CodeType | None:
+    """The code of a block; None for the lines of a function, of which the syntax alone is checked."""
+    try:
+        return compile("\n" * block.line + block.text, str(PROJECT / block.page), "exec")
+    except SyntaxError as error:
+        if "outside function" not in error.msg:
+            raise
+        compile("def function():\n" + textwrap.indent(block.text, "    "), block.place, "exec")
+        return None
+
+
+def provide_images(block: Block) -> None:
+    """Draw the image files that a block reads."""
+    for name in re.findall(r'"([\w./-]+\.(?:png|jpe?g))"', block.text):
+        image = Image.new("L", (60, 60), "white")
+        image.paste("black", (20, 20, 40, 40))
+        image.save(name)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name_of)
