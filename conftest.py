@@ -1,7 +1,15 @@
 """Notebooks, which run in processes and folders of their own, import the packages of this checkout."""
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = str(Path(__file__).resolve().parent)
-os.environ["PYTHONPATH"] = os.pathsep.join([ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Put the checkout on the path of a notebook's kernel."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.path.suffix == ".ipynb":
+            patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parent))
+        return (yield)

@@ -16,7 +16,8 @@ from episodic.tasks.blocks import BlockSpec, count_exposures, seeded, shuffled_b
 class BarcodeTask(BarcodeCues):
     """Contexts that return, each announced by a barcode; a bag gives every context `exposures` episodes.
 
-    A subclass defines `actions` and `steps`, `draw_rules` and `begin`. `docs/tutorials/04_own_task.ipynb` is an example.
+    A subclass defines `actions` and `steps`, `draw_rules` and `begin`. An example is
+    `docs/tutorials/04_own_task.ipynb`.
 
     Args:
         contexts: Number of contexts C in a block.
