@@ -37,6 +37,7 @@ report: $(INSTALLED)
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html; $(BIN)/python -m http.server --directory site shows it at http://localhost:8000"
+
 notebooks: $(INSTALLED)
 	$(BIN)/python -m tests.notebooks
 
