@@ -11,7 +11,7 @@ RESULTS ?=
 # Exact versions instead of the newest that pyproject.toml allows: CONSTRAINTS=constraints.txt.
 CONSTRAINTS ?=
 
-.PHONY: demo pipeline results report docs test lint install constraints clean
+.PHONY: demo pipeline results report notebooks docs test lint install constraints clean
 
 install: $(INSTALLED)
 
@@ -37,6 +37,9 @@ report: $(INSTALLED)
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html; $(BIN)/python -m http.server --directory site shows it at http://localhost:8000"
+
+notebooks: $(INSTALLED)
+	$(BIN)/python -m tests.notebooks
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile

@@ -13,6 +13,7 @@ from callbacks.pictures import keeps_files, log_picture
 from callbacks.plots.agent_reading import statistics_of
 from episodic.errors import require_positive
 from episodic.metrics.episode_statistics import EpisodeStatistics
+from episodic.metrics.exposure import by_exposure
 from episodic.plots.tasks.episode_plots import plot_gate, plot_reward, plot_training
 from episodic.tasks.blocks import BlockSpec
 from episodic.tasks.task import Task
@@ -80,7 +81,7 @@ def plot_rewards(tested: Tested) -> None:
     if statistics.exposures > 1:
         reward = statistics.reward.sum(dim=1) / statistics.count
         exposures = tested.block.exposures
-        beside = {name: reward_by_exposure(play, exposures, len(reward)) for name, play in tested.ideal.items()}
+        beside = {name: by_exposure(play.sum(dim=1), exposures, len(reward)) for name, play in tested.ideal.items()}
         log_picture(trainer, plot_reward(reward, beside), "reward_by_exposure")
     curves = read_curves(Path(trainer.default_root_dir) / "metrics.csv")
     if curves is not None:
@@ -96,15 +97,6 @@ def plot_rewards(tested: Tested) -> None:
 def mean_reward(rewards: Tensor) -> float:
     """Return the mean episode reward of a player's rewards `[E, T, B]`."""
     return float(rewards.sum(dim=1).mean())
-
-
-def reward_by_exposure(rewards: Tensor, exposures: Tensor, count: int) -> Tensor:
-    """Return the mean episode reward `[count]` by exposure `[E, B]`, of rewards `[E, T, B]`.
-
-    Later exposures count in the last entry; an exposure that does not occur is NaN.
-    """
-    episodes, exposures = rewards.sum(dim=1), exposures.clamp_max(count)
-    return torch.stack([episodes[exposures == exposure].mean() for exposure in range(1, count + 1)])
 
 
 def read_curves(path: Path) -> Curves | None:

@@ -5,16 +5,13 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require
-from episodic.memory.kernels import RANGES
+from episodic.memory.kernels import similarity_range
 from episodic.memory.memory import Memory
 from episodic.metrics.episode_statistics import NOTHING, RIGHT, WRONG, EpisodeStatistics
 from episodic.plots.memory.memory_contents import UNKNOWN, MemoryContents
 from episodic.plots.memory.memory_recall import ReadCounts
 from episodic.tasks.bandit import BanditRules
 from episodic.tasks.blocks import BlockSpec
-
-#: Slots that a plot can still tell apart, and t-SNE lays out in seconds.
-SHOWN = 1000
 
 
 def memory_of(pl_module: pl.LightningModule) -> Memory | None:
@@ -42,8 +39,8 @@ def require_environment(environment: int, environments: int, split: str) -> None
 def read_contents(memory: Memory, spec: BlockSpec, environment: int, split: str) -> MemoryContents | None:
     """Read what a memory holds for one environment after a block; None if the memory has no environments.
 
-    At most SHOWN slots are read, evenly spread by label and time. A memory that clusters its keys under the cosine
-    kernel does so at unit length, so its keys are scaled to unit length too.
+    A memory that clusters its keys under the cosine kernel does so at unit length, so its keys are scaled to unit
+    length too.
 
     Raises:
         InputError: the block does not have the environment.
@@ -51,38 +48,15 @@ def read_contents(memory: Memory, spec: BlockSpec, environment: int, split: str)
     require_environment(environment, spec.batch_size, split)
     if memory.batch_size == 0:
         return None
-    occupied = _in_order(memory.labels[environment], memory.written[environment])
-    slots = _evenly(occupied, SHOWN)
-    keys, labels = memory.keys[environment, slots], memory.labels[environment, slots]
+    slots = (part[environment] for part in (memory.keys, memory.values, memory.labels, memory.written))
+    contents = MemoryContents.from_slots(*slots, environment=environment, split=split)
+    arms = best_arms(contents.labels.to(spec.labels.device), spec, environment)
+    contents = contents._replace(best_arms=None if arms is None else arms.cpu())
     centres: Tensor | None = getattr(memory, "centres", None)
-    if centres is not None and memory.kernel == "cosine":
-        keys = torch.nn.functional.normalize(keys, dim=-1)
-    arms = best_arms(labels, spec, environment)
-    return MemoryContents(
-        keys=keys.cpu(),
-        values=memory.values[environment, slots].cpu(),
-        labels=labels.cpu(),
-        best_arms=None if arms is None else arms.cpu(),
-        centres=None if centres is None else centres[environment].cpu(),
-        in_use=len(occupied),
-        capacity=memory.capacity,
-        environment=environment,
-        split=split,
-    )
-
-
-def _in_order(labels: Tensor, written: Tensor) -> Tensor:
-    """Return the occupied slots, by label and then by the time of writing; labels and times `[N]`."""
-    by_time = written.argsort(stable=True)
-    by_time = by_time[written[by_time] > 0]
-    return by_time[labels[by_time].argsort(stable=True)]
-
-
-def _evenly(slots: Tensor, most: int) -> Tensor:
-    """Return at most `most` of the slots, evenly spaced."""
-    if len(slots) <= most:
-        return slots
-    return slots[torch.arange(most, device=slots.device) * len(slots) // most]
+    if centres is None:
+        return contents
+    keys = torch.nn.functional.normalize(contents.keys, dim=-1) if memory.kernel == "cosine" else contents.keys
+    return contents._replace(keys=keys, centres=centres[environment].cpu())
 
 
 def best_arms(labels: Tensor, spec: BlockSpec, environment: int) -> Tensor | None:
@@ -105,7 +79,7 @@ def read_counts(statistics: EpisodeStatistics, memory: Memory) -> ReadCounts:
     """
     similarity, kinds = (part.cpu() for part in statistics.similarity_samples())
     names = {"right": RIGHT, "wrong": WRONG, "nothing recalled": NOTHING}
-    unlimited = memory.threshold is None or memory.threshold == RANGES[memory.kernel][0]
+    unlimited = memory.threshold is None or memory.threshold == similarity_range(memory.kernel)[0]
     with statistics.sync_context(dist_sync_fn=statistics.dist_sync_fn):
         return ReadCounts(
             recalls=statistics.recalls.cpu().clone(),

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from callbacks.pictures import log_picture
-from callbacks.plots.agent_plots import AgentPlots, Tested, reward_by_exposure
+from callbacks.plots.agent_plots import AgentPlots, Tested
 from episodic.metrics.episode_statistics import EpisodeStatistics
+from episodic.metrics.exposure import by_exposure
 from episodic.plots.tasks.maze_plots import MazePath, plot_occupancy, plot_paths, plot_search
 from episodic.tasks.water_maze import WaterMaze
 
@@ -42,7 +43,7 @@ class MazePlots(AgentPlots):
             return
         steps = statistics.measure("steps_to_goal").sum(dim=1) / statistics.measured("steps_to_goal")
         ideal = {
-            name: reward_by_exposure(steps_to_goal(rewards).unsqueeze(1), tested.block.exposures, len(steps))
+            name: by_exposure(steps_to_goal(rewards), tested.block.exposures, len(steps))
             for name, rewards in tested.ideal.items()
         }
         log_picture(tested.trainer, plot_search(steps, task.steps, ideal, read_shares(statistics)), "maze_search")

@@ -9,7 +9,7 @@
 - `WarmStart` names the checkpoints that weights come from.
 
 `rollout` plays a block and yields a `Trajectory` for each episode; `Agent.replay` gives the gradient of one, and
-`harvest_block` keeps the states of a block.
+`harvest_block` keeps the states of a block. `train_agent` trains an agent in a script.
 """
 
 from episodic.agents.agent import Agent, CueProjection
@@ -26,6 +26,7 @@ from episodic.agents.parts import AgentParts, build_agent
 from episodic.agents.perception import Perception
 from episodic.agents.rollout import rollout
 from episodic.agents.state_embedder_config import StateEmbedderConfig
+from episodic.agents.training import train_agent
 from episodic.agents.trajectory import Reads, Trajectory
 from episodic.agents.warm_start import WarmStart
 
@@ -58,4 +59,5 @@ __all__ = [
     "class_signs",
     "harvest_block",
     "rollout",
+    "train_agent",
 ]

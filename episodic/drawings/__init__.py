@@ -1,5 +1,7 @@
 """Drawings of characters: Omniglot's files and protocols, generated handwriting, deformations, embedding many drawings.
 
+`read_drawings` reads image files of one's own.
+
 Drawings are square, with ink = 1 (floats) or 255 (bytes) on paper = 0.
 """
 
@@ -8,6 +10,7 @@ from episodic.drawings.deformation import deform
 from episodic.drawings.embedding import embed_drawings, with_rotations
 from episodic.drawings.embedding_cache import cached_embeddings, embed_table
 from episodic.drawings.handwriting import generate_omniglot, generated_classes
+from episodic.drawings.image_files import read_drawings
 from episodic.drawings.images import area_average, to_size
 from episodic.drawings.masking_noise import erase_pixels
 from episodic.drawings.omniglot import (
@@ -47,6 +50,7 @@ __all__ = [
     "generate_omniglot",
     "generated_classes",
     "load_part",
+    "read_drawings",
     "spread_symmetries",
     "to_size",
     "with_rotations",

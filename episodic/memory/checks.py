@@ -12,8 +12,15 @@ from torch import Tensor
 from episodic.errors import InputError
 
 
+def check_tensor(name: str, given: object) -> None:
+    """Raise `InputError` for a list, an array or a number."""
+    if not isinstance(given, Tensor):
+        raise InputError(f"{name} is of type {type(given).__name__}: it must be a tensor")
+
+
 def check_vectors(name: str, vectors: Tensor, store: Tensor) -> None:
     """Raise `InputError` unless `vectors` is `[B, K]` and of the dtype of `store`, `[B, N, K]`."""
+    check_tensor(name, vectors)
     batch, _, size = store.shape
     if vectors.shape != (batch, size):
         if batch == 0:
@@ -25,6 +32,7 @@ def check_vectors(name: str, vectors: Tensor, store: Tensor) -> None:
 
 def check_labels(name: str, labels: Tensor, batch: int) -> None:
     """Raise `InputError` unless `labels` is `[B]` long, and on the CPU 0 or more."""
+    check_tensor(name, labels)
     if labels.shape != (batch,):
         raise InputError(f"{name} has shape {tuple(labels.shape)}: it must be {(batch,)}")
     if labels.dtype is not torch.long:

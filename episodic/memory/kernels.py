@@ -48,7 +48,7 @@ def l1_similarity(query: Tensor, keys: Tensor, key_scales: Tensor) -> Tensor:
 
 KERNELS: dict[str, Kernel] = {"cosine": cosine_similarity, "l2": l2_similarity, "l1": l1_similarity}
 
-#: Lowest and highest similarity of each kernel.
+#: Lowest and highest similarity of a kernel; one without an entry may give any number.
 RANGES: dict[str, tuple[float, float]] = {
     "cosine": (-1.0, 1.0),
     "l2": (float("-inf"), 0.0),
@@ -56,9 +56,18 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+def similarity_range(kernel: str) -> tuple[float, float]:
+    """The lowest and the highest similarity that a kernel may give.
+
+    >>> similarity_range("cosine")
+    (-1.0, 1.0)
+    """
+    return RANGES.get(kernel, (float("-inf"), float("inf")))
+
+
 def require_in_range(name: str, limit: float | None, kernel: str) -> None:
     """Raise `InputError` if a limit on the similarity is outside the kernel's range; None is no limit."""
-    low, high = RANGES[kernel]
+    low, high = similarity_range(kernel)
     require(
         limit is None or low <= limit <= high,
         f"{name} is {limit}: similarities under the {kernel} kernel lie in [{low:g}, {high:g}]",

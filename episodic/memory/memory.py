@@ -38,7 +38,7 @@ class Memory(Slots, Store):
         source: Tensor | None = None,
         stack: Tensor | None = None,
     ) -> None:
-        """Store one memory in each environment.
+        """Store one memory in each environment. What is stored has no gradient to what it was computed from.
 
         Args:
             key: `[B, K]`.

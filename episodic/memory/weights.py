@@ -56,7 +56,11 @@ class Neighbours:
         )
 
     def check_kernel(self, kernel: str) -> None:
-        """Raise `InputError` if the weighting needs the distance in bits, which the kernel does not tell."""
+        """Raise `InputError` if the weighting needs a distance, or one in bits, which the kernel does not tell."""
+        require(
+            self.weighting != "inverse_distance" or kernel in ("cosine", "l1", "l2"),
+            f"weighting is 'inverse_distance' with kernel {kernel}: it needs a distance, use kernel cosine, l1 or l2",
+        )
         require(
             self.weighting != "posterior" or kernel in ("l1", "l2"),
             f"weighting is 'posterior' with kernel {kernel}: it counts different bits, use kernel l1 or l2",

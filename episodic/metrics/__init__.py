@@ -3,6 +3,7 @@
 from episodic.metrics.alphabet_pairs import alphabet_pairs
 from episodic.metrics.alphabets import alphabet_metrics
 from episodic.metrics.contexts import EmbeddedStates, context_metrics
+from episodic.metrics.exposure import by_exposure
 from episodic.metrics.few_shot import few_shot_accuracy, few_shot_metrics
 from episodic.metrics.principal_components import pca_mse
 from episodic.metrics.retrieval import Neighbours, nearest_neighbours, retrieval_metrics
@@ -18,6 +19,7 @@ __all__ = [
     "SimilarityPairs",
     "alphabet_metrics",
     "alphabet_pairs",
+    "by_exposure",
     "context_metrics",
     "few_shot_accuracy",
     "few_shot_metrics",

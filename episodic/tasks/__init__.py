@@ -1,6 +1,7 @@
 """Tasks whose contexts return, the blocks that specify what happens in them, and players that do not learn.
 
-`Task` is what an agent, a data module or a rollout knows of a task. `Bandit` holds the rules of the contextual bandits;
+`Task` is what an agent, a data module or a rollout knows of a task, and `BarcodeTask` a base for tasks of one's own.
+`Bandit` holds the rules of the contextual bandits;
 `BarcodeBandit` and `DrawingBandit` add their cues. `PLAYERS` are classical and ideal players of bandits.
 `CompositionalBandit`, `WaterMaze`, `TwoStep` and `ContextualChoice` are the further tasks, each with its ideal player.
 `RepeatPrevious` tests a core's own memory.
@@ -9,6 +10,7 @@
 
 from episodic.tasks.bandit import Bandit, BanditEpisode, BanditRules
 from episodic.tasks.barcode_bandit import BarcodeBandit
+from episodic.tasks.barcode_task import BarcodeTask
 from episodic.tasks.barcodes import NOISE_KINDS, ClusterRule, distinct_barcodes, flip_bits, spread_barcodes
 from episodic.tasks.blocks import BlockSpec, block_seed
 from episodic.tasks.compositional import CompositionalBandit, CompositionalDrawingBandit
@@ -29,6 +31,7 @@ __all__ = [
     "BanditEpisode",
     "BanditRules",
     "BarcodeBandit",
+    "BarcodeTask",
     "BlockSpec",
     "ClusterRule",
     "CompositionalBandit",

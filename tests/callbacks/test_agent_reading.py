@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from callbacks.plots import agent_reading
 from callbacks.plots.agent_reading import best_arms, memory_of, read_contents, read_counts, statistics_of
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
@@ -15,6 +14,7 @@ from episodic.memory.fuzzy.fuzzy_memory import FuzzyMemory
 from episodic.memory.memory import Memory
 from episodic.memory.stack_memory import StackMemory
 from episodic.metrics.episode_statistics import EpisodeStatistics
+from episodic.plots.memory import memory_contents
 from episodic.plots.memory.memory_contents import UNKNOWN
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec
@@ -105,7 +105,7 @@ def test_some_of_very_many_slots_are_read(monkeypatch: pytest.MonkeyPatch) -> No
     memory = EpisodicMemory(12, TASK.cue_size, HIDDEN)
     spec, *_ = filled(memory)
     everything = read_contents(memory, spec, 1, "test")
-    monkeypatch.setattr(agent_reading, "SHOWN", 5)
+    monkeypatch.setattr(memory_contents, "SHOWN", 5)
     some = read_contents(memory, spec, 1, "test")
     assert everything is not None
     assert some is not None

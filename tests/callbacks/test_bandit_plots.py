@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from callbacks.plots.agent_plots import AgentPlots, mean_reward, read_curves, reward_by_exposure
+from callbacks.plots.agent_plots import AgentPlots, mean_reward, read_curves
 from callbacks.plots.bandit_plots import BanditPlots, regret_by_pull
 from episodic.errors import InputError
+from episodic.metrics import by_exposure
 from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.tasks.barcode_bandit import BarcodeBandit
 from episodic.tasks.blocks import BlockSpec
@@ -72,9 +73,9 @@ def test_the_players_numbers_equal_the_loop() -> None:
     play = play_block(PLAYERS["ideal"], TASK, SPEC)
     rewards, regrets = slow_means(SPEC, play.rewards), slow_means(SPEC, play.regrets)
     expected = [sum(map(sum, episodes)) / len(episodes) for _, episodes in sorted(rewards.items())]
-    by_exposure = reward_by_exposure(play.rewards, SPEC.exposures, 4)
-    assert by_exposure[:3].tolist() == pytest.approx(expected)
-    assert by_exposure[3].isnan()
+    means = by_exposure(play.rewards.sum(dim=1), SPEC.exposures, 4)
+    assert means[:3].tolist() == pytest.approx(expected)
+    assert means[3].isnan()
     assert mean_reward(play.rewards) == pytest.approx(sum(expected) / 3)
     second = torch.tensor(regrets[2]).mean(dim=0).cumsum(dim=0)
     torch.testing.assert_close(regret_by_pull(play, SPEC.exposures == 2), second)

@@ -144,3 +144,11 @@ def test_a_nan_key_that_was_not_checked_affects_its_environment_alone(monkeypatc
     for _ in range(CAPACITY):
         memory.write(**some_write())
     assert memory.read(WRITE["key"]).label.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["key", "value", "label"])
+def test_lists_and_arrays_are_refused(name: str) -> None:
+    memory, parts = build(EpisodicMemory), dict[str, Any](some_write())
+    for part, kind in ((parts[name].tolist(), "list"), (parts[name].numpy(), "ndarray")):
+        with pytest.raises(InputError, match=f"^{name} is of type {kind}: it must be a tensor$"):
+            memory.write(**{**parts, name: part})

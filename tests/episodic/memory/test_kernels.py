@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from episodic.errors import InputError
+from episodic.memory import EpisodicMemory
 from episodic.memory.kernels import KERNELS, RANGES, inverse_norms
 from tests.episodic.memory.memory_oracle import DEVICES, similarity
 
@@ -29,6 +31,21 @@ def draw(batch: int, slots: int, size: int, seed: int = 0) -> tuple[Tensor, Tens
 
 def test_these_are_all_the_kernels() -> None:
     assert set(KERNELS) == set(RANGES) == set(NAMES)
+
+
+def test_a_new_kernel_needs_an_entry_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dot(query: Tensor, keys: Tensor, key_scales: Tensor) -> Tensor:
+        return torch.bmm(keys, query.unsqueeze(2)).squeeze(2)
+
+    monkeypatch.setitem(KERNELS, "dot", dot)
+    memory = EpisodicMemory(3, 2, 1, kernel="dot", threshold=1.5)
+    memory.reset(1)
+    for key, value in (((1.0, 0.0), 5.0), ((3.0, 0.0), 7.0)):
+        memory.write(torch.tensor([key]), torch.tensor([[value]]))
+    assert memory.read(torch.tensor([[1.0, 0.0]])).value == 7.0
+    assert memory.read(torch.tensor([[0.0, 1.0]])).slot == -1
+    with pytest.raises(InputError, match="weighting is 'inverse_distance' with kernel dot"):
+        EpisodicMemory(3, 2, 1, kernel="dot", neighbours=2, weighting="inverse_distance")
 
 
 @pytest.mark.parametrize("device", DEVICES)
