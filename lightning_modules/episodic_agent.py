@@ -198,8 +198,7 @@ class EpisodicAgent(pl.LightningModule):
         batch = self.perceived(batch, "train")
         logged, lessons = [], []
         for episode, trajectory in enumerate(self.play(batch, "train")):
-            logits, values = self.agent.replay(trajectory, batch.cues[episode])
-            loss = self.loss(logits, values, trajectory.actions, trajectory.rewards, entropy_weight)
+            loss = self.agent.loss(trajectory, self.loss, entropy_weight, batch.cues[episode])
             lesson = self.updates.lesson(episode, generator)
             self.updates.after_episode(loss.total, lesson)
             logged.append(torch.stack([trajectory.rewards.mean(), *(part.detach() for part in loss)]))

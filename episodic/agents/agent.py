@@ -9,6 +9,7 @@ from episodic.agents.trajectory import Trajectory
 from episodic.errors import require_positive
 from episodic.networks.core import Core
 from episodic.networks.heads import ActorCriticHeads
+from episodic.objectives.actor_critic import ActorCritic, ActorCriticLoss
 from episodic.precision import full_precision
 from episodic.tasks.task import TaskSizes
 
@@ -77,16 +78,24 @@ class Agent(nn.Module):
             cue: `[B, C]` or `[T, B, C]`, through which a learned projection gets its gradient.
         """
         with full_precision(trajectory.actions.device):
-            return self._replayed(trajectory, cue)
+            logits, values = self.heads(self._replayed(trajectory, cue))
+            return logits, values
 
-    def _replayed(self, trajectory: Trajectory, cue: Tensor | None) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, trajectory: Trajectory, objective: ActorCritic, entropy_weight: float, cue: Tensor | None = None
+    ) -> ActorCriticLoss:
+        """The loss of an episode that was played, with the gradient of its total; arguments as those of `replay`."""
+        with full_precision(trajectory.actions.device):
+            hidden = self._replayed(trajectory, cue)
+            return objective.of_hidden(self.heads, hidden, trajectory.actions, trajectory.rewards, entropy_weight)
+
+    def _replayed(self, trajectory: Trajectory, cue: Tensor | None) -> Tensor:
         tape, inputs = trajectory.tape, None
         if self.projection is not None and cue is not None:
             feedback = tape.inputs[:-1, :, : self.sizes.seen_size]
             inputs = torch.cat([feedback, self.seen(cue).expand(len(feedback), -1, -1)], dim=-1)
         recalled = trajectory.reads.recall.value if trajectory.reads is not None else None
-        logits, values = self.heads(self.core.replay(tape, recalled, inputs))
-        return logits, values
+        return self.core.replay(tape, recalled, inputs)
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """The parameters that reinforcement learning changes: everything but an embedder of keys."""

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from episodic.agents.agent import Agent
+from episodic.agents.choices import Choices, NativeChoices
 from episodic.agents.episode_memory import EpisodeMemory
 from episodic.agents.trajectory import Trajectory
+from episodic.native import pick
 from episodic.networks.core import Tape
 from episodic.precision import full_precision
 from episodic.tasks.blocks import BlockSpec, seeded
@@ -82,30 +84,23 @@ def _play(
     memory: EpisodeMemory | None,
 ) -> Trajectory:
     """Play one episode and write what it stores."""
-    steps, batch, actions, seen = task.steps, spec.batch_size, task.actions, agent.sizes.seen_size
+    steps, actions, seen = task.steps, task.actions, agent.sizes.seen_size
     game = task.begin(spec, episode, luck, tape.inputs[:, :, actions + 1 : seen])
     if agent.cue_input:
         cue = agent.seen(spec.cues[episode])
         tape.inputs[: len(cue) if cue.dim() == 3 else None, :, seen:] = cue
-    taken = torch.empty(steps, batch, 1, dtype=torch.long, device=luck.device)
-    # Views of each step, made once: indexing inside the loop would cost as much as the arithmetic.
-    taken_at, input_at = taken.unbind(), tape.inputs.unbind()
-    reward_at, core, heads = rewards.unbind(), agent.core, agent.heads.policy()
+    choices = pick(NativeChoices, Choices, like=tape.hidden)(agent.heads, tape, noise, task.shows_feedback)
+    reward_at, core = rewards.unbind(), agent.core
     for t in range(steps):
         core.begin(tape, t)
         hidden = core.finish(tape, t, memory.read(t) if memory is not None else None)
-        preference = torch.addmm(heads[1], hidden, heads[0])
-        if noise is not None:
-            preference -= noise[t]
-        action = torch.argmax(preference, dim=1, keepdim=True, out=taken_at[t])
-        if task.shows_feedback:
-            input_at[t + 1].scatter_(1, action, 1.0)
+        action = choices.choose(t, hidden)
         game.step(t, action, reward_at[t + 1])
         if memory is not None:
             memory.after(t)
     if memory is not None:
         memory.finish()
-    chosen = taken.squeeze(-1)
+    chosen = choices.taken.squeeze(-1)
     return Trajectory(
         tape=tape,
         actions=chosen,

@@ -1,0 +1,478 @@
+// The arithmetic of an agent's episode for one CPU core: see episodic/native/__init__.py.
+//
+// Every function has a twin in PyTorch, named beside it, that defines what it computes. Arrays are dense, row-major
+// float32, so both sides work on the same tensors. Shapes: T steps, B environments, I inputs, H hidden, K = I + H,
+// G gates (o, i, f, [r,] g), A actions, N slots. No function keeps state: callers own all memory, and any number of
+// threads may call at once. Scratch memory is bounded by blocks of environments, so every B works.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+
+namespace {
+
+// ---- Vectors of the widest kind that the processor has ------------------------------------------------------------
+
+#if defined(__AVX512F__)
+constexpr int W = 16, WIDE = 4;  // numbers in a vector; vectors in a tile of a product: 6 x 4 of 32 registers
+#elif defined(__AVX__)
+constexpr int W = 8, WIDE = 2;  // 6 x 2 of 16 registers
+#elif defined(__aarch64__)
+constexpr int W = 4, WIDE = 4;
+#else
+constexpr int W = 4, WIDE = 2;
+#endif
+constexpr int BLOCK = 64;  // environments that are worked on together, so that their numbers stay in the cache
+
+typedef float Vector __attribute__((vector_size(4 * W)));
+typedef int32_t Integers __attribute__((vector_size(4 * W)));
+typedef float Unaligned __attribute__((vector_size(4 * W), aligned(4), may_alias));
+
+inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
+inline void store(float* p, Vector x) { *reinterpret_cast<Unaligned*>(p) = x; }
+inline Vector all(float x) { return x - Vector{}; }
+inline Vector at_least(Vector x, float low) { return x < low ? all(low) : x; }
+inline float total(Vector x) {
+    float sum = 0;
+    for (int i = 0; i < W; i++) sum += x[i];
+    return sum;
+}
+constexpr int64_t padded(int64_t n) { return (n + W - 1) / W * W; }
+
+// Numbers that a function works with; not cleared, since most are written before they are read.
+struct Scratch {
+    explicit Scratch(int64_t size) : data(new float[size]), size(size) {}
+    Scratch(int64_t size, float fill) : Scratch(size) { std::fill_n(data.get(), size, fill); }
+    operator float*() const { return data.get(); }
+    std::unique_ptr<float[]> data;
+    int64_t size;
+};
+
+// e^x to 2e-7, between e^-87 and e^88; NaN stays NaN. x = n ln 2 + r, and e^r by a polynomial (Cephes' expf).
+inline Vector exponential(Vector x) {
+    Vector y = at_least(x > 88.f ? all(88.f) : x, -87.f);
+    Vector shifted = y * 1.44269504f + 12582912.f;  // rounds to a whole number in the low bits
+    Integers n = (Integers)shifted - 0x4B400000;
+    Vector whole = shifted - 12582912.f;
+    Vector r = y - whole * 0.693359375f + whole * 2.12194440e-4f;
+    Vector p = all(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.f;
+    Vector result = (Vector)((Integers)p + (n << 23));
+    return x == x ? result : x;
+}
+inline Vector sigmoid(Vector x) { return 1.f / (1.f + exponential(-x)); }
+inline Vector tanh_of(Vector x) { return 2.f * sigmoid(2.f * x) - 1.f; }
+
+// Natural logarithm of positive normal numbers to 1e-7 (Cephes' logf).
+inline Vector logarithm(Vector x) {
+    Integers bits = (Integers)x, exponent = ((bits >> 23) & 255) - 126;
+    Vector m = (Vector)((bits & 0x007FFFFF) | 0x3F000000);  // in [0.5, 1)
+    Integers low = m < 0.707106781f;
+    Vector e = __builtin_convertvector(exponent + low, Vector);  // `low` is -1 where true
+    m = (low ? m + m : m) - 1.f;
+    Vector z = m * m, p = all(7.0376836292e-2f);
+    p = p * m - 1.1514610310e-1f;
+    p = p * m + 1.1676998740e-1f;
+    p = p * m - 1.2420140846e-1f;
+    p = p * m + 1.4249322787e-1f;
+    p = p * m - 1.6668057665e-1f;
+    p = p * m + 2.0000714765e-1f;
+    p = p * m - 2.4999993993e-1f;
+    p = p * m + 3.3333331174e-1f;
+    return m + (m * z * p + e * -2.12194440e-4f - 0.5f * z) + e * 0.693359375f;
+}
+
+// y = f(x) of n numbers; neither array needs room beyond them.
+template <typename F> inline void map(const float* x, float* y, int64_t n, F f) {
+    int64_t i = 0;
+    for (; i + W <= n; i += W) store(y + i, f(load(x + i)));
+    if (i == n) return;
+    float tail[W] = {};
+    std::memcpy(tail, x + i, 4 * (n - i));
+    store(tail, f(load(tail)));
+    std::memcpy(y + i, tail, 4 * (n - i));
+}
+
+// ---- Products of matrices -----------------------------------------------------------------------------------------
+
+// One tile of R rows and V vectors of columns: c = start + a b over the inner index k.
+template <int R, int V>
+inline void tile(int64_t inner, const float* a, int64_t row, int64_t k_step, const float* b, int64_t b_row,
+                 const float* start, int64_t start_row, float* c, int64_t c_row) {
+    Vector sum[R][V];
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < V; v++) sum[r][v] = start ? load(start + r * start_row + v * W) : Vector{};
+    for (int64_t k = 0; k < inner; k++) {
+        Vector right[V];
+        for (int v = 0; v < V; v++) right[v] = load(b + k * b_row + v * W);
+        for (int r = 0; r < R; r++) {
+            Vector left = all(a[r * row + k * k_step]);
+            for (int v = 0; v < V; v++) sum[r][v] += left * right[v];
+        }
+    }
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < V; v++) store(c + r * c_row + v * W, sum[r][v]);
+}
+
+struct Matrix {  // element (r, k) at data[r * row + k * step]
+    const float* data;
+    int64_t row, step;
+};
+
+template <int V>
+void columns_of(int64_t rows, int64_t inner, Matrix a, const float* b, int64_t b_row, const float* start,
+                int64_t start_row, float* c, int64_t c_row) {
+    int64_t r = 0;
+    auto run = [&](auto tile_of, int count) {
+        for (; r + count <= rows; r += count)
+            tile_of(inner, a.data + r * a.row, a.row, a.step, b, b_row, start ? start + r * start_row : nullptr,
+                    start_row, c + r * c_row, c_row);
+    };
+    run(tile<6, V>, 6);
+    run(tile<4, V>, 4);
+    run(tile<2, V>, 2);
+    run(tile<1, V>, 1);
+}
+
+// c [rows, columns] = start + a b. `columns` is a multiple of W; b, start and c have that many in memory.
+// A start without `start_row` is one row for all. It may be c itself.
+void multiply(int64_t rows, int64_t columns, int64_t inner, Matrix a, const float* b, int64_t b_row,
+              const float* start, int64_t start_row, float* c, int64_t c_row) {
+    int64_t q = 0;
+    auto run = [&](auto columns_at, int vectors) {
+        for (; q + vectors * W <= columns; q += vectors * W)
+            columns_at(rows, inner, a, b + q, b_row, start ? start + q : nullptr, start_row, c + q, c_row);
+    };
+    run(columns_of<WIDE>, WIDE);
+    run(columns_of<2>, 2);
+    run(columns_of<1>, 1);
+}
+
+// Copies [rows, columns] into rows that are padded by zeros.
+void pad_rows(int64_t rows, int64_t columns, const float* from, int64_t from_row, float* to, int64_t to_row) {
+    for (int64_t r = 0; r < rows; r++) {
+        std::memcpy(to + r * to_row, from + r * from_row, 4 * columns);
+        std::memset(to + r * to_row + columns, 0, 4 * (to_row - columns));
+    }
+}
+
+// to [columns, to_row] = transposed from [rows, columns], padded by zeros; rows from `scaled` on are multiplied.
+void transpose(int64_t rows, int64_t columns, const float* from, int64_t from_row, float* to, int64_t to_row,
+               int64_t scaled, float scale) {
+    for (int64_t k = 0; k < columns; k++) {
+        for (int64_t r = 0; r < scaled; r++) to[k * to_row + r] = from[r * from_row + k];
+        for (int64_t r = scaled; r < rows; r++) to[k * to_row + r] = scale * from[r * from_row + k];
+        std::memset(to + k * to_row + rows, 0, 4 * (to_row - rows));
+    }
+}
+
+}  // namespace
+
+extern "C" {
+
+// ---- The episodic LSTM: episodic/networks/lstm_tape.py --------------------------------------------------------------
+
+struct LSTM {
+    int64_t steps, batch, inputs, size, gate_count;
+    const float *weight, *bias;  // [G H, K], [G H]
+    float* packed;               // room for (K + 1) * padded(G H): the transposed weight, then the bias
+    float *joint, *cells;        // [T + 1, B, K], [T + 1, B, H]
+    float* gates;                // [T, B, G H], sigmoids all: that of the candidate g is of twice its input
+};
+
+int64_t lstm_packed_size(int64_t inputs, int64_t size, int64_t gate_count) {
+    return (inputs + size + 1) * padded(gate_count * size);
+}
+
+// The candidate's rows are doubled: tanh(x) = 2 sigmoid(2 x) - 1, so that one sigmoid serves all gates.
+void lstm_pack(const LSTM* net) {
+    const int64_t columns = net->inputs + net->size, all_gates = net->gate_count * net->size, row = padded(all_gates);
+    const int64_t doubled = all_gates - net->size;
+    transpose(all_gates, columns, net->weight, columns, net->packed, row, doubled, 2.f);
+    transpose(all_gates, 1, net->bias, 1, net->packed + columns * row, row, doubled, 2.f);
+}
+
+// gates = sigmoid(W [x_t, h_{t-1}] + b);  c_t = i g + f c_{t-1}
+void lstm_begin(const LSTM* net, int64_t t) {
+    const int64_t H = net->size, K = net->inputs + H, GH = net->gate_count * H, row = padded(GH), B = net->batch;
+    const float* before = net->cells + t * B * H;
+    float *after = net->cells + (t + 1) * B * H, *gates = net->gates + t * B * GH;
+    const Scratch scratch(BLOCK * row);
+    for (int64_t first = 0; first < B; first += BLOCK) {
+        const int64_t count = std::min<int64_t>(BLOCK, B - first);
+        multiply(count, row, K, {net->joint + (t * B + first) * K, K, 1}, net->packed, row, net->packed + K * row, 0,
+                 scratch, row);
+        map(scratch, scratch, count * row, sigmoid);
+        for (int64_t b = first; b < first + count; b++) {
+            const float *gate = scratch + (b - first) * row, *i = gate + H, *f = gate + 2 * H, *g = gate + GH - H;
+            const float* c = before + b * H;
+            float* next = after + b * H;
+            for (int64_t j = 0; j < H; j++) next[j] = f[j] * c[j] + i[j] * (2.f * g[j] - 1.f);
+            std::memcpy(gates + b * GH, gate, 4 * GH);
+        }
+    }
+}
+
+// c_t += r squashed, where something was recalled;  h_t = o tanh(c_t)
+void lstm_finish(const LSTM* net, int64_t t, const float* squashed) {
+    const int64_t H = net->size, K = net->inputs + H, GH = net->gate_count * H, B = net->batch;
+    float *cells = net->cells + (t + 1) * B * H, *joint = net->joint + (t + 1) * B * K + net->inputs;
+    const float* gates = net->gates + t * B * GH;
+    const Scratch scratch(BLOCK * H);
+    for (int64_t first = 0; first < B; first += BLOCK) {
+        const int64_t count = std::min<int64_t>(BLOCK, B - first);
+        if (squashed && net->gate_count == 5)
+            for (int64_t b = first; b < first + count; b++) {
+                const float *r = gates + b * GH + 3 * H, *s = squashed + b * H;
+                float* c = cells + b * H;
+                for (int64_t j = 0; j < H; j++) c[j] += r[j] * s[j];
+            }
+        map(cells + first * H, scratch, count * H, tanh_of);
+        for (int64_t b = first; b < first + count; b++) {
+            const float *o = gates + b * GH, *x = scratch + (b - first) * H;
+            float* h = joint + b * K;
+            for (int64_t j = 0; j < H; j++) h[j] = o[j] * x[j];
+        }
+    }
+}
+
+// Backpropagation through time. Gradients of all states before the first step are left out.
+struct Gradients {
+    const float *joint;             // [T, B, K], the tape's or, with other inputs, its twin
+    const float *recalled;          // [T, B, H] with a stride for T, or null: nothing recalled
+    int64_t recalled_step;          // its stride from step to step; 0: the same at all steps
+    const float* hidden;            // [T, B, H], gradient by the hidden states
+    float *weight, *bias;           // [G H, K], [G H], results
+    float *by_inputs, *by_recalled;  // [T, B, I], [T, B, H], results where they are wanted, or null
+};
+
+// With dh_t and dc_t the gradients by h_t and c_t, and ' the derivative of a gate by its input:
+//   dc_t = dh_t o (1 - tanh^2 c_t) + f_{t+1} dc_{t+1};  do = dh_t tanh(c_t) o'
+//   di = dc_t g i';  df = dc_t c_{t-1} f';  dr = dc_t tanh(recalled) r';  dg = dc_t i g'
+//   dh_{t-1} += U^T (do, di, df, dr, dg);  dW += (do, ...) [x_t, h_{t-1}]^T
+void lstm_gradients(const LSTM* net, const Gradients* result) {
+    const int64_t T = net->steps, B = net->batch, I = net->inputs, H = net->size, K = I + H, G = net->gate_count;
+    const int64_t GH = G * H, row = padded(GH), wide = padded(H), narrow = padded(I);
+    const bool reinstates = G == 5;
+    const Scratch to_hidden(GH * wide), to_inputs(result->by_inputs ? GH * narrow : 0);
+    pad_rows(GH, H, net->weight + I, K, to_hidden, wide);
+    if (result->by_inputs) pad_rows(GH, I, net->weight, K, to_inputs, narrow);
+    const Scratch d_weight(K * row, 0), d_bias(row, 0), squashed(BLOCK * H, 0);  // sums; nothing is recalled unless said
+    const Scratch slopes(BLOCK * row), d_hidden(BLOCK * wide), carried(BLOCK * H), squashed_cell(BLOCK * H);
+    const Scratch d_inputs(result->by_inputs ? BLOCK * narrow : 0);
+    for (int64_t first = 0; first < B; first += BLOCK) {
+        const int64_t count = std::min<int64_t>(BLOCK, B - first);
+        std::fill_n((float*)carried, carried.size, 0.f);
+        for (int64_t t = T - 1; t >= 0; t--) {
+            const int64_t at = t * B + first;  // the row of this step's first environment
+            pad_rows(count, H, result->hidden + at * H, H, d_hidden, wide);
+            if (t < T - 1)
+                multiply(count, wide, GH, {slopes, row, 1}, to_hidden, wide, d_hidden, wide,
+                         d_hidden, wide);
+            map(net->cells + (at + B) * H, squashed_cell, count * H, tanh_of);
+            if (reinstates && result->recalled && (t == T - 1 || result->recalled_step))
+                map(result->recalled + t * result->recalled_step + first * H, squashed, count * H, tanh_of);
+            for (int64_t b = 0; b < count; b++) {
+                const float *gate = net->gates + (at + b) * GH, *c = net->cells + (at + b) * H, *x = &squashed_cell[b * H];
+                const float *dh = &d_hidden[b * wide], *s = &squashed[b * H];
+                float *d = &slopes[b * row], *carry = &carried[b * H];
+                const float *O = gate, *In = gate + H, *F = gate + 2 * H, *R = gate + 3 * H, *Half = gate + GH - H;
+                float *d_i = d + H, *d_f = d + 2 * H, *d_r = d + 3 * H, *d_g = d + GH - H;
+                float* by_recalled = result->by_recalled ? result->by_recalled + (at + b) * H : nullptr;
+#pragma GCC ivdep
+                for (int64_t j = 0; j < H; j++) {
+                    const float o = O[j], i = In[j], f = F[j], half = Half[j];
+                    const float dc = carry[j] + dh[j] * o * (1.f - x[j] * x[j]);
+                    d[j] = dh[j] * x[j] * o * (1.f - o);
+                    d_i[j] = dc * (2.f * half - 1.f) * i * (1.f - i);
+                    d_f[j] = dc * c[j] * f * (1.f - f);
+                    d_g[j] = dc * i * 4.f * half * (1.f - half);
+                    carry[j] = dc * f;
+                    if (reinstates) d_r[j] = dc * s[j] * R[j] * (1.f - R[j]);
+                    if (by_recalled) by_recalled[j] = dc * R[j] * (1.f - s[j] * s[j]);
+                }
+                std::memset(d + GH, 0, 4 * (row - GH));
+                for (int64_t q = 0; q < row; q += W) store(&d_bias[q], load(&d_bias[q]) + load(d + q));
+            }
+            multiply(K, row, count, {result->joint + at * K, 1, K}, slopes, row, d_weight, row,
+                     d_weight, row);
+            if (!result->by_inputs) continue;
+            multiply(count, narrow, GH, {slopes, row, 1}, to_inputs, narrow, nullptr, 0, d_inputs,
+                     narrow);
+            for (int64_t b = 0; b < count; b++)
+                std::memcpy(result->by_inputs + (at + b) * I, &d_inputs[b * narrow], 4 * I);
+        }
+    }
+    for (int64_t g = 0; g < GH; g++)
+        for (int64_t k = 0; k < K; k++) result->weight[g * K + k] = d_weight[k * row + g];
+    std::memcpy(result->bias, d_bias, 4 * GH);
+}
+
+// ---- Choices and their loss: episodic/agents/choices.py, episodic/objectives/actor_critic.py ---------------------
+
+struct Heads {
+    int64_t steps, batch, size, actions;
+    const float *weight, *bias;  // [A + 1, H], [A + 1]: the policy's logits, then the value
+    const float* hidden;         // [T, B, H], rows `hidden_row` apart
+    int64_t hidden_row;
+    float* packed;               // room for (H + 1) * padded(A + 1): the transposed weight, then the bias
+};
+
+int64_t heads_packed_size(int64_t size, int64_t actions) { return (size + 1) * padded(actions + 1); }
+
+void heads_pack(const Heads* heads) {
+    const int64_t outputs = heads->actions + 1, row = padded(outputs), H = heads->size;
+    transpose(outputs, H, heads->weight, H, heads->packed, row, outputs, 1.f);
+    transpose(outputs, 1, heads->bias, 1, heads->packed + H * row, row, outputs, 1.f);
+}
+
+// action = argmax(logits - noise); `feedback`, if any, gets a 1 at it: [B, ...] with rows `feedback_row` apart
+void choose(const Heads* heads, int64_t t, const float* noise, int64_t* taken, float* feedback, int64_t feedback_row) {
+    const int64_t H = heads->size, A = heads->actions, row = padded(A + 1), B = heads->batch;
+    const Scratch logits(BLOCK * row);
+    for (int64_t first = 0; first < B; first += BLOCK) {
+        const int64_t count = std::min<int64_t>(BLOCK, B - first);
+        multiply(count, row, H, {heads->hidden + (t * B + first) * heads->hidden_row, heads->hidden_row, 1}, heads->packed,
+                 row, heads->packed + H * row, 0, logits, row);
+        for (int64_t b = 0; b < count; b++) {
+            float* preference = &logits[b * row];
+            if (noise)
+                for (int64_t a = 0; a < A; a++) preference[a] -= noise[(first + b) * A + a];
+            const int64_t best = std::max_element(preference, preference + A) - preference;
+            taken[first + b] = best;
+            if (feedback) feedback[(first + b) * feedback_row + best] = 1.f;
+        }
+    }
+}
+
+struct ActorCritic {
+    const int64_t* taken;   // [T, B]
+    const float* rewards;   // [T, B] with rows `reward_row` apart
+    int64_t reward_row;
+    float discount, trace, value_weight, entropy_weight;
+    float *parts;                      // [4]: total, policy, value, entropy
+    float *by_hidden, *by_weight, *by_bias;  // [T, B, H], [A + 1, H], [A + 1]
+};
+
+// Generalised advantages, A_t = delta_t + discount trace A_{t+1}, and the loss with its gradient in closed form:
+//   dL/dlogit_a = (A_t (pi_a - 1[a taken]) + entropy_weight pi_a (log pi_a + H)) / (T B);  dL/dv = -value_weight A_t / (T B)
+void actor_critic(const Heads* heads, const ActorCritic* loss) {
+    const int64_t T = heads->steps, B = heads->batch, H = heads->size, A = heads->actions;
+    const int64_t row = padded(A + 1), wide = padded(H), lane = BLOCK + W;
+    const float share = 1.f / ((float)T * (float)B), decay = loss->discount * loss->trace;
+    const Scratch outputs((A + 1) * T * lane, 0), reward(lane, 0);  // lanes beyond the environments stay finite
+    const Scratch policy(A * lane), advantage(lane), next_value(lane);
+    const Scratch logits(BLOCK * row), by_outputs(BLOCK * row, 0), by_hidden(BLOCK * wide), weight((A + 1) * wide);
+    const Scratch d_weight(H * row, 0), d_bias(row, 0);
+    pad_rows(A + 1, H, heads->weight, H, weight, wide);
+    double policy_sum = 0, value_sum = 0, entropy_sum = 0;
+    for (int64_t first = 0; first < B; first += BLOCK) {
+        const int64_t count = std::min<int64_t>(BLOCK, B - first);
+        for (int64_t t = 0; t < T; t++) {  // transposed, so that vectors run over environments
+            const float* hidden = heads->hidden + (t * B + first) * heads->hidden_row;
+            multiply(count, row, H, {hidden, heads->hidden_row, 1}, heads->packed, row, heads->packed + H * row, 0,
+                     logits, row);
+            for (int64_t b = 0; b < count; b++)
+                for (int64_t q = 0; q <= A; q++) outputs[(t * (A + 1) + q) * lane + b] = logits[b * row + q];
+        }
+        std::fill_n((float*)advantage, advantage.size, 0.f);
+        std::fill_n((float*)next_value, next_value.size, 0.f);
+        for (int64_t t = T - 1; t >= 0; t--) {
+            float* output = &outputs[t * (A + 1) * lane];
+            const int64_t* taken = loss->taken + t * B + first;
+            for (int64_t b = 0; b < count; b++) reward[b] = loss->rewards[(t * B + first + b) * loss->reward_row];
+            for (int64_t b = 0; b < count; b += W) {
+                Vector highest = load(output + b), sum{}, minus_entropy{};
+                for (int64_t a = 1; a < A; a++) {
+                    Vector x = load(output + a * lane + b);
+                    highest = x > highest ? x : highest;
+                }
+                for (int64_t a = 0; a < A; a++) sum += exponential(load(output + a * lane + b) - highest);
+                Vector log_sum = highest + logarithm(sum);
+                for (int64_t a = 0; a < A; a++) {
+                    Vector log_policy = load(output + a * lane + b) - log_sum, p = exponential(log_policy);
+                    minus_entropy += p * log_policy;
+                    store(&policy[a * lane + b], p);
+                    store(output + a * lane + b, log_policy);
+                }
+                Vector value = load(output + A * lane + b);
+                Vector gain = load(&reward[b]) + loss->discount * load(&next_value[b]) - value + decay * load(&advantage[b]);
+                store(&advantage[b], gain);
+                store(&next_value[b], value);
+                for (int64_t a = 0; a < A; a++) {
+                    Vector p = load(&policy[a * lane + b]), log_policy = load(output + a * lane + b);
+                    store(&policy[a * lane + b],
+                          share * p * (gain + loss->entropy_weight * (log_policy - minus_entropy)));
+                }
+                for (int64_t i = b; i < std::min<int64_t>(b + W, count); i++) {
+                    policy_sum -= gain[i - b] * output[taken[i] * lane + i];
+                    value_sum += gain[i - b] * gain[i - b];
+                    entropy_sum -= minus_entropy[i - b];
+                }
+            }
+            for (int64_t b = 0; b < count; b++) {
+                float* by = &by_outputs[b * row];
+                for (int64_t a = 0; a < A; a++) by[a] = policy[a * lane + b];
+                by[taken[b]] -= share * advantage[b];
+                by[A] = -share * loss->value_weight * advantage[b];
+                for (int64_t q = 0; q < row; q += W) store(&d_bias[q], load(&d_bias[q]) + load(by + q));
+            }
+            multiply(count, wide, A + 1, {by_outputs, row, 1}, weight, wide, nullptr, 0, by_hidden, wide);
+            for (int64_t b = 0; b < count; b++)
+                std::memcpy(loss->by_hidden + (t * B + first + b) * H, &by_hidden[b * wide], 4 * H);
+            multiply(H, row, count, {heads->hidden + (t * B + first) * heads->hidden_row, 1, heads->hidden_row},
+                     by_outputs, row, d_weight, row, d_weight, row);
+        }
+    }
+    for (int64_t q = 0; q <= A; q++)
+        for (int64_t k = 0; k < H; k++) loss->by_weight[q * H + k] = d_weight[k * row + q];
+    std::memcpy(loss->by_bias, d_bias, 4 * (A + 1));
+    const double mean = 1.0 / ((double)T * (double)B);
+    loss->parts[1] = (float)(policy_sum * mean);
+    loss->parts[2] = (float)(value_sum * mean / 2);
+    loss->parts[3] = (float)(entropy_sum * mean);
+    loss->parts[0] = loss->parts[1] + loss->value_weight * loss->parts[2] - loss->entropy_weight * loss->parts[3];
+}
+
+// ---- Updates: episodic/objectives/flat_adam.py ---------------------------------------------------------------------
+
+// Scales the gradients of all parameters to at most `limit` together, as torch.nn.utils.clip_grad_norm_ does.
+void clip_gradients(int64_t count, float* const* gradients, const int64_t* sizes, float limit) {
+    double squares = 0;
+    for (int64_t p = 0; p < count; p++) {
+        Vector sum{};
+        int64_t i = 0;
+        for (; i + W <= sizes[p]; i += W) sum += load(gradients[p] + i) * load(gradients[p] + i);
+        double rest = total(sum);
+        for (; i < sizes[p]; i++) rest += (double)gradients[p][i] * gradients[p][i];
+        squares += rest;
+    }
+    const float factor = limit / ((float)std::sqrt(squares) + 1e-6f);
+    if (factor >= 1.f) return;  // not so for NaN, which spreads to all
+    for (int64_t p = 0; p < count; p++)
+        for (int64_t i = 0; i < sizes[p]; i++) gradients[p][i] *= factor;
+}
+
+// torch.optim.Adam: m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2;  w <- w - rate / c1 * m / (sqrt(v / c2) + eps)
+void adam(int64_t size, float* weight, const float* gradient, float* mean, float* square, double step, double rate,
+          double beta1, double beta2, double epsilon) {
+    const float pace = (float)(rate / (1 - std::pow(beta1, step)));
+    const float root = (float)std::sqrt(1 - std::pow(beta2, step)), eps = (float)epsilon;
+    const float b2 = (float)beta2, rest1 = (float)(1 - beta1), rest2 = (float)(1 - beta2);
+    for (int64_t i = 0; i < size; i++) {
+        const float g = gradient[i];
+        mean[i] += rest1 * (g - mean[i]);
+        square[i] = b2 * square[i] + rest2 * g * g;
+        weight[i] -= pace * mean[i] / (std::sqrt(square[i]) / root + eps);
+    }
+}
+
+}  // extern "C"

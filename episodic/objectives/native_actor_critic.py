@@ -1,0 +1,84 @@
+"""The actor-critic loss of an episode by native kernels, with its gradient in closed form."""
+
+from ctypes import byref
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from episodic.native import kernels
+from episodic.native.library import ActorCriticCall
+from episodic.networks.heads import ActorCriticHeads
+from episodic.networks.native_heads import PackedHeads
+
+
+class Weights(Protocol):
+    """Settings of the loss; see `episodic.objectives.ActorCritic`."""
+
+    discount: float
+    trace: float
+    value_weight: float
+
+
+def native_actor_critic_loss(
+    weights: Weights,
+    heads: ActorCriticHeads,
+    hidden: Tensor,
+    actions: Tensor,
+    rewards: Tensor,
+    entropy_weight: float,
+) -> tuple[Tensor, ...]:
+    """Total, policy, value and entropy loss; see `actor_critic_loss`. The total alone has a gradient.
+
+    Shapes: hidden `[T, B, H]`, actions `[T, B]` long, rewards `[T, B]`.
+    """
+    parts: tuple[Tensor, ...] = _Loss.apply(
+        hidden, heads.weight, heads.bias, heads, weights, actions, rewards, entropy_weight
+    )
+    return parts
+
+
+class _Loss(torch.autograd.Function):
+    """Computes loss and gradient together."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        heads: ActorCriticHeads,
+        weights: Weights,
+        actions: Tensor,
+        rewards: Tensor,
+        entropy_weight: float,
+    ) -> tuple[Tensor, ...]:
+        hidden, actions = hidden.contiguous(), actions.contiguous()
+        if rewards.stride(0) != rewards.shape[1] * rewards.stride(1):
+            rewards = rewards.contiguous()
+        packed, parts = PackedHeads(heads, hidden), torch.empty(4)
+        gradients = torch.empty(hidden.shape), torch.empty(weight.shape), torch.empty(bias.shape)
+        call = ActorCriticCall(
+            actions.data_ptr(),
+            rewards.data_ptr(),
+            rewards.stride(1),
+            weights.discount,
+            weights.trace,
+            weights.value_weight,
+            entropy_weight,
+            parts.data_ptr(),
+            *(gradient.data_ptr() for gradient in gradients),
+        )
+        kernels().actor_critic(packed.reference, byref(call))
+        ctx.gradients = gradients
+        total, policy, value, entropy = parts.unbind()
+        ctx.mark_non_differentiable(policy, value, entropy)
+        return total, policy, value, entropy
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        factor = float(gradients[0])
+        scaled = ctx.gradients if factor == 1 else [gradient * factor for gradient in ctx.gradients]
+        return (*scaled, None, None, None, None, None)
