@@ -36,9 +36,11 @@ inline void store(float* p, Vector x) { *reinterpret_cast<Unaligned*>(p) = x; }
 inline Vector all(float x) { return x - Vector{}; }
 inline Vector at_least(Vector x, float low) { return x < low ? all(low) : x; }
 inline float total(Vector x) {
-    float sum = 0;
-    for (int i = 0; i < W; i++) sum += x[i];
-    return sum;
+    float part[W];
+    store(part, x);
+    for (int half = W / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) part[i] += part[i + half];
+    return part[0];
 }
 constexpr int64_t padded(int64_t n) { return (n + W - 1) / W * W; }
 
@@ -99,6 +101,35 @@ template <typename F> inline void map(const float* x, float* y, int64_t n, F f) 
     std::memcpy(tail, x + i, 4 * (n - i));
     store(tail, f(load(tail)));
     std::memcpy(y + i, tail, 4 * (n - i));
+}
+
+// sum_k x_k y_k
+inline float product(const float* x, const float* y, int64_t n) {
+    Vector sum{};
+    int64_t i = 0;
+    for (; i + W <= n; i += W) sum += load(x + i) * load(y + i);
+    float rest = 0;
+    for (; i < n; i++) rest += x[i] * y[i];
+    return n < W ? rest : rest + total(sum);
+}
+
+// sum_k f(x_k - y_k)
+template <typename F> inline float distance(const float* x, const float* y, int64_t n, F f) {
+    Vector sum{};
+    int64_t i = 0;
+    for (; i + W <= n; i += W) sum += f(load(x + i) - load(y + i));
+    float rest = 0;
+    for (; i < n; i++) rest += f(x[i] - y[i]);
+    return n < W ? rest : rest + total(sum);
+}
+
+inline bool finite(const float* x, int64_t n) {
+    Vector sum{};  // 0 x is NaN where x is not finite
+    int64_t i = 0;
+    for (; i + W <= n; i += W) sum += 0.f * load(x + i);
+    float rest = 0;
+    for (; i < n; i++) rest += 0.f * x[i];
+    return rest + total(sum) == 0.f;
 }
 
 // ---- Products of matrices -----------------------------------------------------------------------------------------
@@ -440,6 +471,91 @@ void actor_critic(const Heads* heads, const ActorCritic* loss) {
     loss->parts[2] = (float)(value_sum * mean / 2);
     loss->parts[3] = (float)(entropy_sum * mean);
     loss->parts[0] = loss->parts[1] + loss->value_weight * loss->parts[2] - loss->entropy_weight * loss->parts[3];
+}
+
+// ---- The memory's slots: episodic/memory/native_slots.py ------------------------------------------------------------
+
+enum Kernel : int64_t { COSINE, L2, L1 };
+
+struct Slots {
+    int64_t batch, slots, key_size, value_size, source_size;
+    float *keys, *key_scales, *values, *sources, *vacancy;  // [B, N, K], [B, N], [B, N, V], [B, N, S] or null, [B, N]
+    int64_t *labels, *written, *clock;                      // [B, N], [B, N], [B]
+    int64_t *numbers, *used, *uses;                         // of stacks by label: [B, N], [B, N], [1]; else null
+};
+
+// Recalls the nearest key, the newest among equals; see `newest_nearest` and `NearestMemory.read`.
+void recall(const Slots* memory, int64_t kernel, const float* query, float threshold, float slack, float* value,
+            int64_t* label, float* similarity, int64_t* slot) {
+    const int64_t N = memory->slots, K = memory->key_size, V = memory->value_size;
+    const float tie = 1e-6f, nothing = -std::numeric_limits<float>::infinity();
+    const Scratch near(N), unit(K);
+    for (int64_t b = 0; b < memory->batch; b++) {
+        const float *keys = memory->keys + b * N * K, *q = query + b * K;
+        const int64_t* written = memory->written + b * N;
+        float factor = 1.f;
+        if (kernel == COSINE) factor = 1.f / std::max(std::sqrt(product(q, q, K)), 1e-8f);
+        for (int64_t k = 0; k < K; k++) unit[k] = q[k] * factor;
+        float best = nothing;
+        for (int64_t k = 0; k < K; k++) best = unit[k] == unit[k] ? best : NAN;
+        for (int64_t n = 0; n < N; n++) {
+            near[n] = nothing;
+            if (!written[n]) continue;
+            const float* key = keys + n * K;
+            if (kernel == COSINE) near[n] = product(unit, key, K) * memory->key_scales[b * N + n];
+            if (kernel == L2) near[n] = -std::sqrt(distance(unit, key, K, [](auto x) { return x * x; }));
+            if (kernel == L1) near[n] = -distance(unit, key, K, [](auto x) { return x < 0.f ? -x : x; });
+            if (best == best && !(near[n] <= best)) best = near[n];  // a NaN stays
+        }
+        const float lowest = best - tie * (std::fabs(best) + 1.f) - slack;
+        int64_t newest = 0, chosen = 0;
+        for (int64_t n = 0; n < N; n++)
+            if (near[n] >= lowest && written[n] > newest) newest = written[n], chosen = n;
+        const float nearest = newest && !(slack > 0) ? std::min(near[chosen], best) : best;
+        const bool found = newest && nearest >= threshold;
+        similarity[b] = nearest;
+        slot[b] = found ? chosen : -1;
+        label[b] = found ? memory->labels[b * N + chosen] : -1;
+        if (found) std::memcpy(value + b * V, memory->values + (b * N + chosen) * V, 4 * V);
+        else std::memset(value + b * V, 0, 4 * V);
+    }
+}
+
+// Stores one memory in each environment, in the next slot or in that of its stack; see `Memory.write`. Returns 1, or 0
+// without having stored anything where a number is not finite or a label is negative.
+int64_t store_memory(const Slots* memory, const float* key, const float* value, const int64_t* label,
+                     const int64_t* number, const float* source) {
+    const int64_t B = memory->batch, N = memory->slots, K = memory->key_size, V = memory->value_size;
+    const int64_t S = memory->source_size;
+    if (!finite(key, B * K) || !finite(value, B * V) || (source && !finite(source, B * S))) return 0;
+    for (int64_t b = 0; b < B; b++)
+        if ((label && label[b] < 0) || (number && number[b] < 0)) return 0;
+    if (memory->numbers) ++*memory->uses;
+    for (int64_t b = 0; b < B; b++) {
+        int64_t slot = memory->clock[b] % N;
+        if (memory->numbers) {  // the stack's slot, else a free one, used at time 0, else the least recently used
+            const int64_t *numbers = memory->numbers + b * N, *used = memory->used + b * N;
+            slot = 0;
+            for (int64_t n = 0; n < N; n++) {
+                if (numbers[n] == number[b]) {
+                    slot = n;
+                    break;
+                }
+                if (used[n] < used[slot]) slot = n;
+            }
+            memory->numbers[b * N + slot] = number[b];
+            memory->used[b * N + slot] = *memory->uses;
+        }
+        const int64_t at = b * N + slot;
+        memory->written[at] = ++memory->clock[b];
+        memory->labels[at] = label ? label[b] : slot;
+        memory->vacancy[at] = 0.f;
+        memory->key_scales[at] = 1.f / std::max(std::sqrt(product(key + b * K, key + b * K, K)), 1e-8f);
+        std::memcpy(memory->keys + at * K, key + b * K, 4 * K);
+        std::memcpy(memory->values + at * V, value + b * V, 4 * V);
+        if (source) std::memcpy(memory->sources + at * S, source + b * S, 4 * S);
+    }
+    return 1;
 }
 
 // ---- Updates: episodic/objectives/flat_adam.py ---------------------------------------------------------------------

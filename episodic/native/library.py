@@ -62,7 +62,17 @@ class ActorCriticCall(ctypes.Structure):
     )
 
 
-#: Argument types of each function; those in `SIZES` return a size, the others nothing.
+class MemorySlots(ctypes.Structure):
+    """The contents of a memory; see `kernels.cpp`."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("batch", "slots", "key_size", "value_size", "source_size")),
+        *((name, c_void_p) for name in ("keys", "key_scales", "values", "sources", "vacancy")),
+        *((name, c_void_p) for name in ("labels", "written", "clock", "numbers", "used", "uses")),
+    )
+
+
+#: Argument types of each function; those in `WITH_RESULT` return a whole number, the others nothing.
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "lstm_packed_size": (c_int64, c_int64, c_int64),
     "heads_packed_size": (c_int64, c_int64),
@@ -73,10 +83,12 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "heads_pack": (POINTER(Heads),),
     "choose": (POINTER(Heads), c_int64, c_void_p, c_void_p, c_void_p, c_int64),
     "actor_critic": (POINTER(Heads), POINTER(ActorCriticCall)),
+    "recall": (POINTER(MemorySlots), c_int64, c_void_p, c_float, c_float, *[c_void_p] * 4),
+    "store_memory": (POINTER(MemorySlots), *[c_void_p] * 5),
     "clip_gradients": (c_int64, c_void_p, c_void_p, c_float),
     "adam": (c_int64, *[c_void_p] * 4, *[c_double] * 5),
 }
-SIZES = ("lstm_packed_size", "heads_packed_size")
+WITH_RESULT = ("lstm_packed_size", "heads_packed_size", "store_memory")
 
 
 @cache
@@ -88,7 +100,7 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
         return None, f"PyTorch ({error})"
     for name, arguments in FUNCTIONS.items():
         function = getattr(library, name)
-        function.argtypes, function.restype = arguments, c_int64 if name in SIZES else None
+        function.argtypes, function.restype = arguments, c_int64 if name in WITH_RESULT else None
     return library, "native"
 
 
