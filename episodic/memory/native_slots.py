@@ -69,7 +69,9 @@ def native_write(
 
 def _served(memory: "Slots", *given: Tensor) -> bool:
     """Whether native kernels compute with this memory and what it is given."""
-    return memory.capacity <= MOST_SLOTS and all(serves(part) for part in (memory.keys, *given))
+    keys = memory.keys
+    alike = all(part.dtype is keys.dtype and part.is_cpu for part in given)
+    return alike and memory.capacity <= MOST_SLOTS and serves(keys)
 
 
 def _fit(memory: "Slots", key: Tensor, value: Tensor, source: Tensor | None, labels: list[Tensor]) -> bool:

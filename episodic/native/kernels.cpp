@@ -577,17 +577,30 @@ void clip_gradients(int64_t count, float* const* gradients, const int64_t* sizes
         for (int64_t i = 0; i < sizes[p]; i++) gradients[p][i] *= factor;
 }
 
-// torch.optim.Adam: m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2;  w <- w - rate / c1 * m / (sqrt(v / c2) + eps)
-void adam(int64_t size, float* weight, const float* gradient, float* mean, float* square, double step, double rate,
-          double beta1, double beta2, double epsilon) {
-    const float pace = (float)(rate / (1 - std::pow(beta1, step)));
-    const float root = (float)std::sqrt(1 - std::pow(beta2, step)), eps = (float)epsilon;
-    const float b2 = (float)beta2, rest1 = (float)(1 - beta1), rest2 = (float)(1 - beta2);
-    for (int64_t i = 0; i < size; i++) {
-        const float g = gradient[i];
-        mean[i] += rest1 * (g - mean[i]);
-        square[i] = b2 * square[i] + rest2 * g * g;
-        weight[i] -= pace * mean[i] / (std::sqrt(square[i]) / root + eps);
+struct Adam {
+    int64_t count;          // parameters
+    const int64_t* sizes;   // numbers in each
+    float *const *weights, *const *gradients, *const *means, *const *squares, *const *steps;  // steps: one number each
+    double rate, beta1, beta2, epsilon;
+};
+
+// torch.optim.Adam: m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2;
+//                   w <- w - rate / (1 - b1^n) * m / (sqrt(v) / sqrt(1 - b2^n) + epsilon) in step n
+void adam(const Adam* call) {
+    const float b2 = (float)call->beta2, rest1 = (float)(1 - call->beta1), rest2 = (float)(1 - call->beta2);
+    const float epsilon = (float)call->epsilon;
+    for (int64_t p = 0; p < call->count; p++) {
+        const double step = *call->steps[p] += 1.f;
+        const float pace = (float)(call->rate / (1 - std::pow(call->beta1, step)));
+        const float root = (float)std::sqrt(1 - std::pow(call->beta2, step));
+        float *weight = call->weights[p], *mean = call->means[p], *square = call->squares[p];
+        const float* gradient = call->gradients[p];
+        for (int64_t i = 0; i < call->sizes[p]; i++) {
+            const float g = gradient[i];
+            mean[i] += rest1 * (g - mean[i]);
+            square[i] = b2 * square[i] + rest2 * g * g;
+            weight[i] -= pace * mean[i] / (std::sqrt(square[i]) / root + epsilon);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from collections.abc import Sequence
 from ctypes import POINTER, c_double, c_float, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
@@ -72,6 +73,26 @@ class MemorySlots(ctypes.Structure):
     )
 
 
+class AdamCall(ctypes.Structure):
+    """What a step of Adam reads and writes; see `kernels.cpp`."""
+
+    _fields_ = (
+        ("count", c_int64),
+        *((name, c_void_p) for name in ("sizes", "weights", "gradients", "means", "squares", "steps")),
+        *((name, c_double) for name in ("rate", "beta1", "beta2", "epsilon")),
+    )
+
+
+def addresses(tensors: Sequence[Tensor]) -> Any:
+    """An array of where tensors lie in memory."""
+    return (c_void_p * len(tensors))(*[tensor.data_ptr() for tensor in tensors])
+
+
+def sizes(tensors: Sequence[Tensor]) -> Any:
+    """An array of how many numbers tensors hold."""
+    return (c_int64 * len(tensors))(*[tensor.numel() for tensor in tensors])
+
+
 #: Argument types of each function; those in `WITH_RESULT` return a whole number, the others nothing.
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "lstm_packed_size": (c_int64, c_int64, c_int64),
@@ -86,7 +107,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "recall": (POINTER(MemorySlots), c_int64, c_void_p, c_float, c_float, *[c_void_p] * 4),
     "store_memory": (POINTER(MemorySlots), *[c_void_p] * 5),
     "clip_gradients": (c_int64, c_void_p, c_void_p, c_float),
-    "adam": (c_int64, *[c_void_p] * 4, *[c_double] * 5),
+    "adam": (POINTER(AdamCall),),
 }
 WITH_RESULT = ("lstm_packed_size", "heads_packed_size", "store_memory")
 
@@ -127,12 +148,14 @@ def pick(native: Implementation, otherwise: Implementation, like: Tensor) -> Imp
     return native if serves(like) else otherwise
 
 
-def arithmetic(device: torch.device | str = "cpu") -> str:
+def arithmetic(device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> str:
     """Say what computes on a device: `native`, or `PyTorch` with the reason in brackets.
 
-    >>> arithmetic("meta")
-    'PyTorch (device meta)'
+    >>> arithmetic("meta"), arithmetic("cpu", torch.float64)
+    ('PyTorch (device meta)', 'PyTorch (float64)')
     """
     if torch.device(device).type != "cpu":
         return f"PyTorch (device {torch.device(device).type})"
+    if dtype is not torch.float32:
+        return f"PyTorch ({str(dtype).removeprefix('torch.')})"
     return f"PyTorch ({SWITCH}=0)" if os.environ.get(SWITCH) == "0" else _loaded()[1]

@@ -1,16 +1,19 @@
-"""Adam and the clipping of gradients by native kernels, one call for each parameter."""
+"""Adam and the clipping of gradients by native kernels, in one call each for all parameters."""
 
-import ctypes
 from collections.abc import Callable, Sequence
+from ctypes import addressof, byref
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from episodic.native import kernels, pick, serves
+from episodic.native import kernels, serves
+from episodic.native.library import AdamCall, addresses, sizes
 
 #: Numbers in all parameters, above which PyTorch's several threads are quicker.
 LARGEST = 1 << 18
+#: Options of Adam that the kernel does not know.
+FURTHER = ("weight_decay", "amsgrad", "maximize", "capturable", "differentiable")
 
 
 class NativeAdam(torch.optim.Adam):
@@ -27,50 +30,58 @@ class NativeAdam(torch.optim.Adam):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
         """Take a step; see `torch.optim.Adam`."""
-        if not all(self._served(group) for group in self.param_groups):
+        plain = closure is None and not any(group.get(name) for group in self.param_groups for name in FURTHER)
+        if not plain or not _served([parameter for group in self.param_groups for parameter in group["params"]]):
             return super().step(closure)
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        kernel = kernels().adam
         for group in self.param_groups:
-            (beta1, beta2), rate, epsilon = group["betas"], float(group["lr"]), group["eps"]
-            for parameter in group["params"]:
-                gradient = parameter.grad
-                if gradient is None:
-                    continue
-                state = self.state[parameter] or self._begun(parameter)
-                state["step"] += 1
-                kernel(
-                    parameter.numel(),
-                    parameter.data_ptr(),
-                    gradient.data_ptr(),
-                    state["exp_avg"].data_ptr(),
-                    state["exp_avg_sq"].data_ptr(),
-                    float(state["step"]),
-                    rate,
-                    beta1,
-                    beta2,
-                    epsilon,
-                )
-        return loss
+            self._step(group, [parameter for parameter in group["params"] if parameter.grad is not None])
+        return None
+
+    def _step(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+        states = [self.state[parameter] or self._begun(parameter) for parameter in parameters]
+        arrays = (
+            sizes(parameters),
+            addresses(parameters),
+            addresses([parameter.grad for parameter in parameters if parameter.grad is not None]),
+            *(addresses([state[name] for state in states]) for name in ("exp_avg", "exp_avg_sq", "step")),
+        )
+        rate, betas, epsilon = float(group["lr"]), group["betas"], group["eps"]
+        kernels().adam(byref(AdamCall(len(parameters), *(addressof(array) for array in arrays), rate, *betas, epsilon)))
 
     def _begun(self, parameter: Tensor) -> dict[str, Tensor]:
         """The state of a parameter before its first step, as `torch.optim.Adam` begins it."""
         state: dict[str, Tensor] = self.state[parameter]
         state["step"] = torch.zeros((), dtype=torch.float32)
-        state["exp_avg"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
-        state["exp_avg_sq"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+        state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         return state
 
-    @staticmethod
-    def _served(group: dict[str, Any]) -> bool:
-        plain = not any(
-            group.get(name)
-            for name in ("weight_decay", "amsgrad", "maximize", "capturable", "differentiable")
-        )
-        return plain and _served(group["params"])
+
+class NativeSteps:
+    """Builds an optimiser as `build` does, but with native steps where it is a plain `torch.optim.Adam`.
+
+    >>> from functools import partial
+    >>> type(NativeSteps(partial(torch.optim.Adam, lr=0.1))([torch.nn.Parameter(torch.ones(3))])).__name__
+    'NativeAdam'
+    """
+
+    def __init__(self, build: Callable[[Any], torch.optim.Optimizer]) -> None:
+        self.build = build
+
+    def __call__(self, parameters: Any) -> torch.optim.Optimizer:
+        """Build the optimiser of these parameters."""
+        optimizer = self.build(parameters)
+        if type(optimizer) is not torch.optim.Adam:
+            return optimizer
+        return NativeAdam(optimizer.param_groups, **optimizer.defaults)
+
+
+def clip_gradients(parameters: Sequence[Tensor], norm: float) -> None:
+    """Scale the gradients of all parameters to at most this norm together; see `torch.nn.utils.clip_grad_norm_`."""
+    if not _served(parameters):
+        torch.nn.utils.clip_grad_norm_(parameters, norm)
+        return
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    kernels().clip_gradients(len(gradients), addresses(gradients), sizes(gradients), norm)
 
 
 def _served(parameters: Sequence[Tensor]) -> bool:
@@ -79,31 +90,7 @@ def _served(parameters: Sequence[Tensor]) -> bool:
     for parameter in parameters:
         gradient = parameter.grad
         count += parameter.numel()
-        if gradient is not None and not (
-            serves(parameter)
-            and gradient.dtype is parameter.dtype
-            and gradient.is_contiguous()
-            and parameter.is_contiguous()
-        ):
+        alike = gradient is None or (gradient.dtype is parameter.dtype and gradient.is_contiguous())
+        if not alike or parameter.dtype is not torch.float32 or not parameter.is_cpu or not parameter.is_contiguous():
             return False
-    return count <= LARGEST
-
-
-def native_adam(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """Return a plain `torch.optim.Adam` as one with native steps, and any other optimiser as it is."""
-    if type(optimizer) is not torch.optim.Adam:
-        return optimizer
-    return NativeAdam(optimizer.param_groups, **optimizer.defaults)
-
-
-def clip_gradients(parameters: Sequence[Tensor], norm: float) -> None:
-    """Scale the gradients of all parameters to at most this norm together; see `torch.nn.utils.clip_grad_norm_`."""
-    clip = pick(_clip, torch.nn.utils.clip_grad_norm_, like=parameters[0]) if _served(parameters) else None
-    (clip or torch.nn.utils.clip_grad_norm_)(parameters, norm)
-
-
-def _clip(parameters: Sequence[Tensor], norm: float) -> None:
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    addresses = (ctypes.c_void_p * len(gradients))(*(gradient.data_ptr() for gradient in gradients))
-    sizes = (ctypes.c_int64 * len(gradients))(*(gradient.numel() for gradient in gradients))
-    kernels().clip_gradients(len(gradients), addresses, sizes, norm)
+    return 0 < count <= LARGEST and serves(parameters[0])

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from episodic.objectives.native_adam import native_adam
 from episodic.objectives.optimizer_checks import checked_optimizer
 from episodic.objectives.schedules import Schedule
 
@@ -56,7 +55,7 @@ class ConfiguredOptimizer:
         Raises:
             InputError: see `checked_optimizer`.
         """
-        self.optimizer = native_adam(checked_optimizer(self.build, parameters))
+        self.optimizer = checked_optimizer(self.build, parameters)
         if scaled:
             unfuse(self.optimizer)
         self._configured = [
