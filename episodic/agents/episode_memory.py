@@ -100,6 +100,14 @@ class EpisodeMemory:
         needed = {t for t, step in enumerate(self.plan) if step is Read.SEARCH}.union(self.written)
         return needed if self.carried is None else set(range(max(needed, default=-1) + 1))
 
+    @property
+    def foreseen(self) -> bool:
+        """Whether all reads can be made before the episode: queries are known, and no write comes before a read."""
+        if self.keys.changing:
+            return False
+        first = next((t for t, write in enumerate(self.schedule.writes) if write), len(self.plan))
+        return Read.SEARCH not in self.plan[first + 1 :]
+
     def read(self, t: int) -> Tensor | None:
         """What step t reinstates, the tanh of a recalled value `[B, H]`; the core has begun the step."""
         if t in self.needed:

@@ -8,6 +8,7 @@ from torch import Tensor
 from episodic.agents.agent import Agent
 from episodic.agents.choices import Choices, NativeChoices
 from episodic.agents.episode_memory import EpisodeMemory
+from episodic.agents.native_play import play_foreseen
 from episodic.agents.trajectory import Trajectory
 from episodic.native import pick
 from episodic.networks.core import Tape
@@ -91,7 +92,7 @@ def _play(
         tape.inputs[: len(cue) if cue.dim() == 3 else None, :, seen:] = cue
     choices = pick(NativeChoices, Choices, like=tape.hidden)(agent.heads, tape, noise, task.shows_feedback)
     reward_at, core = rewards.unbind(), agent.core
-    for t in range(steps):
+    for t in range(0 if play_foreseen(tape, choices, game, rewards, memory) else steps):
         core.begin(tape, t)
         hidden = core.finish(tape, t, memory.read(t) if memory is not None else None)
         action = choices.choose(t, hidden)

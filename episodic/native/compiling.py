@@ -28,7 +28,7 @@ class CompilationError(RuntimeError):
 
 
 def compiled(source: Path) -> Path:
-    """Return the library compiled from a source file: the cached one if it is whole, else a new one.
+    """Return the library of a source file and the headers beside it: the cached one if it is whole, else a new one.
 
     The library's name holds a hash of its content, so that a damaged file is noticed and compiled anew. Processes
     that compile at the same time put equal files in the same place. Where the cache cannot be written to, the
@@ -38,7 +38,9 @@ def compiled(source: Path) -> Path:
         CompilationError: there is no compiler, or it fails.
     """
     compiler = _compiler()
-    identity = _hash(source.read_bytes(), _version(compiler).encode(), _processor().encode(), " ".join(FLAGS).encode())
+    headers = sorted(source.parent.glob("*.hpp"))
+    texts = (_version(compiler), _processor(), " ".join(FLAGS))
+    identity = _hash(*(path.read_bytes() for path in (source, *headers)), *(text.encode() for text in texts))
     folder = Path(os.environ.get(CACHE) or platformdirs.user_cache_path("episodic-memory-lab") / "native")
     return next(_cached(folder, identity), None) or _compile(source, compiler, folder, identity)
 

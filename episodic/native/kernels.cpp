@@ -5,211 +5,11 @@
 // G gates (o, i, f, [r,] g), A actions, N slots. No function keeps state: callers own all memory, and any number of
 // threads may call at once. Scratch memory is bounded by blocks of environments, so every B works.
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <memory>
+#include "vectors.hpp"
 
-namespace {
-
-// ---- Vectors of the widest kind that the processor has ------------------------------------------------------------
-
-#if defined(__AVX512F__)
-constexpr int W = 16, WIDE = 4;  // numbers in a vector; vectors in a tile of a product: 6 x 4 of 32 registers
-#elif defined(__AVX__)
-constexpr int W = 8, WIDE = 2;  // 6 x 2 of 16 registers
-#elif defined(__aarch64__)
-constexpr int W = 4, WIDE = 4;
-#else
-constexpr int W = 4, WIDE = 2;
-#endif
-constexpr int BLOCK = 64;  // environments that are worked on together, so that their numbers stay in the cache
-
-typedef float Vector __attribute__((vector_size(4 * W)));
-typedef int32_t Integers __attribute__((vector_size(4 * W)));
-typedef float Unaligned __attribute__((vector_size(4 * W), aligned(4), may_alias));
-
-inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
-inline void store(float* p, Vector x) { *reinterpret_cast<Unaligned*>(p) = x; }
-inline Vector all(float x) { return x - Vector{}; }
-inline Vector at_least(Vector x, float low) { return x < low ? all(low) : x; }
-inline float total(Vector x) {
-    float part[W];
-    store(part, x);
-    for (int half = W / 2; half; half /= 2)
-        for (int i = 0; i < half; i++) part[i] += part[i + half];
-    return part[0];
-}
-constexpr int64_t padded(int64_t n) { return (n + W - 1) / W * W; }
-
-// Numbers that a function works with; not cleared, since most are written before they are read.
-struct Scratch {
-    explicit Scratch(int64_t size) : data(new float[size]), size(size) {}
-    Scratch(int64_t size, float fill) : Scratch(size) { std::fill_n(data.get(), size, fill); }
-    operator float*() const { return data.get(); }
-    std::unique_ptr<float[]> data;
-    int64_t size;
-};
-
-// e^x to 2e-7, between e^-87 and e^88; NaN stays NaN. x = n ln 2 + r, and e^r by a polynomial (Cephes' expf).
-inline Vector exponential(Vector x) {
-    Vector y = at_least(x > 88.f ? all(88.f) : x, -87.f);
-    Vector shifted = y * 1.44269504f + 12582912.f;  // rounds to a whole number in the low bits
-    Integers n = (Integers)shifted - 0x4B400000;
-    Vector whole = shifted - 12582912.f;
-    Vector r = y - whole * 0.693359375f + whole * 2.12194440e-4f;
-    Vector p = all(1.9875691500e-4f);
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.f;
-    Vector result = (Vector)((Integers)p + (n << 23));
-    return x == x ? result : x;
-}
-inline Vector sigmoid(Vector x) { return 1.f / (1.f + exponential(-x)); }
-inline Vector tanh_of(Vector x) { return 2.f * sigmoid(2.f * x) - 1.f; }
-
-// Natural logarithm of positive normal numbers to 1e-7 (Cephes' logf).
-inline Vector logarithm(Vector x) {
-    Integers bits = (Integers)x, exponent = ((bits >> 23) & 255) - 126;
-    Vector m = (Vector)((bits & 0x007FFFFF) | 0x3F000000);  // in [0.5, 1)
-    Integers low = m < 0.707106781f;
-    Vector e = __builtin_convertvector(exponent + low, Vector);  // `low` is -1 where true
-    m = (low ? m + m : m) - 1.f;
-    Vector z = m * m, p = all(7.0376836292e-2f);
-    p = p * m - 1.1514610310e-1f;
-    p = p * m + 1.1676998740e-1f;
-    p = p * m - 1.2420140846e-1f;
-    p = p * m + 1.4249322787e-1f;
-    p = p * m - 1.6668057665e-1f;
-    p = p * m + 2.0000714765e-1f;
-    p = p * m - 2.4999993993e-1f;
-    p = p * m + 3.3333331174e-1f;
-    return m + (m * z * p + e * -2.12194440e-4f - 0.5f * z) + e * 0.693359375f;
-}
-
-// y = f(x) of n numbers; neither array needs room beyond them.
-template <typename F> inline void map(const float* x, float* y, int64_t n, F f) {
-    int64_t i = 0;
-    for (; i + W <= n; i += W) store(y + i, f(load(x + i)));
-    if (i == n) return;
-    float tail[W] = {};
-    std::memcpy(tail, x + i, 4 * (n - i));
-    store(tail, f(load(tail)));
-    std::memcpy(y + i, tail, 4 * (n - i));
-}
-
-// sum_k x_k y_k
-inline float product(const float* x, const float* y, int64_t n) {
-    Vector sum{};
-    int64_t i = 0;
-    for (; i + W <= n; i += W) sum += load(x + i) * load(y + i);
-    float rest = 0;
-    for (; i < n; i++) rest += x[i] * y[i];
-    return n < W ? rest : rest + total(sum);
-}
-
-// sum_k f(x_k - y_k)
-template <typename F> inline float distance(const float* x, const float* y, int64_t n, F f) {
-    Vector sum{};
-    int64_t i = 0;
-    for (; i + W <= n; i += W) sum += f(load(x + i) - load(y + i));
-    float rest = 0;
-    for (; i < n; i++) rest += f(x[i] - y[i]);
-    return n < W ? rest : rest + total(sum);
-}
-
-inline bool finite(const float* x, int64_t n) {
-    Vector sum{};  // 0 x is NaN where x is not finite
-    int64_t i = 0;
-    for (; i + W <= n; i += W) sum += 0.f * load(x + i);
-    float rest = 0;
-    for (; i < n; i++) rest += 0.f * x[i];
-    return rest + total(sum) == 0.f;
-}
-
-// ---- Products of matrices -----------------------------------------------------------------------------------------
-
-// One tile of R rows and V vectors of columns: c = start + a b over the inner index k.
-template <int R, int V>
-inline void tile(int64_t inner, const float* a, int64_t row, int64_t k_step, const float* b, int64_t b_row,
-                 const float* start, int64_t start_row, float* c, int64_t c_row) {
-    Vector sum[R][V];
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < V; v++) sum[r][v] = start ? load(start + r * start_row + v * W) : Vector{};
-    for (int64_t k = 0; k < inner; k++) {
-        Vector right[V];
-        for (int v = 0; v < V; v++) right[v] = load(b + k * b_row + v * W);
-        for (int r = 0; r < R; r++) {
-            Vector left = all(a[r * row + k * k_step]);
-            for (int v = 0; v < V; v++) sum[r][v] += left * right[v];
-        }
-    }
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < V; v++) store(c + r * c_row + v * W, sum[r][v]);
-}
-
-struct Matrix {  // element (r, k) at data[r * row + k * step]
-    const float* data;
-    int64_t row, step;
-};
-
-template <int V>
-void columns_of(int64_t rows, int64_t inner, Matrix a, const float* b, int64_t b_row, const float* start,
-                int64_t start_row, float* c, int64_t c_row) {
-    int64_t r = 0;
-    auto run = [&](auto tile_of, int count) {
-        for (; r + count <= rows; r += count)
-            tile_of(inner, a.data + r * a.row, a.row, a.step, b, b_row, start ? start + r * start_row : nullptr,
-                    start_row, c + r * c_row, c_row);
-    };
-    run(tile<6, V>, 6);
-    run(tile<4, V>, 4);
-    run(tile<2, V>, 2);
-    run(tile<1, V>, 1);
-}
-
-// c [rows, columns] = start + a b. `columns` is a multiple of W; b, start and c have that many in memory.
-// A start without `start_row` is one row for all. It may be c itself.
-void multiply(int64_t rows, int64_t columns, int64_t inner, Matrix a, const float* b, int64_t b_row,
-              const float* start, int64_t start_row, float* c, int64_t c_row) {
-    int64_t q = 0;
-    auto run = [&](auto columns_at, int vectors) {
-        for (; q + vectors * W <= columns; q += vectors * W)
-            columns_at(rows, inner, a, b + q, b_row, start ? start + q : nullptr, start_row, c + q, c_row);
-    };
-    run(columns_of<WIDE>, WIDE);
-    run(columns_of<2>, 2);
-    run(columns_of<1>, 1);
-}
-
-// Copies [rows, columns] into rows that are padded by zeros.
-void pad_rows(int64_t rows, int64_t columns, const float* from, int64_t from_row, float* to, int64_t to_row) {
-    for (int64_t r = 0; r < rows; r++) {
-        std::memcpy(to + r * to_row, from + r * from_row, 4 * columns);
-        std::memset(to + r * to_row + columns, 0, 4 * (to_row - columns));
-    }
-}
-
-// to [columns, to_row] = transposed from [rows, columns], padded by zeros; rows from `scaled` on are multiplied.
-void transpose(int64_t rows, int64_t columns, const float* from, int64_t from_row, float* to, int64_t to_row,
-               int64_t scaled, float scale) {
-    for (int64_t k = 0; k < columns; k++) {
-        for (int64_t r = 0; r < scaled; r++) to[k * to_row + r] = from[r * from_row + k];
-        for (int64_t r = scaled; r < rows; r++) to[k * to_row + r] = scale * from[r * from_row + k];
-        std::memset(to + k * to_row + rows, 0, 4 * (to_row - rows));
-    }
-}
-
-}  // namespace
+// ---- What Python hands over -----------------------------------------------------------------------------------------
 
 extern "C" {
-
-// ---- The episodic LSTM: episodic/networks/lstm_tape.py --------------------------------------------------------------
 
 struct LSTM {
     int64_t steps, batch, inputs, size, gate_count;
@@ -218,6 +18,90 @@ struct LSTM {
     float *joint, *cells;        // [T + 1, B, K], [T + 1, B, H]
     float* gates;                // [T, B, G H], sigmoids all: that of the candidate g is of twice its input
 };
+
+struct Heads {
+    int64_t steps, batch, size, actions;
+    const float *weight, *bias;  // [A + 1, H], [A + 1]: the policy's logits, then the value
+    const float* hidden;         // [T, B, H], rows `hidden_row` apart
+    int64_t hidden_row;
+    float* packed;               // room for (H + 1) * padded(A + 1): the transposed weight, then the bias
+};
+
+}  // extern "C"
+
+namespace {
+
+// ---- Steps of a block of environments -------------------------------------------------------------------------------
+
+struct Block {  // environments `first` to `first + count - 1`
+    explicit Block(int64_t batch) : batch(batch), first(0), count(std::min<int64_t>(BLOCK, batch)) {}
+    void next() {
+        first += count;
+        count = std::min<int64_t>(BLOCK, batch - first);
+    }
+    int64_t batch, first, count;
+};
+
+inline bool zero(const float* x, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (x[i] != 0.f) return false;
+    return true;
+}
+
+// gates = sigmoid(W [x_t, h_{t-1}] + b);  c_t = i g + f c_{t-1}
+void begin_block(const LSTM* net, int64_t t, Block block, float* scratch) {
+    const int64_t H = net->size, K = net->inputs + H, GH = net->gate_count * H, row = padded(GH);
+    const int64_t at = t * net->batch + block.first, count = block.count;
+    const float *joint = net->joint + at * K, *bias = net->packed + K * row;
+    const bool blank = zero(joint, count * K);  // as before the first step: all environments are alike
+    if (!blank) multiply(count, row, K, {joint, K, 1}, net->packed, row, bias, 0, scratch, row);
+    map(blank ? bias : scratch, scratch, (blank ? 1 : count) * row, sigmoid);
+    for (int64_t b = 0; b < count; b++) {
+        const float* __restrict gate = scratch + (blank ? 0 : b * row);
+        const float* __restrict c = net->cells + (at + b) * H;
+        float* __restrict next = net->cells + (at + net->batch + b) * H;
+        const float *i = gate + H, *f = gate + 2 * H, *g = gate + GH - H;
+        for (int64_t j = 0; j < H; j++) next[j] = f[j] * c[j] + i[j] * (2.f * g[j] - 1.f);
+        std::memcpy(net->gates + (at + b) * GH, gate, 4 * GH);
+    }
+}
+
+// c_t += r squashed, where something was recalled;  h_t = o tanh(c_t)
+void finish_block(const LSTM* net, int64_t t, const float* squashed, Block block, float* scratch) {
+    const int64_t H = net->size, K = net->inputs + H, GH = net->gate_count * H;
+    const int64_t at = t * net->batch + block.first, after = at + net->batch;
+    for (int64_t b = 0; squashed && net->gate_count == 5 && b < block.count; b++) {
+        const float* __restrict r = net->gates + (at + b) * GH + 3 * H;
+        const float* __restrict s = squashed + (block.first + b) * H;
+        float* __restrict c = net->cells + (after + b) * H;
+        for (int64_t j = 0; j < H; j++) c[j] += r[j] * s[j];
+    }
+    map(net->cells + after * H, scratch, block.count * H, tanh_of);
+    for (int64_t b = 0; b < block.count; b++) {
+        const float *__restrict o = net->gates + (at + b) * GH, *__restrict x = scratch + b * H;
+        float* __restrict h = net->joint + (after + b) * K + net->inputs;
+        for (int64_t j = 0; j < H; j++) h[j] = o[j] * x[j];
+    }
+}
+
+// action = argmax(logits - noise)
+void choose_block(const Heads* heads, int64_t t, const float* noise, int64_t* taken, Block block, float* scratch) {
+    const int64_t H = heads->size, A = heads->actions, row = padded(A + 1);
+    const float* hidden = heads->hidden + (t * heads->batch + block.first) * heads->hidden_row;
+    multiply(block.count, row, H, {hidden, heads->hidden_row, 1}, heads->packed, row, heads->packed + H * row, 0,
+             scratch, row);
+    for (int64_t b = 0; b < block.count; b++) {
+        float* preference = scratch + b * row;
+        for (int64_t a = 0; noise && a < A; a++) preference[a] -= noise[(block.first + b) * A + a];
+        taken[block.first + b] = std::max_element(preference, preference + A) - preference;
+    }
+}
+
+}  // namespace
+
+extern "C" {
+
+// ---- The episodic LSTM: episodic/networks/lstm_tape.py --------------------------------------------------------------
 
 int64_t lstm_packed_size(int64_t inputs, int64_t size, int64_t gate_count) {
     return (inputs + size + 1) * padded(gate_count * size);
@@ -231,48 +115,16 @@ void lstm_pack(const LSTM* net) {
     transpose(all_gates, 1, net->bias, 1, net->packed + columns * row, row, doubled, 2.f);
 }
 
-// gates = sigmoid(W [x_t, h_{t-1}] + b);  c_t = i g + f c_{t-1}
+// The first half of step t: gates and the cell state without reinstatement.
 void lstm_begin(const LSTM* net, int64_t t) {
-    const int64_t H = net->size, K = net->inputs + H, GH = net->gate_count * H, row = padded(GH), B = net->batch;
-    const float* before = net->cells + t * B * H;
-    float *after = net->cells + (t + 1) * B * H, *gates = net->gates + t * B * GH;
-    const Scratch scratch(BLOCK * row);
-    for (int64_t first = 0; first < B; first += BLOCK) {
-        const int64_t count = std::min<int64_t>(BLOCK, B - first);
-        multiply(count, row, K, {net->joint + (t * B + first) * K, K, 1}, net->packed, row, net->packed + K * row, 0,
-                 scratch, row);
-        map(scratch, scratch, count * row, sigmoid);
-        for (int64_t b = first; b < first + count; b++) {
-            const float *gate = scratch + (b - first) * row, *i = gate + H, *f = gate + 2 * H, *g = gate + GH - H;
-            const float* c = before + b * H;
-            float* next = after + b * H;
-            for (int64_t j = 0; j < H; j++) next[j] = f[j] * c[j] + i[j] * (2.f * g[j] - 1.f);
-            std::memcpy(gates + b * GH, gate, 4 * GH);
-        }
-    }
+    const Scratch scratch(BLOCK * padded(net->gate_count * net->size));
+    for (Block block(net->batch); block.count; block.next()) begin_block(net, t, block, scratch);
 }
 
-// c_t += r squashed, where something was recalled;  h_t = o tanh(c_t)
+// The second half of step t: reinstatement and the hidden state.
 void lstm_finish(const LSTM* net, int64_t t, const float* squashed) {
-    const int64_t H = net->size, K = net->inputs + H, GH = net->gate_count * H, B = net->batch;
-    float *cells = net->cells + (t + 1) * B * H, *joint = net->joint + (t + 1) * B * K + net->inputs;
-    const float* gates = net->gates + t * B * GH;
-    const Scratch scratch(BLOCK * H);
-    for (int64_t first = 0; first < B; first += BLOCK) {
-        const int64_t count = std::min<int64_t>(BLOCK, B - first);
-        if (squashed && net->gate_count == 5)
-            for (int64_t b = first; b < first + count; b++) {
-                const float *r = gates + b * GH + 3 * H, *s = squashed + b * H;
-                float* c = cells + b * H;
-                for (int64_t j = 0; j < H; j++) c[j] += r[j] * s[j];
-            }
-        map(cells + first * H, scratch, count * H, tanh_of);
-        for (int64_t b = first; b < first + count; b++) {
-            const float *o = gates + b * GH, *x = scratch + (b - first) * H;
-            float* h = joint + b * K;
-            for (int64_t j = 0; j < H; j++) h[j] = o[j] * x[j];
-        }
-    }
+    const Scratch scratch(BLOCK * net->size);
+    for (Block block(net->batch); block.count; block.next()) finish_block(net, t, squashed, block, scratch);
 }
 
 // Backpropagation through time. Gradients of all states before the first step are left out.
@@ -296,7 +148,7 @@ void lstm_gradients(const LSTM* net, const Gradients* result) {
     const Scratch to_hidden(GH * wide), to_inputs(result->by_inputs ? GH * narrow : 0);
     pad_rows(GH, H, net->weight + I, K, to_hidden, wide);
     if (result->by_inputs) pad_rows(GH, I, net->weight, K, to_inputs, narrow);
-    const Scratch d_weight(K * row, 0), d_bias(row, 0), squashed(BLOCK * H, 0);  // sums; nothing is recalled unless said
+    const Scratch d_weight(K * row, 0), d_bias(row, 0), squashed(BLOCK * H, 0);  // sums; 0 where nothing is recalled
     const Scratch slopes(BLOCK * row), d_hidden(BLOCK * wide), carried(BLOCK * H), squashed_cell(BLOCK * H);
     const Scratch d_inputs(result->by_inputs ? BLOCK * narrow : 0);
     for (int64_t first = 0; first < B; first += BLOCK) {
@@ -312,7 +164,8 @@ void lstm_gradients(const LSTM* net, const Gradients* result) {
             if (reinstates && result->recalled && (t == T - 1 || result->recalled_step))
                 map(result->recalled + t * result->recalled_step + first * H, squashed, count * H, tanh_of);
             for (int64_t b = 0; b < count; b++) {
-                const float *gate = net->gates + (at + b) * GH, *c = net->cells + (at + b) * H, *x = &squashed_cell[b * H];
+                const float *gate = net->gates + (at + b) * GH, *c = net->cells + (at + b) * H;
+                const float* x = &squashed_cell[b * H];
                 const float *dh = &d_hidden[b * wide], *s = &squashed[b * H];
                 float *d = &slopes[b * row], *carry = &carried[b * H];
                 const float *O = gate, *In = gate + H, *F = gate + 2 * H, *R = gate + 3 * H, *Half = gate + GH - H;
@@ -333,8 +186,8 @@ void lstm_gradients(const LSTM* net, const Gradients* result) {
                 std::memset(d + GH, 0, 4 * (row - GH));
                 for (int64_t q = 0; q < row; q += W) store(&d_bias[q], load(&d_bias[q]) + load(d + q));
             }
-            multiply(K, row, count, {result->joint + at * K, 1, K}, slopes, row, d_weight, row,
-                     d_weight, row);
+            if (!zero(result->joint + at * K, count * K))
+                multiply(K, row, count, {result->joint + at * K, 1, K}, slopes, row, d_weight, row, d_weight, row);
             if (!result->by_inputs) continue;
             multiply(count, narrow, GH, {slopes, row, 1}, to_inputs, narrow, nullptr, 0, d_inputs,
                      narrow);
@@ -349,14 +202,6 @@ void lstm_gradients(const LSTM* net, const Gradients* result) {
 
 // ---- Choices and their loss: episodic/agents/choices.py, episodic/objectives/actor_critic.py ---------------------
 
-struct Heads {
-    int64_t steps, batch, size, actions;
-    const float *weight, *bias;  // [A + 1, H], [A + 1]: the policy's logits, then the value
-    const float* hidden;         // [T, B, H], rows `hidden_row` apart
-    int64_t hidden_row;
-    float* packed;               // room for (H + 1) * padded(A + 1): the transposed weight, then the bias
-};
-
 int64_t heads_packed_size(int64_t size, int64_t actions) { return (size + 1) * padded(actions + 1); }
 
 void heads_pack(const Heads* heads) {
@@ -365,23 +210,38 @@ void heads_pack(const Heads* heads) {
     transpose(outputs, 1, heads->bias, 1, heads->packed + H * row, row, outputs, 1.f);
 }
 
-// action = argmax(logits - noise); `feedback`, if any, gets a 1 at it: [B, ...] with rows `feedback_row` apart
+// The choices of step t; `feedback`, if any, gets a 1 at each: [B, ...] with rows `feedback_row` apart.
 void choose(const Heads* heads, int64_t t, const float* noise, int64_t* taken, float* feedback, int64_t feedback_row) {
-    const int64_t H = heads->size, A = heads->actions, row = padded(A + 1), B = heads->batch;
-    const Scratch logits(BLOCK * row);
-    for (int64_t first = 0; first < B; first += BLOCK) {
-        const int64_t count = std::min<int64_t>(BLOCK, B - first);
-        multiply(count, row, H, {heads->hidden + (t * B + first) * heads->hidden_row, heads->hidden_row, 1}, heads->packed,
-                 row, heads->packed + H * row, 0, logits, row);
-        for (int64_t b = 0; b < count; b++) {
-            float* preference = &logits[b * row];
-            if (noise)
-                for (int64_t a = 0; a < A; a++) preference[a] -= noise[(first + b) * A + a];
-            const int64_t best = std::max_element(preference, preference + A) - preference;
-            taken[first + b] = best;
-            if (feedback) feedback[(first + b) * feedback_row + best] = 1.f;
+    const Scratch scratch(BLOCK * padded(heads->actions + 1));
+    for (Block block(heads->batch); block.count; block.next()) choose_block(heads, t, noise, taken, block, scratch);
+    for (int64_t b = 0; feedback && b < heads->batch; b++) feedback[b * feedback_row + taken[b]] = 1.f;
+}
+
+struct Foreseen {
+    const float* const* squashed;  // [T], what each step reinstates, [B, H], or null
+    const float *payoffs, *noise;  // [T, B, A], the reward of every action; [T, B, A] or null
+    int64_t* taken;                // [T, B]
+    float *feedback, *rewards;     // [T, B, ...], where what was chosen gets a 1, or null; where rewards go
+    int64_t feedback_step, feedback_row, reward_step, reward_row;
+};
+
+// A whole episode in which actions change nothing but the reward.
+void play(const LSTM* net, const Heads* heads, const Foreseen* episode) {
+    const int64_t B = net->batch, A = heads->actions;
+    const Scratch scratch(BLOCK * std::max(padded(net->gate_count * net->size), padded(A + 1)));
+    for (Block block(B); block.count; block.next())
+        for (int64_t t = 0; t < net->steps; t++) {
+            int64_t* taken = episode->taken + t * B;
+            begin_block(net, t, block, scratch);
+            finish_block(net, t, episode->squashed[t], block, scratch);
+            choose_block(heads, t, episode->noise ? episode->noise + t * B * A : nullptr, taken, block, scratch);
+            for (int64_t b = block.first; b < block.first + block.count; b++) {
+                float* feedback = episode->feedback;
+                if (feedback) feedback[t * episode->feedback_step + b * episode->feedback_row + taken[b]] = 1.f;
+                episode->rewards[t * episode->reward_step + b * episode->reward_row] =
+                    episode->payoffs[(t * B + b) * A + taken[b]];
+            }
         }
-    }
 }
 
 struct ActorCritic {
@@ -394,7 +254,8 @@ struct ActorCritic {
 };
 
 // Generalised advantages, A_t = delta_t + discount trace A_{t+1}, and the loss with its gradient in closed form:
-//   dL/dlogit_a = (A_t (pi_a - 1[a taken]) + entropy_weight pi_a (log pi_a + H)) / (T B);  dL/dv = -value_weight A_t / (T B)
+//   dL/dlogit_a = (A_t (pi_a - 1[a taken]) + entropy_weight pi_a (log pi_a + H)) / (T B)
+//   dL/dv = -value_weight A_t / (T B)
 void actor_critic(const Heads* heads, const ActorCritic* loss) {
     const int64_t T = heads->steps, B = heads->batch, H = heads->size, A = heads->actions;
     const int64_t row = padded(A + 1), wide = padded(H), lane = BLOCK + W;
@@ -435,7 +296,8 @@ void actor_critic(const Heads* heads, const ActorCritic* loss) {
                     store(output + a * lane + b, log_policy);
                 }
                 Vector value = load(output + A * lane + b);
-                Vector gain = load(&reward[b]) + loss->discount * load(&next_value[b]) - value + decay * load(&advantage[b]);
+                Vector error = load(&reward[b]) + loss->discount * load(&next_value[b]) - value;
+                Vector gain = error + decay * load(&advantage[b]);
                 store(&advantage[b], gain);
                 store(&next_value[b], value);
                 for (int64_t a = 0; a < A; a++) {

@@ -29,6 +29,15 @@ class LSTM(ctypes.Structure):
     )
 
 
+class Foreseen(ctypes.Structure):
+    """A whole episode in which actions change nothing but the reward; see `kernels.cpp`."""
+
+    _fields_ = (
+        *((name, c_void_p) for name in ("squashed", "payoffs", "noise", "taken", "feedback", "rewards")),
+        *((name, c_int64) for name in ("feedback_step", "feedback_row", "reward_step", "reward_row")),
+    )
+
+
 class Gradients(ctypes.Structure):
     """What backpropagation through time reads and writes; see `kernels.cpp`."""
 
@@ -103,6 +112,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "lstm_gradients": (POINTER(LSTM), POINTER(Gradients)),
     "heads_pack": (POINTER(Heads),),
     "choose": (POINTER(Heads), c_int64, c_void_p, c_void_p, c_void_p, c_int64),
+    "play": (POINTER(LSTM), POINTER(Heads), POINTER(Foreseen)),
     "actor_critic": (POINTER(Heads), POINTER(ActorCriticCall)),
     "recall": (POINTER(MemorySlots), c_int64, c_void_p, c_float, c_float, *[c_void_p] * 4),
     "store_memory": (POINTER(MemorySlots), *[c_void_p] * 5),

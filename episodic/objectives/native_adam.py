@@ -30,12 +30,17 @@ class NativeAdam(torch.optim.Adam):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
         """Take a step; see `torch.optim.Adam`."""
-        plain = closure is None and not any(group.get(name) for group in self.param_groups for name in FURTHER)
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        plain = not any(group.get(name) for group in self.param_groups for name in FURTHER)
         if not plain or not _served([parameter for group in self.param_groups for parameter in group["params"]]):
-            return super().step(closure)
+            super().step()
+            return loss
         for group in self.param_groups:
             self._step(group, [parameter for parameter in group["params"] if parameter.grad is not None])
-        return None
+        return loss
 
     def _step(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         states = [self.state[parameter] or self._begun(parameter) for parameter in parameters]

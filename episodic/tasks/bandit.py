@@ -49,7 +49,8 @@ class BanditEpisode:
 
     def __init__(self, arms: Tensor, luck: Tensor, dtype: torch.dtype = torch.float32) -> None:
         self.arms = arms
-        self.pays = (luck.unsqueeze(-1) < arms).to(dtype).unbind()  # [B, A] for each step
+        self.payoffs = (luck.unsqueeze(-1) < arms).to(dtype)  # [T, B, A]
+        self.pays = self.payoffs.unbind()  # [B, A] for each step
 
     def step(self, t: int, action: Tensor, reward: Tensor) -> None:
         """Write the reward `[B, 1]` of actions `[B, 1]` in place."""

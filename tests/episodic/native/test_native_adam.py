@@ -65,6 +65,25 @@ def test_a_parameter_without_a_gradient_stays() -> None:
 
 
 @needs_kernels
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1}])
+def test_a_closure_comes_before_the_step(options: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    def trained() -> list[torch.nn.Parameter]:
+        weights = parameters()
+        optimizer = NativeAdam(weights, lr=0.01, **options)  # type: ignore[arg-type]
+
+        def closure() -> float:
+            give_gradients(weights, 0)
+            return 2.5
+
+        assert optimizer.step(closure) == 2.5
+        return weights
+
+    ours, theirs = both(trained, monkeypatch)
+    assert not torch.equal(ours[0], parameters()[0])
+    assert_close(ours, theirs)
+
+
+@needs_kernels
 @pytest.mark.parametrize("norm", [0.5, 1000.0])
 def test_gradients_are_clipped_alike(norm: float, monkeypatch: pytest.MonkeyPatch) -> None:
     def clipped() -> list[Tensor]:
