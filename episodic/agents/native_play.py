@@ -13,9 +13,7 @@ from episodic.networks.native_lstm_tape import NativeLSTMTape
 from episodic.tasks.task import Episode
 
 
-def play_foreseen(
-    tape: Tape, choices: Choices, game: Episode, rewards: Tensor, memory: EpisodeMemory | None
-) -> bool:
+def play_foreseen(tape: Tape, choices: Choices, game: Episode, rewards: Tensor, memory: EpisodeMemory | None) -> bool:
     """Play all steps of an episode that can be foreseen but for its choices; False where that is not so.
 
     That needs an episode with `payoffs`, queries that do not depend on what happens in the episode, and native tape

@@ -52,24 +52,38 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
         agent.memory.store.reset(batch)
     last: Tape | None = None  # of the episode before, for a core that goes on from it
     for episode in range(spec.episodes):
-        noise = None
-        if not greedy:
-            uniform = torch.rand(task.steps, batch, task.actions, generator=generator, device=device)
-            noise = uniform.log_().neg_().log_()  # minus Gumbel noise
-        tape, memory = agent.core.tape(task.steps, batch), None
-        # Rewards lie in the core's input, or beside it where the agent does not see them.
-        rewards = tape.inputs[:, :, task.actions : task.actions + 1]
-        if not task.shows_feedback:
-            rewards = torch.zeros_like(rewards)
-        if agent.memory is not None:
-            memory = EpisodeMemory(agent.memory, spec, episode, task.schedule_of(episode), agent.core, tape, rewards)
-        with full_precision(device):
-            if last is not None:
-                agent.core.carry(tape, last)
-            trajectory = _play(task, agent, spec, episode, luck[episode], noise, tape, rewards, memory)
+        trajectory = _episode(task, agent, spec, episode, luck[episode], generator if not greedy else None, last)
         if agent.core.lasts == "block":
-            last = tape
+            last = trajectory.tape
         yield trajectory
+        del trajectory  # the next episode may then lie in the same memory
+
+
+def _episode(
+    task: Task,
+    agent: Agent,
+    spec: BlockSpec,
+    episode: int,
+    luck: Tensor,
+    generator: torch.Generator | None,
+    last: Tape | None,
+) -> Trajectory:
+    """Play one episode, with choices drawn by the generator, or the most probable ones without."""
+    device, batch, noise = luck.device, spec.batch_size, None
+    if generator is not None:
+        uniform = torch.rand(task.steps, batch, task.actions, generator=generator, device=device)
+        noise = uniform.log_().neg_().log_()  # minus Gumbel noise
+    tape, memory = agent.core.tape(task.steps, batch), None
+    # Rewards lie in the core's input, or beside it where the agent does not see them.
+    rewards = tape.inputs[:, :, task.actions : task.actions + 1]
+    if not task.shows_feedback:
+        rewards = torch.zeros_like(rewards)
+    if agent.memory is not None:
+        memory = EpisodeMemory(agent.memory, spec, episode, task.schedule_of(episode), agent.core, tape, rewards)
+    with full_precision(device):
+        if last is not None:
+            agent.core.carry(tape, last)
+        return _play(task, agent, spec, episode, luck, noise, tape, rewards, memory)
 
 
 @torch.no_grad()

@@ -6,7 +6,6 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
@@ -42,17 +41,16 @@ def compiled(source: Path) -> Path:
     texts = (_version(compiler), _processor(), " ".join(FLAGS))
     identity = _hash(*(path.read_bytes() for path in (source, *headers)), *(text.encode() for text in texts))
     folder = Path(os.environ.get(CACHE) or platformdirs.user_cache_path("episodic-memory-lab") / "native")
-    return next(_cached(folder, identity), None) or _compile(source, compiler, folder, identity)
+    cached = (path for path in sorted(folder.glob(f"{identity}-*.so")) if _is_whole(path, identity))
+    return next(cached, None) or _compile(source, compiler, folder, identity)
 
 
-def _cached(folder: Path, identity: str) -> Iterator[Path]:
-    """The whole libraries of this identity in a folder."""
-    for path in sorted(folder.glob(f"{identity}-*.so")):
-        try:
-            if path.stem == f"{identity}-{_hash(path.read_bytes())}":
-                yield path
-        except OSError:
-            continue
+def _is_whole(path: Path, identity: str) -> bool:
+    """Whether a library has the content that its name says."""
+    try:
+        return path.stem == f"{identity}-{_hash(path.read_bytes())}"
+    except OSError:
+        return False
 
 
 def _compile(source: Path, compiler: str, folder: Path, identity: str) -> Path:

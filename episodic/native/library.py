@@ -143,7 +143,7 @@ def kernels() -> ctypes.CDLL:
 
 
 def serves(like: Tensor) -> bool:
-    """Whether the kernels compute with tensors like this one: float32 on the CPU, and a library that could be compiled."""
+    """Whether the kernels compute with tensors like this one: float32 on the CPU, where they could be compiled."""
     if like.dtype is not torch.float32 or not like.is_cpu or os.environ.get(SWITCH) == "0":
         return False
     return _loaded()[0] is not None

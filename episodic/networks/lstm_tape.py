@@ -77,7 +77,7 @@ class LSTMTape(Tape):
         return hidden
 
     def joint_of(self, inputs: Tensor | None) -> Tensor:
-        """What the gates saw `[T, B, I + H]`, with other inputs in its place where a gradient is wanted through them."""
+        """What the gates saw `[T, B, I + H]`, with the inputs that a gradient is wanted through, if any."""
         joint = self.joint[:-1]
         return joint if inputs is None else torch.cat([inputs, joint[..., self.core.input_size :]], dim=-1)
 

@@ -28,7 +28,7 @@ class NativeAdam(torch.optim.Adam):
     """
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step; see `torch.optim.Adam`."""
         loss = None
         if closure is not None:

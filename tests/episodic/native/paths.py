@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
-import torch
 from torch import Tensor
 
 from episodic.native import arithmetic

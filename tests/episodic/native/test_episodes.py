@@ -139,6 +139,6 @@ def test_what_is_played_one_way_is_replayed_the_other(monkeypatch: pytest.Monkey
 def test_a_weight_that_is_not_a_number_shows_in_the_loss() -> None:
     agent = agent_for(BANDIT, 1)
     with torch.no_grad():
-        agent.core.bias[3] = float("nan")  # type: ignore[index]
+        agent.core.get_parameter("bias")[3] = float("nan")
     trajectory = next(iter(rollout(BANDIT, agent, BANDIT.draw_block(5, 0))))
     assert agent.loss(trajectory, ActorCritic(), 0.05).total.isnan()
