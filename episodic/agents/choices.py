@@ -44,7 +44,7 @@ class Choices:
 
 
 class NativeChoices(Choices):
-    """Chooses by native kernels."""
+    """Chooses by native kernels; the numbers of a hidden state lie side by side."""
 
     def prepare(self) -> None:
         tape, noise = self.tape, self.noise
@@ -60,9 +60,11 @@ class NativeChoices(Choices):
         self.inputs_row = inputs.stride(1)
 
     def choose(self, t: int, hidden: Tensor) -> Tensor:
+        heads = self.packed.structure
+        heads.hidden, heads.hidden_row = hidden.data_ptr(), hidden.stride(0)
         self.kernel(
             self.packed.reference,
-            t,
+            0,
             None if self.noise_from is None else self.noise_from + t * self.noise_step,
             self.taken_from + t * self.taken_step,
             self.inputs_from + (t + 1) * self.inputs_step if self.feedback else None,

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from episodic.agents.choices import Choices, NativeChoices
 from episodic.agents.episode_memory import EpisodeMemory
-from episodic.native import kernels
+from episodic.native import dense, kernels
 from episodic.native.library import Foreseen
 from episodic.networks.core import Tape
 from episodic.networks.native_lstm_tape import NativeLSTMTape
@@ -27,9 +27,9 @@ def play_foreseen(tape: Tape, choices: Choices, game: Episode, rewards: Tensor, 
     assert isinstance(choices, NativeChoices)
     steps = len(tape.hidden)
     reads = [None if memory is None else memory.read(t) for t in range(steps)]
-    squashed = [None if part is None else part.contiguous() for part in reads]
+    squashed = [None if part is None else dense(part, tape.cells[0]) for part in reads]
     pointers = (c_void_p * steps)(*[None if part is None else part.data_ptr() for part in squashed])
-    payoffs = payoffs.to(rewards.dtype).contiguous()
+    payoffs = dense(payoffs, rewards.new_empty(()).expand(*choices.taken.shape[:2], choices.heads.actions))
     inputs, number = tape.inputs, rewards.element_size()
     call = Foreseen(
         addressof(pointers),

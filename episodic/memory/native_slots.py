@@ -26,8 +26,8 @@ def native_recall(memory: "Slots", query: Tensor, slack: float) -> Recall | None
         return None
     query = query.contiguous()
     batch = len(query)
-    value, similarity = torch.empty(batch, memory.value_size), torch.empty(batch)
-    label, slot = torch.empty(batch, dtype=torch.long), torch.empty(batch, dtype=torch.long)
+    value, similarity = query.new_empty(batch, memory.value_size), query.new_empty(batch)
+    label, slot = memory.labels.new_empty(batch), memory.labels.new_empty(batch)
     threshold = float("-inf") if memory.threshold is None else just_under(memory.threshold)
     kernels().recall(
         byref(_slots(memory)),

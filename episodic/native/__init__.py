@@ -5,6 +5,6 @@ compiler, on a GPU, in double precision, and with `EPISODIC_NATIVE=0` PyTorch co
 implementations asks `pick` for one. The last digits of both differ, since sums are added up in another order.
 """
 
-from episodic.native.library import arithmetic, kernels, pick, serves
+from episodic.native.library import arithmetic, dense, kernels, pick, serves
 
-__all__ = ["arithmetic", "kernels", "pick", "serves"]
+__all__ = ["arithmetic", "dense", "kernels", "pick", "serves"]

@@ -135,6 +135,13 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
     return library, "native"
 
 
+def dense(tensor: Tensor, like: Tensor) -> Tensor:
+    """Give a tensor the shape and dtype of another, its numbers side by side; most are as they should be."""
+    if tensor.shape == like.shape and tensor.dtype is like.dtype and tensor.is_contiguous():
+        return tensor
+    return tensor.to(like.dtype).expand_as(like).contiguous()
+
+
 def kernels() -> ctypes.CDLL:
     """Return the compiled kernels, which `serves` says are there."""
     library, _ = _loaded()

@@ -2,7 +2,6 @@
 
 from ctypes import Structure, byref
 
-import torch
 from torch import Tensor
 
 from episodic.native import kernels
@@ -22,7 +21,7 @@ class PackedHeads:
         library = kernels()
         steps, batch, size = hidden.shape
         self.weights = heads.weight.detach().contiguous(), heads.bias.detach().contiguous()
-        self.hidden, self.packed = hidden, torch.empty(library.heads_packed_size(size, heads.actions))
+        self.hidden, self.packed = hidden, hidden.new_empty(library.heads_packed_size(size, heads.actions))
         weight, bias = self.weights
         self.structure: Structure = Heads(
             steps,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from episodic.native import kernels
+from episodic.native import dense, kernels
 from episodic.native.library import LSTM, Gradients
 from episodic.networks.lstm_tape import LSTMTape
 
@@ -17,7 +17,7 @@ class NativeLSTMTape(LSTMTape):
 
     def prepare(self) -> None:
         core, library = self.core, kernels()
-        self.packed = torch.empty(library.lstm_packed_size(core.input_size, self.size, core.gates))
+        self.packed = self.joint.new_empty(library.lstm_packed_size(core.input_size, self.size, core.gates))
         self.weights = core.weight.detach().contiguous(), core.bias.detach().contiguous()
         tensors = (*self.weights, self.packed, self.joint, self.cells, self.gates)
         steps, batch = self.gates.shape[:2]
@@ -31,8 +31,7 @@ class NativeLSTMTape(LSTMTape):
         self.begin_kernel(self.reference, t)
 
     def finish(self, t: int, squashed: Tensor | None) -> Tensor:
-        if squashed is not None and not squashed.is_contiguous():
-            squashed = squashed.contiguous()
+        squashed = None if squashed is None else dense(squashed, self.cell_at[t + 1])
         self.finish_kernel(self.reference, t, None if squashed is None else squashed.data_ptr())
         return self.hidden_at[t]
 
@@ -60,17 +59,19 @@ class _Replay(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         joint, recalled, weight, bias = ctx.saved_tensors
         tape: NativeLSTMTape = ctx.tape
-        joint, d_hidden = joint.contiguous(), gradients[0].contiguous()
+        joint, d_hidden = dense(joint, tape.joint[:-1]), dense(gradients[0], tape.cells[1:])
         steps, batch, columns = joint.shape
-        d_weight, d_bias = torch.empty(weight.shape), torch.empty(bias.shape)
+        d_weight, d_bias = joint.new_empty(weight.shape), joint.new_empty(bias.shape)
         d_joint = d_inputs = d_recalled = None
         if ctx.needs_input_grad[0]:
             d_inputs = joint.new_empty(steps, batch, columns - tape.size)
         if recalled is not None:
             if ctx.needs_input_grad[1]:
                 d_recalled = joint.new_empty(steps, batch, tape.size)
-            if not recalled[0].is_contiguous() or len(recalled) != steps:
-                recalled = recalled.contiguous()
+            if recalled.stride(0) == 0:  # the same at all steps
+                recalled = dense(recalled[0], tape.cells[0]).expand(steps, -1, -1)
+            else:
+                recalled = dense(recalled, tape.cells[1:])
         call = Gradients(
             joint.data_ptr(),
             recalled.data_ptr() if recalled is not None else None,

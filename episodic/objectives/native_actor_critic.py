@@ -54,11 +54,11 @@ class _Loss(torch.autograd.Function):
         rewards: Tensor,
         entropy_weight: float,
     ) -> tuple[Tensor, ...]:
-        hidden, actions = hidden.contiguous(), actions.contiguous()
+        hidden, actions, rewards = hidden.contiguous(), actions.contiguous(), rewards.to(hidden.dtype)
         if rewards.stride(0) != rewards.shape[1] * rewards.stride(1):
             rewards = rewards.contiguous()
-        packed, parts = PackedHeads(heads, hidden), torch.empty(4)
-        gradients = torch.empty(hidden.shape), torch.empty(weight.shape), torch.empty(bias.shape)
+        packed, parts = PackedHeads(heads, hidden), hidden.new_empty(4)
+        gradients = tuple(hidden.new_empty(part.shape) for part in (hidden, weight, bias))
         call = ActorCriticCall(
             actions.data_ptr(),
             rewards.data_ptr(),
