@@ -1,5 +1,7 @@
 """The choices of an episode: an action drawn from the policy in each environment."""
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -24,9 +26,12 @@ class Choices:
         steps, batch = tape.hidden.shape[:2]
         self.heads, self.tape, self.noise, self.feedback = heads, tape, noise, feedback
         self.taken = torch.empty(steps, batch, 1, dtype=torch.long, device=tape.hidden.device)
-        # Views of each step, made once: indexing inside the loop would cost as much as the arithmetic.
-        self.taken_at = self.taken.unbind()
         self.prepare()
+
+    @cached_property
+    def taken_at(self) -> tuple[Tensor, ...]:
+        """The actions `[B, 1]` of each step: views made once, as indexing would cost as much as the arithmetic."""
+        return self.taken.unbind()
 
     def prepare(self) -> None:
         """Make whatever the steps need."""

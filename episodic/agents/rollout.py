@@ -11,10 +11,10 @@ from episodic.agents.episode_memory import EpisodeMemory
 from episodic.agents.native_play import play_foreseen
 from episodic.agents.trajectory import Trajectory
 from episodic.native import pick
-from episodic.networks.core import Tape
+from episodic.networks.core import Core, Tape
 from episodic.precision import full_precision
 from episodic.tasks.blocks import BlockSpec, seeded
-from episodic.tasks.task import Task
+from episodic.tasks.task import Episode, Task
 
 
 def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) -> Iterator[Trajectory]:
@@ -99,20 +99,14 @@ def _play(
     memory: EpisodeMemory | None,
 ) -> Trajectory:
     """Play one episode and write what it stores."""
-    steps, actions, seen = task.steps, task.actions, agent.sizes.seen_size
+    actions, seen = task.actions, agent.sizes.seen_size
     game = task.begin(spec, episode, luck, tape.inputs[:, :, actions + 1 : seen])
     if agent.cue_input:
         cue = agent.seen(spec.cues[episode])
         tape.inputs[: len(cue) if cue.dim() == 3 else None, :, seen:] = cue
     choices = pick(NativeChoices, Choices, like=tape.hidden)(agent.heads, tape, noise, task.shows_feedback)
-    reward_at, core = rewards.unbind(), agent.core
-    for t in range(0 if play_foreseen(tape, choices, game, rewards, memory) else steps):
-        core.begin(tape, t)
-        hidden = core.finish(tape, t, memory.read(t) if memory is not None else None)
-        action = choices.choose(t, hidden)
-        game.step(t, action, reward_at[t + 1])
-        if memory is not None:
-            memory.after(t)
+    if not play_foreseen(tape, choices, game, rewards, memory):
+        _play_steps(agent.core, tape, choices, game, rewards, memory)
     if memory is not None:
         memory.finish()
     chosen = choices.taken.squeeze(-1)
@@ -123,3 +117,15 @@ def _play(
         measures=game.measures(chosen),
         reads=memory.reads() if memory is not None else None,
     )
+
+
+def _play_steps(
+    core: Core, tape: Tape, choices: Choices, game: Episode, rewards: Tensor, memory: EpisodeMemory | None
+) -> None:
+    """Play an episode step by step."""
+    for t, reward in enumerate(rewards[1:].unbind()):
+        core.begin(tape, t)
+        hidden = core.finish(tape, t, memory.read(t) if memory is not None else None)
+        game.step(t, choices.choose(t, hidden), reward)
+        if memory is not None:
+            memory.after(t)

@@ -1,5 +1,6 @@
 """An episode of the episodic LSTM, and the arithmetic of its steps and of its gradient in PyTorch."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -32,9 +33,19 @@ class LSTMTape(Tape):
         self.cells = torch.zeros(steps + 1, batch_size, size, device=weight.device, dtype=weight.dtype)
         self.gates = torch.empty(steps, batch_size, core.gates * size, device=weight.device, dtype=weight.dtype)
         self.inputs, self.hidden = self.joint[:, :, :columns], self.joint[1:, :, columns:]
-        # Views of each step, made once: indexing inside the loop would cost as much as the arithmetic.
-        self.cell_at, self.hidden_at = self.cells.unbind(), self.hidden.unbind()
         self.prepare()
+
+    # Views of each step, made once: indexing inside the loop would cost as much as the arithmetic.
+
+    @cached_property
+    def cell_at(self) -> tuple[Tensor, ...]:
+        """Cell states `[B, H]` before each step and after the last."""
+        return self.cells.unbind()
+
+    @cached_property
+    def hidden_at(self) -> tuple[Tensor, ...]:
+        """Hidden states `[B, H]` after each step."""
+        return self.hidden.unbind()
 
     def prepare(self) -> None:
         """Make whatever the steps need."""

@@ -42,6 +42,15 @@ class NativeAdam(torch.optim.Adam):
             self._step(group, [parameter for parameter in group["params"] if parameter.grad is not None])
         return loss
 
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients; see `torch.optim.Optimizer.zero_grad`."""
+        if not set_to_none:
+            super().zero_grad(set_to_none=False)
+            return
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
     def _step(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         states = [self.state[parameter] or self._begun(parameter) for parameter in parameters]
         arrays = (
