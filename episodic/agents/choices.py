@@ -17,14 +17,14 @@ class Choices:
     Args:
         heads: actor and critic.
         tape: of the episode, with a batch of B environments.
-        noise: `[T, B, A]`, minus Gumbel noise: `argmax(logits - noise)` is a draw from the policy. None takes the most
-            probable action.
+        uniform: `[T, B, A]`, uniform numbers u. `-log(-log u)` is Gumbel noise, and `argmax(logits + noise)` a draw
+            from the policy. None takes the most probable action.
         feedback: whether the core sees its actions.
     """
 
-    def __init__(self, heads: ActorCriticHeads, tape: Tape, noise: Tensor | None, feedback: bool) -> None:
+    def __init__(self, heads: ActorCriticHeads, tape: Tape, uniform: Tensor | None, feedback: bool) -> None:
         steps, batch = tape.hidden.shape[:2]
-        self.heads, self.tape, self.noise, self.feedback = heads, tape, noise, feedback
+        self.heads, self.tape, self.uniform, self.feedback = heads, tape, uniform, feedback
         self.taken = torch.empty(steps, batch, 1, dtype=torch.long, device=tape.hidden.device)
         self.prepare()
 
@@ -36,6 +36,7 @@ class Choices:
     def prepare(self) -> None:
         """Make whatever the steps need."""
         self.policy, self.input_at = self.heads.policy(), self.tape.inputs.unbind()
+        self.noise = None if self.uniform is None else self.uniform.log().neg_().log_()  # minus Gumbel noise
 
     def choose(self, t: int, hidden: Tensor) -> Tensor:
         """Return the actions `[B, 1]` of step t, whose hidden state `[B, H]` is on the tape."""
@@ -52,14 +53,13 @@ class NativeChoices(Choices):
     """Chooses by native kernels; the numbers of a hidden state lie side by side."""
 
     def prepare(self) -> None:
-        tape, noise = self.tape, self.noise
+        tape, uniform = self.tape, self.uniform
         self.packed = PackedHeads(self.heads, tape.hidden)
-        self.noise = noise = None if noise is None else noise.contiguous()
         self.kernel, batch = kernels().choose, tape.hidden.shape[1]
         self.taken_from, self.taken_step = self.taken.data_ptr(), batch * self.taken.element_size()
-        self.noise_from, self.noise_step = None, 0
-        if noise is not None:
-            self.noise_from, self.noise_step = noise.data_ptr(), noise.stride(0) * noise.element_size()
+        self.uniform_from, self.uniform_step = None, 0
+        if uniform is not None:
+            self.uniform_from, self.uniform_step = uniform.data_ptr(), uniform.stride(0) * uniform.element_size()
         inputs = tape.inputs
         self.inputs_from, self.inputs_step = inputs.data_ptr(), inputs.stride(0) * inputs.element_size()
         self.inputs_row = inputs.stride(1)
@@ -70,7 +70,7 @@ class NativeChoices(Choices):
         self.kernel(
             self.packed.reference,
             0,
-            None if self.noise_from is None else self.noise_from + t * self.noise_step,
+            None if self.uniform_from is None else self.uniform_from + t * self.uniform_step,
             self.taken_from + t * self.taken_step,
             self.inputs_from + (t + 1) * self.inputs_step if self.feedback else None,
             self.inputs_row,

@@ -162,7 +162,8 @@ class EpisodeMemory:
     def _write(self, t: int, value: Tensor, end: int | None = None) -> None:
         """Store the keys of step t with a value `[B, V]`; the return is that of the steps since the last write."""
         end = t + 1 if end is None else end
-        returns, self.unwritten = self.rewards[self.unwritten : end].sum(dim=0), end
+        returns = self.rewards[self.unwritten : end].sum(dim=0) if self.store.wants_returns else None
+        self.unwritten = end
         labels, labeller = self._labels(t), self.memory.labeller
         for (key, source), label in zip(self._keys(t, labels), labels, strict=False):
             stack = labeller(key) if labeller is not None else None

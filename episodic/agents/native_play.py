@@ -34,7 +34,7 @@ def play_foreseen(tape: Tape, choices: Choices, game: Episode, rewards: Tensor, 
     call = Foreseen(
         addressof(pointers),
         payoffs.data_ptr(),
-        choices.noise_from,
+        choices.uniform_from,
         choices.taken_from,
         inputs.data_ptr() + inputs.stride(0) * number if choices.feedback else None,
         rewards.data_ptr() + rewards.stride(0) * number,

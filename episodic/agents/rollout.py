@@ -1,6 +1,7 @@
 """An agent plays blocks of a task, all environments at once."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -9,7 +10,7 @@ from episodic.agents.agent import Agent
 from episodic.agents.choices import Choices, NativeChoices
 from episodic.agents.episode_memory import EpisodeMemory
 from episodic.agents.native_play import play_foreseen
-from episodic.agents.trajectory import Trajectory
+from episodic.agents.trajectory import Measures, Trajectory
 from episodic.native import pick
 from episodic.networks.core import Core, Tape
 from episodic.precision import full_precision
@@ -69,10 +70,9 @@ def _episode(
     last: Tape | None,
 ) -> Trajectory:
     """Play one episode, with choices drawn by the generator, or the most probable ones without."""
-    device, batch, noise = luck.device, spec.batch_size, None
+    device, batch, uniform = luck.device, spec.batch_size, None
     if generator is not None:
         uniform = torch.rand(task.steps, batch, task.actions, generator=generator, device=device)
-        noise = uniform.log_().neg_().log_()  # minus Gumbel noise
     tape, memory = agent.core.tape(task.steps, batch), None
     # Rewards lie in the core's input, or beside it where the agent does not see them.
     rewards = tape.inputs[:, :, task.actions : task.actions + 1]
@@ -83,7 +83,7 @@ def _episode(
     with full_precision(device):
         if last is not None:
             agent.core.carry(tape, last)
-        return _play(task, agent, spec, episode, luck, noise, tape, rewards, memory)
+        return _play(task, agent, spec, episode, luck, uniform, tape, rewards, memory)
 
 
 @torch.no_grad()
@@ -93,7 +93,7 @@ def _play(
     spec: BlockSpec,
     episode: int,
     luck: Tensor,
-    noise: Tensor | None,
+    uniform: Tensor | None,
     tape: Tape,
     rewards: Tensor,
     memory: EpisodeMemory | None,
@@ -104,7 +104,7 @@ def _play(
     if agent.cue_input:
         cue = agent.seen(spec.cues[episode])
         tape.inputs[: len(cue) if cue.dim() == 3 else None, :, seen:] = cue
-    choices = pick(NativeChoices, Choices, like=tape.hidden)(agent.heads, tape, noise, task.shows_feedback)
+    choices = pick(NativeChoices, Choices, like=tape.hidden)(agent.heads, tape, uniform, task.shows_feedback)
     if not play_foreseen(tape, choices, game, rewards, memory):
         _play_steps(agent.core, tape, choices, game, rewards, memory)
     if memory is not None:
@@ -114,7 +114,7 @@ def _play(
         tape=tape,
         actions=chosen,
         rewards=rewards[1:, :, 0],
-        measures=game.measures(chosen),
+        measures=Measures(partial(game.measures, chosen)),
         reads=memory.reads() if memory is not None else None,
     )
 

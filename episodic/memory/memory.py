@@ -28,6 +28,10 @@ class Memory(Slots, Store):
     Arguments are those of `Slots`.
     """
 
+    @property
+    def wants_returns(self) -> bool:
+        return self.stacks is not None and self.stacks.rules.wants_returns
+
     @torch.no_grad()
     def write(
         self,

@@ -84,15 +84,22 @@ void finish_block(const LSTM* net, int64_t t, const float* squashed, Block block
     }
 }
 
-// action = argmax(logits - noise)
-void choose_block(const Heads* heads, int64_t t, const float* noise, int64_t* taken, Block block, float* scratch) {
+// Minus Gumbel noise, log(-log u), of uniform numbers u in [0, 1); an action with u = 0 is never taken.
+inline Vector minus_gumbel(Vector u) {
+    return u > 0.f ? logarithm(-logarithm(u)) : all(std::numeric_limits<float>::infinity());
+}
+
+// action = argmax(logits + Gumbel noise), a draw from the policy; or argmax(logits) without uniform numbers [B, A]
+void choose_block(const Heads* heads, int64_t t, const float* uniform, int64_t* taken, Block block, float* scratch) {
     const int64_t H = heads->size, A = heads->actions, row = padded(A + 1);
     const float* hidden = heads->hidden + (t * heads->batch + block.first) * heads->hidden_row;
     multiply(block.count, row, H, {hidden, heads->hidden_row, 1}, heads->packed, row, heads->packed + H * row, 0,
              scratch, row);
+    float* noise = scratch + block.count * row;
+    if (uniform) map(uniform + block.first * A, noise, block.count * A, minus_gumbel);
     for (int64_t b = 0; b < block.count; b++) {
         float* preference = scratch + b * row;
-        for (int64_t a = 0; noise && a < A; a++) preference[a] -= noise[(block.first + b) * A + a];
+        for (int64_t a = 0; uniform && a < A; a++) preference[a] -= noise[b * A + a];
         taken[block.first + b] = std::max_element(preference, preference + A) - preference;
     }
 }
@@ -211,30 +218,31 @@ void heads_pack(const Heads* heads) {
 }
 
 // The choices of step t; `feedback`, if any, gets a 1 at each: [B, ...] with rows `feedback_row` apart.
-void choose(const Heads* heads, int64_t t, const float* noise, int64_t* taken, float* feedback, int64_t feedback_row) {
-    const Scratch scratch(BLOCK * padded(heads->actions + 1));
-    for (Block block(heads->batch); block.count; block.next()) choose_block(heads, t, noise, taken, block, scratch);
+void choose(const Heads* heads, int64_t t, const float* uniform, int64_t* taken, float* feedback,
+            int64_t feedback_row) {
+    const Scratch scratch(BLOCK * 2 * padded(heads->actions + 1));
+    for (Block block(heads->batch); block.count; block.next()) choose_block(heads, t, uniform, taken, block, scratch);
     for (int64_t b = 0; feedback && b < heads->batch; b++) feedback[b * feedback_row + taken[b]] = 1.f;
 }
 
 struct Foreseen {
     const float* const* squashed;  // [T], what each step reinstates, [B, H], or null
-    const float *payoffs, *noise;  // [T, B, A], the reward of every action; [T, B, A] or null
-    int64_t* taken;                // [T, B]
-    float *feedback, *rewards;     // [T, B, ...], where what was chosen gets a 1, or null; where rewards go
+    const float *payoffs, *uniform;  // [T, B, A], the reward of every action; [T, B, A] or null
+    int64_t* taken;                  // [T, B]
+    float *feedback, *rewards;       // [T, B, ...], where what was chosen gets a 1, or null; where rewards go
     int64_t feedback_step, feedback_row, reward_step, reward_row;
 };
 
 // A whole episode in which actions change nothing but the reward.
 void play(const LSTM* net, const Heads* heads, const Foreseen* episode) {
     const int64_t B = net->batch, A = heads->actions;
-    const Scratch scratch(BLOCK * std::max(padded(net->gate_count * net->size), padded(A + 1)));
+    const Scratch scratch(BLOCK * std::max(padded(net->gate_count * net->size), 2 * padded(A + 1)));
     for (Block block(B); block.count; block.next())
         for (int64_t t = 0; t < net->steps; t++) {
             int64_t* taken = episode->taken + t * B;
             begin_block(net, t, block, scratch);
             finish_block(net, t, episode->squashed[t], block, scratch);
-            choose_block(heads, t, episode->noise ? episode->noise + t * B * A : nullptr, taken, block, scratch);
+            choose_block(heads, t, episode->uniform ? episode->uniform + t * B * A : nullptr, taken, block, scratch);
             for (int64_t b = block.first; b < block.first + block.count; b++) {
                 float* feedback = episode->feedback;
                 if (feedback) feedback[t * episode->feedback_step + b * episode->feedback_row + taken[b]] = 1.f;

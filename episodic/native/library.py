@@ -33,7 +33,7 @@ class Foreseen(ctypes.Structure):
     """A whole episode in which actions change nothing but the reward; see `kernels.cpp`."""
 
     _fields_ = (
-        *((name, c_void_p) for name in ("squashed", "payoffs", "noise", "taken", "feedback", "rewards")),
+        *((name, c_void_p) for name in ("squashed", "payoffs", "uniform", "taken", "feedback", "rewards")),
         *((name, c_int64) for name in ("feedback_step", "feedback_row", "reward_step", "reward_row")),
     )
 
