@@ -136,6 +136,17 @@ def test_what_is_played_one_way_is_replayed_the_other(monkeypatch: pytest.Monkey
 
 
 @needs_kernels
+@pytest.mark.parametrize("name", ["bandit", "compositional", "choice"])
+def test_an_episode_in_one_call_is_that_of_its_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = TASKS[name]
+    agent = agent_for(task, 1, **MEMORY)
+    whole = play(task, agent, 70, seed=0)
+    monkeypatch.setattr("episodic.agents.episode_memory.EpisodeMemory.foreseen", False)
+    for one, other in zip(whole, play(task, agent, 70, seed=0), strict=True):
+        assert all(torch.equal(*parts) for parts in zip(one, other, strict=True))
+
+
+@needs_kernels
 def test_a_weight_that_is_not_a_number_shows_in_the_loss() -> None:
     agent = agent_for(BANDIT, 1)
     with torch.no_grad():
