@@ -10,6 +10,8 @@ from cli import main
 from tests.episodic.native.paths import needs_kernels
 from tests.tiny import tiny_bandit
 
+#: Settings that do not depend on the length of the training.
+CONSTANT = ["--model.learning_rate_schedule", "null", "--model.loss.entropy_weight.init_args.end", "0.05"]
 SWITCHES = {"native": "1", "PyTorch (EPISODIC_NATIVE=0)": "0"}
 
 
@@ -38,7 +40,7 @@ def test_a_training_goes_on_by_the_other_arithmetic(
 ) -> None:
     monkeypatch.setenv("EPISODIC_NATIVE", first)
     for name, epochs in (("whole", 2), ("parts", 1)):
-        assert main(["fit", *tiny_bandit(tmp_path / name, epochs=epochs)]) == 0
+        assert main(["fit", *tiny_bandit(tmp_path / name, epochs=epochs), *CONSTANT]) == 0
     parts, whole = (tmp_path / name / "barcode_bandit" / "version_0" for name in ("parts", "whole"))
     monkeypatch.setenv("EPISODIC_NATIVE", "10"[int(first)])
     resume = ["fit", "--ckpt_path", str(parts / "checkpoints" / "last.ckpt"), "--trainer.max_epochs", "2"]
