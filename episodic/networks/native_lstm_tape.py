@@ -57,32 +57,43 @@ class _Replay(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        joint, recalled, weight, bias = ctx.saved_tensors
-        tape: NativeLSTMTape = ctx.tape
-        joint, d_hidden = dense(joint, tape.joint[:-1]), dense(gradients[0], tape.cells[1:])
-        steps, batch, columns = joint.shape
-        d_weight, d_bias = joint.new_empty(weight.shape), joint.new_empty(bias.shape)
-        d_joint = d_inputs = d_recalled = None
-        if ctx.needs_input_grad[0]:
-            d_inputs = joint.new_empty(steps, batch, columns - tape.size)
-        if recalled is not None:
-            if ctx.needs_input_grad[1]:
-                d_recalled = joint.new_empty(steps, batch, tape.size)
-            if recalled.stride(0) == 0:  # the same at all steps
-                recalled = dense(recalled[0], tape.cells[0]).expand(steps, -1, -1)
-            else:
-                recalled = dense(recalled, tape.cells[1:])
-        call = Gradients(
-            joint.data_ptr(),
-            recalled.data_ptr() if recalled is not None else None,
-            recalled.stride(0) if recalled is not None else 0,
-            d_hidden.data_ptr(),
-            d_weight.data_ptr(),
-            d_bias.data_ptr(),
-            d_inputs.data_ptr() if d_inputs is not None else None,
-            d_recalled.data_ptr() if d_recalled is not None else None,
-        )
-        kernels().lstm_gradients(tape.reference, byref(call))
-        if d_inputs is not None:
-            d_joint = torch.nn.functional.pad(d_inputs, (0, tape.size))  # hidden states are dealt with inside
-        return d_joint, d_recalled, d_weight, d_bias, None
+        joint, recalled, _, _ = ctx.saved_tensors
+        return (*backpropagate(ctx.tape, joint, recalled, gradients[0], *ctx.needs_input_grad[:2]), None)
+
+
+def backpropagate(
+    tape: NativeLSTMTape,
+    joint: Tensor,
+    recalled: Tensor | None,
+    d_hidden: Tensor,
+    through_inputs: bool,
+    through_recalled: bool,
+) -> tuple[Tensor | None, ...]:
+    """Gradients by `joint`, `recalled`, weight and bias, from those by the hidden states.
+
+    Shapes: joint `[T, B, I + H]`, recalled and d_hidden `[T, B, H]`.
+    """
+    joint, d_hidden = dense(joint, tape.joint[:-1]), dense(d_hidden, tape.cells[1:])
+    steps, batch, columns = joint.shape
+    d_weight, d_bias = (joint.new_empty(part.shape) for part in tape.weights)
+    d_inputs = joint.new_empty(steps, batch, columns - tape.size) if through_inputs else None
+    d_recalled = joint.new_empty(steps, batch, tape.size) if through_recalled and recalled is not None else None
+    if recalled is not None:
+        if recalled.stride(0) == 0:  # the same at all steps
+            recalled = dense(recalled[0], tape.cells[0]).expand(steps, -1, -1)
+        else:
+            recalled = dense(recalled, tape.cells[1:])
+    call = Gradients(
+        joint.data_ptr(),
+        recalled.data_ptr() if recalled is not None else None,
+        recalled.stride(0) if recalled is not None else 0,
+        d_hidden.data_ptr(),
+        d_weight.data_ptr(),
+        d_bias.data_ptr(),
+        d_inputs.data_ptr() if d_inputs is not None else None,
+        d_recalled.data_ptr() if d_recalled is not None else None,
+    )
+    kernels().lstm_gradients(tape.reference, byref(call))
+    # The hidden states inside `joint` are dealt with inside.
+    d_joint = None if d_inputs is None else torch.nn.functional.pad(d_inputs, (0, tape.size))
+    return d_joint, d_recalled, d_weight, d_bias

@@ -115,6 +115,11 @@ class ActorCritic:
             entropy_weight=entropy_weight,
         )
 
+    def is_plain(self, heads: ActorCriticHeads) -> bool:
+        """Whether loss and heads are these very ones, which native kernels know, and no subclasses of another kind."""
+        same_loss = type(self).__call__ is ActorCritic.__call__ and type(self).of_hidden is ActorCritic.of_hidden
+        return same_loss and type(heads) is ActorCriticHeads
+
     def of_hidden(
         self, heads: ActorCriticHeads, hidden: Tensor, actions: Tensor, rewards: Tensor, entropy_weight: float
     ) -> ActorCriticLoss:
@@ -122,8 +127,7 @@ class ActorCritic:
 
         Only the total is sure to have a gradient.
         """
-        plain = type(self).__call__ is ActorCritic.__call__ and type(heads) is ActorCriticHeads
-        compute = pick(native_actor_critic_loss, None, like=hidden) if plain else None
+        compute = pick(native_actor_critic_loss, None, like=hidden) if self.is_plain(heads) else None
         if compute is not None:
             return ActorCriticLoss(*compute(self, heads, hidden, actions, rewards, entropy_weight))
         logits, values = heads(hidden)
