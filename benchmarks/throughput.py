@@ -21,9 +21,12 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.switch import with_pytorch
 from datamodules.blocks import BlockDataModule
 from episodic.agents.rollout import rollout
 from episodic.memory.episodic_memory import EpisodicMemory
+from episodic.native import arithmetic
+from episodic.objectives.native_adam import NativeSteps, clip_gradients
 from episodic.tasks.blocks import block_seed
 from launcher.main import quieten
 from lightning_modules.episodic_agent import EpisodicAgent
@@ -87,15 +90,16 @@ def through_lightning(module: EpisodicAgent, data: BlockDataModule) -> float:
 def bare_loop(module: EpisodicAgent, data: BlockDataModule) -> float:
     """Seconds that a plain loop over the same parts takes for the data's blocks."""
     agent, parameters = module.agent, module.agent.policy_parameters()
-    adam, begun = optimizer(parameters), 0.0
+    adam, begun = NativeSteps(optimizer)(parameters), 0.0
     for index in range(data.blocks_per_epoch):
         spec = data.task.draw_block(data.environments, block_seed(0, "train", 0, index))
         for trajectory in rollout(data.task, agent, spec):
-            loss = module.loss(*agent.replay(trajectory), trajectory.actions, trajectory.rewards, 0.05)
+            loss = agent.loss(trajectory, module.loss, 0.05)
             adam.zero_grad()
             loss.total.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            clip_gradients(parameters, 1.0)
             adam.step()
+            del trajectory, loss  # the next episode may then lie in the same memory
         begun = begun or time.perf_counter()
     return (time.perf_counter() - begun) * data.blocks_per_epoch / (data.blocks_per_epoch - 1)
 
@@ -107,6 +111,7 @@ def measure(environments: int, blocks: int, rounds: int) -> dict[str, list[float
         "bare_loop": Through(environments, blocks, memory=True, lightning=False),
         "lightning_without_memory": Through(environments, blocks, memory=False, lightning=True),
     }
+    variants["pytorch"] = with_pytorch(variants["lightning"])
     speeds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
         for name, variant in variants.items():
@@ -137,6 +142,8 @@ def main() -> None:
         "steps_per_second": {name: round(statistics.median(rates)) for name, rates in speeds.items()},
         "fastest_steps_per_second": {name: round(max(rates)) for name, rates in speeds.items()},
         "lightning_over_bare_loop": ratio(speeds, "lightning", "bare_loop"),
+        "arithmetic": arithmetic(),
+        "lightning_over_pytorch": ratio(speeds, "lightning", "pytorch"),
         "with_over_without_memory": ratio(speeds, "lightning", "lightning_without_memory"),
     }
     print(json.dumps(result))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from episodic.agents.agent import Agent
 from episodic.agents.learning.learner import EmbedderLearner, Lesson
+from episodic.objectives.native_adam import clip_gradients
 from episodic.precision import full_precision
 
 
@@ -67,7 +68,7 @@ class AgentUpdates:
     def clip(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradients of an optimiser's parameters to the norm."""
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        torch.nn.utils.clip_grad_norm_(parameters, self.gradient_norm)
+        clip_gradients(parameters, self.gradient_norm)
 
     def after_block(self, learner: EmbedderLearner, images: Tensor | None, generator: torch.Generator) -> list[Tensor]:
         """Step the learner's optimiser as often as its trigger says; the metrics of each lesson."""

@@ -21,10 +21,12 @@ from episodic.agents.trajectory import Trajectory
 from episodic.agents.warm_start import WarmStart
 from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
 from episodic.errors import require, require_positive
+from episodic.native import arithmetic
 from episodic.networks.core import CoreFactory
 from episodic.networks.embedder import Embedder
 from episodic.networks.episodic_lstm import EpisodicLSTM
 from episodic.objectives.actor_critic import ActorCritic
+from episodic.objectives.native_adam import NativeSteps
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
 from episodic.tasks.blocks import SPLITS, BlockSpec
@@ -101,7 +103,7 @@ class EpisodicAgent(pl.LightningModule):
         own = [name for name, _ in self.named_buffers() if name.startswith(OWN)]
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, own)
         self.greedy_evaluation = greedy_evaluation
-        self.optimisation = ConfiguredOptimizer(optimizer, learning_rate_schedule)
+        self.optimisation = ConfiguredOptimizer(NativeSteps(optimizer), learning_rate_schedule)
         self.updates = AgentUpdates(self, self.agent, self.learner, gradient_norm)
         self._episodes = 0.0  # played in this training so far
 
@@ -140,6 +142,11 @@ class EpisodicAgent(pl.LightningModule):
             trained = self.learner.classifier if self.learner is not None else None
             self.warm_start.fill_keys(self.agent, self.classifier or trained)
             self.transferred.fill_(True)
+
+    @property
+    def arithmetic(self) -> str:
+        """What computes the agent's episodes: `native`, or `PyTorch` with the reason in brackets."""
+        return arithmetic(self.trainer.strategy.root_device, self.dtype)  # type: ignore[arg-type]
 
     @property
     def _embedder(self) -> Embedder | None:
@@ -198,13 +205,13 @@ class EpisodicAgent(pl.LightningModule):
         batch = self.perceived(batch, "train")
         logged, lessons = [], []
         for episode, trajectory in enumerate(self.play(batch, "train")):
-            logits, values = self.agent.replay(trajectory, batch.cues[episode])
-            loss = self.loss(logits, values, trajectory.actions, trajectory.rewards, entropy_weight)
+            loss = self.agent.loss(trajectory, self.loss, entropy_weight, batch.cues[episode])
             lesson = self.updates.lesson(episode, generator)
             self.updates.after_episode(loss.total, lesson)
             logged.append(torch.stack([trajectory.rewards.mean(), *(part.detach() for part in loss)]))
             if lesson is not None:
                 lessons.append(lesson.metrics)
+            del trajectory, loss  # the next episode may then lie in the same memory
         lessons += self._learn_after_block(generator)
         learning_rate = self.updates.optimizers[0].param_groups[0]["lr"]
         self.updates.step_schedules()

@@ -25,7 +25,7 @@ def test_throughput_prints_one_json_object() -> None:
     numbers = ["--environments", "2", "--blocks", "2", "--rounds", "1"]
     printed = subprocess.run([*command, *numbers], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     result = json.loads(printed)
-    assert result["steps_per_second"].keys() == {"lightning", "bare_loop", "lightning_without_memory"}
+    assert result["steps_per_second"].keys() == {"lightning", "bare_loop", "lightning_without_memory", "pytorch"}
     assert all(rate > 0 for rate in result["steps_per_second"].values())
     lightning, bare = (result["steps_per_second"][name] for name in ("lightning", "bare_loop"))
     assert abs(result["lightning_over_bare_loop"] - lightning / bare) < 0.01

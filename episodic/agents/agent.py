@@ -5,10 +5,13 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from episodic.agents.keyed_memory import KeyedMemory
+from episodic.agents.native_loss import native_episode_loss
 from episodic.agents.trajectory import Trajectory
 from episodic.errors import require_positive
 from episodic.networks.core import Core
 from episodic.networks.heads import ActorCriticHeads
+from episodic.networks.native_lstm_tape import NativeLSTMTape
+from episodic.objectives.actor_critic import ActorCritic, ActorCriticLoss
 from episodic.precision import full_precision
 from episodic.tasks.task import TaskSizes
 
@@ -77,16 +80,27 @@ class Agent(nn.Module):
             cue: `[B, C]` or `[T, B, C]`, through which a learned projection gets its gradient.
         """
         with full_precision(trajectory.actions.device):
-            return self._replayed(trajectory, cue)
+            logits, values = self.heads(self.core.replay(trajectory.tape, *self._perceived(trajectory, cue)))
+            return logits, values
 
-    def _replayed(self, trajectory: Trajectory, cue: Tensor | None) -> tuple[Tensor, Tensor]:
+    def loss(
+        self, trajectory: Trajectory, objective: ActorCritic, entropy_weight: float, cue: Tensor | None = None
+    ) -> ActorCriticLoss:
+        """The loss of an episode that was played, with the gradient of its total; arguments as those of `replay`."""
+        with full_precision(trajectory.actions.device):
+            recalled, inputs = self._perceived(trajectory, cue)
+            tape, outcome = trajectory.tape, (trajectory.actions, trajectory.rewards, entropy_weight)
+            if isinstance(tape, NativeLSTMTape) and objective.is_plain(self.heads):
+                return ActorCriticLoss(*native_episode_loss(tape, recalled, inputs, self.heads, objective, *outcome))
+            return objective.of_hidden(self.heads, self.core.replay(tape, recalled, inputs), *outcome)
+
+    def _perceived(self, trajectory: Trajectory, cue: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """What an episode recalled, and the core's inputs where a learned projection made them; both with gradients."""
         tape, inputs = trajectory.tape, None
         if self.projection is not None and cue is not None:
             feedback = tape.inputs[:-1, :, : self.sizes.seen_size]
             inputs = torch.cat([feedback, self.seen(cue).expand(len(feedback), -1, -1)], dim=-1)
-        recalled = trajectory.reads.recall.value if trajectory.reads is not None else None
-        logits, values = self.heads(self.core.replay(tape, recalled, inputs))
-        return logits, values
+        return trajectory.reads.recall.value if trajectory.reads is not None else None, inputs
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """The parameters that reinforcement learning changes: everything but an embedder of keys."""

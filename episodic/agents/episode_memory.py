@@ -100,6 +100,14 @@ class EpisodeMemory:
         needed = {t for t, step in enumerate(self.plan) if step is Read.SEARCH}.union(self.written)
         return needed if self.carried is None else set(range(max(needed, default=-1) + 1))
 
+    @property
+    def foreseen(self) -> bool:
+        """Whether all reads can be made before the episode: queries are known, and no write comes before a read."""
+        if self.keys.changing:
+            return False
+        first = next((t for t, write in enumerate(self.schedule.writes) if write), len(self.plan))
+        return Read.SEARCH not in self.plan[first + 1 :]
+
     def read(self, t: int) -> Tensor | None:
         """What step t reinstates, the tanh of a recalled value `[B, H]`; the core has begun the step."""
         if t in self.needed:
@@ -154,7 +162,8 @@ class EpisodeMemory:
     def _write(self, t: int, value: Tensor, end: int | None = None) -> None:
         """Store the keys of step t with a value `[B, V]`; the return is that of the steps since the last write."""
         end = t + 1 if end is None else end
-        returns, self.unwritten = self.rewards[self.unwritten : end].sum(dim=0), end
+        returns = self.rewards[self.unwritten : end].sum(dim=0) if self.store.wants_returns else None
+        self.unwritten = end
         labels, labeller = self._labels(t), self.memory.labeller
         for (key, source), label in zip(self._keys(t, labels), labels, strict=False):
             stack = labeller(key) if labeller is not None else None

@@ -1,17 +1,21 @@
 """An agent plays blocks of a task, all environments at once."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from episodic.agents.agent import Agent
+from episodic.agents.choices import Choices, NativeChoices
 from episodic.agents.episode_memory import EpisodeMemory
-from episodic.agents.trajectory import Trajectory
-from episodic.networks.core import Tape
+from episodic.agents.native_play import play_foreseen
+from episodic.agents.trajectory import Measures, Trajectory
+from episodic.native import pick
+from episodic.networks.core import Core, Tape
 from episodic.precision import full_precision
 from episodic.tasks.blocks import BlockSpec, seeded
-from episodic.tasks.task import Task
+from episodic.tasks.task import Episode, Task
 
 
 def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) -> Iterator[Trajectory]:
@@ -49,24 +53,37 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
         agent.memory.store.reset(batch)
     last: Tape | None = None  # of the episode before, for a core that goes on from it
     for episode in range(spec.episodes):
-        noise = None
-        if not greedy:
-            uniform = torch.rand(task.steps, batch, task.actions, generator=generator, device=device)
-            noise = uniform.log_().neg_().log_()  # minus Gumbel noise
-        tape, memory = agent.core.tape(task.steps, batch), None
-        # Rewards lie in the core's input, or beside it where the agent does not see them.
-        rewards = tape.inputs[:, :, task.actions : task.actions + 1]
-        if not task.shows_feedback:
-            rewards = torch.zeros_like(rewards)
-        if agent.memory is not None:
-            memory = EpisodeMemory(agent.memory, spec, episode, task.schedule_of(episode), agent.core, tape, rewards)
-        with full_precision(device):
-            if last is not None:
-                agent.core.carry(tape, last)
-            trajectory = _play(task, agent, spec, episode, luck[episode], noise, tape, rewards, memory)
+        trajectory = _episode(task, agent, spec, episode, luck[episode], generator if not greedy else None, last)
         if agent.core.lasts == "block":
-            last = tape
+            last = trajectory.tape
         yield trajectory
+        del trajectory  # the next episode may then lie in the same memory
+
+
+def _episode(
+    task: Task,
+    agent: Agent,
+    spec: BlockSpec,
+    episode: int,
+    luck: Tensor,
+    generator: torch.Generator | None,
+    last: Tape | None,
+) -> Trajectory:
+    """Play one episode, with choices drawn by the generator, or the most probable ones without."""
+    device, batch, uniform = luck.device, spec.batch_size, None
+    if generator is not None:
+        uniform = torch.rand(task.steps, batch, task.actions, generator=generator, device=device)
+    tape, memory = agent.core.tape(task.steps, batch), None
+    # Rewards lie in the core's input, or beside it where the agent does not see them.
+    rewards = tape.inputs[:, :, task.actions : task.actions + 1]
+    if not task.shows_feedback:
+        rewards = torch.zeros_like(rewards)
+    if agent.memory is not None:
+        memory = EpisodeMemory(agent.memory, spec, episode, task.schedule_of(episode), agent.core, tape, rewards)
+    with full_precision(device):
+        if last is not None:
+            agent.core.carry(tape, last)
+        return _play(task, agent, spec, episode, luck, uniform, tape, rewards, memory)
 
 
 @torch.no_grad()
@@ -76,40 +93,39 @@ def _play(
     spec: BlockSpec,
     episode: int,
     luck: Tensor,
-    noise: Tensor | None,
+    uniform: Tensor | None,
     tape: Tape,
     rewards: Tensor,
     memory: EpisodeMemory | None,
 ) -> Trajectory:
     """Play one episode and write what it stores."""
-    steps, batch, actions, seen = task.steps, spec.batch_size, task.actions, agent.sizes.seen_size
+    actions, seen = task.actions, agent.sizes.seen_size
     game = task.begin(spec, episode, luck, tape.inputs[:, :, actions + 1 : seen])
     if agent.cue_input:
         cue = agent.seen(spec.cues[episode])
         tape.inputs[: len(cue) if cue.dim() == 3 else None, :, seen:] = cue
-    taken = torch.empty(steps, batch, 1, dtype=torch.long, device=luck.device)
-    # Views of each step, made once: indexing inside the loop would cost as much as the arithmetic.
-    taken_at, input_at = taken.unbind(), tape.inputs.unbind()
-    reward_at, core, heads = rewards.unbind(), agent.core, agent.heads.policy()
-    for t in range(steps):
-        core.begin(tape, t)
-        hidden = core.finish(tape, t, memory.read(t) if memory is not None else None)
-        preference = torch.addmm(heads[1], hidden, heads[0])
-        if noise is not None:
-            preference -= noise[t]
-        action = torch.argmax(preference, dim=1, keepdim=True, out=taken_at[t])
-        if task.shows_feedback:
-            input_at[t + 1].scatter_(1, action, 1.0)
-        game.step(t, action, reward_at[t + 1])
-        if memory is not None:
-            memory.after(t)
+    choices = pick(NativeChoices, Choices, like=tape.hidden)(agent.heads, tape, uniform, task.shows_feedback)
+    if not play_foreseen(tape, choices, game, rewards, memory):
+        _play_steps(agent.core, tape, choices, game, rewards, memory)
     if memory is not None:
         memory.finish()
-    chosen = taken.squeeze(-1)
+    chosen = choices.taken.squeeze(-1)
     return Trajectory(
         tape=tape,
         actions=chosen,
         rewards=rewards[1:, :, 0],
-        measures=game.measures(chosen),
+        measures=Measures(partial(game.measures, chosen)),
         reads=memory.reads() if memory is not None else None,
     )
+
+
+def _play_steps(
+    core: Core, tape: Tape, choices: Choices, game: Episode, rewards: Tensor, memory: EpisodeMemory | None
+) -> None:
+    """Play an episode step by step."""
+    for t, reward in enumerate(rewards[1:].unbind()):
+        core.begin(tape, t)
+        hidden = core.finish(tape, t, memory.read(t) if memory is not None else None)
+        game.step(t, choices.choose(t, hidden), reward)
+        if memory is not None:
+            memory.after(t)

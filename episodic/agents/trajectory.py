@@ -1,5 +1,7 @@
 """What happened in an episode."""
 
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -23,13 +25,37 @@ class Reads(NamedTuple):
         return self.recall.label, self.recall.similarity, made
 
 
+class Measures(Mapping[str, Tensor]):
+    """What the task measures by name, computed when it is first asked for: a training does without.
+
+    >>> list(Measures(lambda: {"regret": torch.zeros(1)}))
+    ['regret']
+    """
+
+    def __init__(self, compute: Callable[[], dict[str, Tensor]]) -> None:
+        self._compute = compute
+
+    @cached_property
+    def _values(self) -> dict[str, Tensor]:
+        return self._compute()
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
 class Trajectory(NamedTuple):
     """What happened in one episode, time first: T steps, B environments."""
 
     tape: Tape  # the core's part: inputs, states, gates
     actions: Tensor  # [T, B] long
     rewards: Tensor  # [T, B]
-    measures: dict[str, Tensor]  # what the task measures, [T, B] or [B] each, such as regret
+    measures: Mapping[str, Tensor]  # what the task measures, [T, B] or [B] each, such as regret
     reads: Reads | None  # None without memory
 
     @property

@@ -8,6 +8,7 @@ from torch import Tensor
 from episodic.errors import InputError
 from episodic.memory.checks import check_finite, check_labels, check_vectors
 from episodic.memory.kernels import inverse_norms
+from episodic.memory.native_slots import native_write
 from episodic.memory.recall import Recall
 from episodic.memory.slots import Slots
 from episodic.memory.stacks import StackedWrite, StackTable
@@ -26,6 +27,10 @@ class Memory(Slots, Store):
 
     Arguments are those of `Slots`.
     """
+
+    @property
+    def wants_returns(self) -> bool:
+        return self.stacks is not None and self.stacks.rules.wants_returns
 
     @torch.no_grad()
     def write(
@@ -52,6 +57,8 @@ class Memory(Slots, Store):
             InputError: a wrong shape or dtype, a missing argument that the memory needs, and on the CPU a number that
                 is not finite or a negative label.
         """
+        if native_write(self, key, value, label, source, stack):
+            return
         keys, values, clock = self.keys, self.values, self.clock
         check_vectors("key", key, keys)
         check_vectors("value", value, values)

@@ -7,6 +7,7 @@ from episodic.errors import require
 from episodic.memory.checks import check_vectors
 from episodic.memory.kernels import KERNELS
 from episodic.memory.memory import Memory
+from episodic.memory.native_slots import native_recall
 from episodic.memory.neighbours import just_under, newest_nearest
 from episodic.memory.recall import EMPTY, Recall
 from episodic.memory.stacks import Stacks
@@ -64,6 +65,8 @@ class NearestMemory(Memory):
             InputError: a query of a wrong shape or dtype, or a read before `reset`.
         """
         check_vectors("query", query, self.keys)
+        if self.neighbours == 1 and (recall := native_recall(self, query, self.slack)) is not None:
+            return recall
         if self.query_projection is not None:
             query = self.query_projection(query)
         with torch.no_grad():

@@ -23,6 +23,11 @@ class Store(nn.Module, ABC):
         """Whether a write finds its slot by label: every write then needs a label or a stack number."""
         return False
 
+    @property
+    def wants_returns(self) -> bool:
+        """Whether a write needs the return of its episode."""
+        return True
+
     @abstractmethod
     def reset(self, batch_size: int) -> None:
         """Forget everything, for `batch_size` environments."""

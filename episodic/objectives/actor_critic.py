@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 
 from episodic.errors import require, require_fraction
+from episodic.native import pick
+from episodic.networks.heads import ActorCriticHeads
+from episodic.objectives.native_actor_critic import native_actor_critic_loss
 from episodic.objectives.schedules import LinearSchedule, Schedule
 
 
@@ -111,3 +114,21 @@ class ActorCritic:
             value_weight=self.value_weight,
             entropy_weight=entropy_weight,
         )
+
+    def is_plain(self, heads: ActorCriticHeads) -> bool:
+        """Whether loss and heads are these very ones, which native kernels know, and no subclasses of another kind."""
+        same_loss = type(self).__call__ is ActorCritic.__call__ and type(self).of_hidden is ActorCritic.of_hidden
+        return same_loss and type(heads) is ActorCriticHeads
+
+    def of_hidden(
+        self, heads: ActorCriticHeads, hidden: Tensor, actions: Tensor, rewards: Tensor, entropy_weight: float
+    ) -> ActorCriticLoss:
+        """Compute the loss of one episode from the core's hidden states `[T, B, H]`.
+
+        Only the total is sure to have a gradient.
+        """
+        compute = pick(native_actor_critic_loss, None, like=hidden) if self.is_plain(heads) else None
+        if compute is not None:
+            return ActorCriticLoss(*compute(self, heads, hidden, actions, rewards, entropy_weight))
+        logits, values = heads(hidden)
+        return self(logits, values, actions, rewards, entropy_weight)

@@ -9,6 +9,7 @@ block. The LSTM state starts each episode from zero; the memory is cleared at th
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -49,7 +50,12 @@ class BanditEpisode:
 
     def __init__(self, arms: Tensor, luck: Tensor, dtype: torch.dtype = torch.float32) -> None:
         self.arms = arms
-        self.pays = (luck.unsqueeze(-1) < arms).to(dtype).unbind()  # [B, A] for each step
+        self.payoffs = (luck.unsqueeze(-1) < arms).to(dtype)  # [T, B, A]
+
+    @cached_property
+    def pays(self) -> tuple[Tensor, ...]:
+        """The reward `[B, A]` of every arm at each step."""
+        return self.payoffs.unbind()
 
     def step(self, t: int, action: Tensor, reward: Tensor) -> None:
         """Write the reward `[B, 1]` of actions `[B, 1]` in place."""

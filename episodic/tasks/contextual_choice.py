@@ -33,10 +33,16 @@ class ChoiceEpisode:
 
     Args:
         right: `[B, 1]` long, the right choice.
+        steps: of the trial.
     """
 
-    def __init__(self, right: Tensor) -> None:
-        self.right = right
+    def __init__(self, right: Tensor, steps: int) -> None:
+        self.right, self.steps = right, steps
+
+    @property
+    def payoffs(self) -> Tensor:
+        """The reward `[T, B, 2]` of every action at every step."""
+        return (self.right == torch.arange(2, device=self.right.device)).float().expand(self.steps, -1, -1)
 
     def step(self, t: int, action: Tensor, reward: Tensor) -> None:
         """Write the reward `[B, 1]` of choices `[B, 1]` in place."""
@@ -147,7 +153,7 @@ class ContextualChoice(Task):
         """Begin a trial; all its observations are known beforehand."""
         rows, trial = torch.arange(spec.batch_size, device=spec.labels.device), spec.labels[episode]
         observation[: self.length] = spec.rules.evidence[:, rows, trial]
-        return ChoiceEpisode(spec.rules.positive[rows, trial].long().unsqueeze(1))
+        return ChoiceEpisode(spec.rules.positive[rows, trial].long().unsqueeze(1), self.length)
 
     def ideal_rewards(self, spec: BlockSpec, *, memory: bool = True) -> Tensor:
         """Return the rewards `[E, T, B]` of the player that adds up the evidence, and guesses without any.

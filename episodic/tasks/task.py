@@ -48,7 +48,11 @@ class TaskSizes(NamedTuple):
 
 
 class Episode(Protocol):
-    """One episode of a block, played in B environments at once."""
+    """One episode of a block, played in B environments at once.
+
+    Where actions change nothing but the reward, an episode may also have `payoffs`, `[T, B, A]`: the reward of every
+    action at every step. It is then played faster on a CPU.
+    """
 
     def step(self, t: int, action: Tensor, reward: Tensor) -> None:
         """Carry out the actions of step t: write the reward, and the observation of step t + 1, in place.

@@ -18,6 +18,7 @@ from typing import NamedTuple, TextIO
 import torch
 
 from episodic.errors import InputError, require
+from episodic.native import arithmetic
 from experiments.engine.isolation import isolated, last_line, output_to
 from experiments.engine.job import Job, Record, is_done, is_stale, joined, new_record, read_record, write_record
 from experiments.engine.revision import source_revision
@@ -141,7 +142,7 @@ def carry_out(job: Job, command: Command, revision: str) -> Outcome:
     require(job.missing is None, f"the command succeeded but did not write {job.missing}")
     seconds = record.seconds + time.monotonic() - begun
     size = job.product.stat().st_size
-    write_record(job, replace(record, seconds=seconds, finished=time.time(), size=size))
+    write_record(job, replace(record, seconds=seconds, finished=time.time(), size=size, arithmetic=arithmetic()))
     return Outcome(seconds, tuple(notes))
 
 

@@ -10,12 +10,13 @@ from pytorch_lightning.cli import SaveConfigCallback
 from callbacks.pictures import keeps_files
 from episodic.files import replace_text
 from launcher.arguments import FORMAT
+from lightning_modules.episodic_agent import EpisodicAgent
 
 
 class SaveRunConfig(SaveConfigCallback):
     """Write `config.yaml` into the folder of a training run; an earlier one is kept beside it.
 
-    What the model took from the data stays open there, so that a test on other data takes it from those.
+    A comment says what computed an agent's episodes, since the last digits depend on it. What the model took from the data stays open there, so that a test on other data takes it from those.
     """
 
     def __init__(self, *args: Any, filled_in: list[str], **kwargs: Any) -> None:
@@ -30,7 +31,8 @@ class SaveRunConfig(SaveConfigCallback):
         config.ckpt_path = None
         for name in self.filled_in:
             config.model.init_args[name] = None
-        text = f"{FORMAT}\n{self.parser.dump(config, skip_none=False, skip_link_targets=False)}"
+        computed = f"# arithmetic: {pl_module.arithmetic}\n" if isinstance(pl_module, EpisodicAgent) else ""
+        text = f"{FORMAT}\n{computed}{self.parser.dump(config, skip_none=False, skip_link_targets=False)}"
         earlier = path.read_text(encoding="utf-8") if path.exists() else None
         if earlier == text:
             return

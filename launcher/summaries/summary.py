@@ -129,6 +129,8 @@ def _facts(command: "StageCLI", begun: Stopwatch, metrics: int) -> Iterator[tupl
     pictures = [path for path in (run.path / FOLDER).glob("*.png") if _is_new(path, begun)]
     if pictures:
         yield "pictures", f"{run.path / FOLDER} ({len(pictures)})"
+    if command.subcommand == "fit" and isinstance(command.model, EpisodicAgent):
+        yield "arithmetic", command.model.arithmetic
     if command.subcommand == "fit" and _stopped_early(command.trainer) and run.last.is_file():
         yield "resume", resume_command(run)
     commands = next_commands(str(command.subcommand), command.model, command.datamodule, run, checkpoint)

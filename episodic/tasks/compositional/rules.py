@@ -34,6 +34,11 @@ class CompositionalEpisode:
         self.good, self.familiar, self.attended = rules.good[episode], rules.familiar[episode], rules.attended[episode]
         self.loss, self.pays = rules.probabilities[1] - rules.probabilities[0], pays
 
+    @property
+    def payoffs(self) -> Tensor:
+        """The reward `[T, B, 2]` of every action at every step."""
+        return torch.where(self.attended.unsqueeze(-1) > 0, self.pays.flip(-1), self.pays)
+
     def step(self, t: int, action: Tensor, reward: Tensor) -> None:
         """Write the reward `[B, 1]` of actions `[B, 1]` in place."""
         torch.gather(self.pays[t], 1, action ^ self.attended[t].unsqueeze(1), out=reward)
