@@ -41,7 +41,7 @@ class AgentUpdates:
             return None
         return self.learner.lesson(None, generator)
 
-    def after_episode(self, total: Tensor, lesson: Lesson | None) -> None:
+    def after_episodes(self, total: Tensor, lesson: Lesson | None) -> None:
         """Step the agent's optimiser and, where there is a lesson, the learner's.
 
         One backward pass serves both: distributed processes wait for the gradient of every parameter in each pass.
@@ -93,24 +93,24 @@ class AgentUpdates:
             if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
                 scheduler.step()
 
-    def planned_blocks(self, episodes: int) -> float:
+    def planned_blocks(self, updates: int) -> float:
         """Blocks of the planned training: up to the last epoch, or to the block that reaches `max_steps`, if earlier.
 
         Infinite without either limit.
 
         Args:
-            episodes: of a block; after each the agent's optimiser makes a step.
+            updates: steps of the agent's optimiser in a block.
         """
         trainer, lessons = self.module.trainer, 0
         if self.learner is not None:
-            lessons = self.learner.settings.trigger.lessons(episodes)
-        steps = math.ceil(trainer.max_steps / (episodes + lessons)) if trainer.max_steps != -1 else math.inf
+            lessons = self.learner.settings.trigger.lessons(updates)
+        steps = math.ceil(trainer.max_steps / (updates + lessons)) if trainer.max_steps != -1 else math.inf
         epochs = math.inf if trainer.max_epochs in (None, -1) else int(trainer.max_epochs or 0)
         return min(trainer.num_training_batches * epochs if epochs else 0, steps)
 
-    def progress(self, episodes: int) -> float:
-        """Share of the planned blocks of so many episodes that is done."""
-        return self.module.trainer.fit_loop.epoch_loop.total_batch_idx / max(self.planned_blocks(episodes), 1)
+    def progress(self, updates: int) -> float:
+        """Share of the planned blocks of so many updates that is done."""
+        return self.module.trainer.fit_loop.epoch_loop.total_batch_idx / max(self.planned_blocks(updates), 1)
 
     @property
     def _distributed(self) -> bool:

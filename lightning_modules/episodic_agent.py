@@ -1,6 +1,7 @@
 """The RL agent as a training stage: plays blocks, learns by advantage actor-critic, is evaluated by exposure."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pytorch_lightning as pl
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from episodic.agents.checks import require_learnable, require_sizes
+from episodic.agents.checks import require_learnable, require_sizes, require_updates
 from episodic.agents.drawing_cues import DrawingTable
 from episodic.agents.harvest import harvest_block
 from episodic.agents.keyed_memory import MemoryFactory
@@ -123,6 +124,7 @@ class EpisodicAgent(pl.LightningModule):
         self.evaluation = AgentEvaluation({split: self.tasks[split] for split in ("val", "test")}, self.agent)
 
     def _require_learning(self) -> None:
+        require_updates(self.task, self.loss.episodes, self.learner)
         if self.learner is not None:
             require_learnable(self.task, self.learner)
         learning = any(parameter.requires_grad for parameter in self.parameters())
@@ -190,8 +192,13 @@ class EpisodicAgent(pl.LightningModule):
         if optimizer is self.optimisation.optimizer:
             self.updates.clip(optimizer)
 
+    @property
+    def _updates(self) -> int:
+        """How often a block updates the agent's weights."""
+        return self.task.episodes // self.loss.episodes
+
     def _blocks(self) -> float:
-        return self.updates.planned_blocks(self.task.episodes)
+        return self.updates.planned_blocks(self._updates)
 
     def on_train_start(self) -> None:
         self.optimisation.restore_configuration()
@@ -199,16 +206,20 @@ class EpisodicAgent(pl.LightningModule):
             self.learner.optimisation.restore_configuration()
 
     def training_step(self, batch: BlockSpec, batch_idx: int) -> Tensor:
-        """Play a block; update the weights after each episode. Returns the block's mean loss, without a gradient."""
-        entropy_weight = self.loss.entropy_weight(self.updates.progress(self.task.episodes))
+        """Play a block; update the weights after each episode, or each few. Returns the mean loss, without gradient."""
+        entropy_weight = self.loss.entropy_weight(self.updates.progress(self._updates))
         generator = step_generator(self, batch_idx)
         batch = self.perceived(batch, "train")
         logged, lessons = [], []
-        for episode, trajectory in enumerate(self.play(batch, "train")):
-            loss = self.agent.loss(trajectory, self.loss, entropy_weight, batch.cues[episode])
-            lesson = self.updates.lesson(episode, generator)
-            self.updates.after_episode(loss.total, lesson)
-            logged.append(torch.stack([trajectory.rewards.mean(), *(part.detach() for part in loss)]))
+        episodes = self.play(batch, "train")
+        for update in range(self._updates):
+            first, last = update * self.loss.episodes, (update + 1) * self.loss.episodes
+            played = list(islice(episodes, self.loss.episodes))
+            loss = self.agent.loss(played, self.loss, entropy_weight, list(batch.cues[first:last]))
+            lesson = self.updates.lesson(last - 1, generator)
+            self.updates.after_episodes(loss.total, lesson)
+            reward = torch.stack([trajectory.rewards.mean() for trajectory in played]).mean()
+            logged.append(torch.stack([reward, *(part.detach() for part in loss)]))
             if lesson is not None:
                 lessons.append(lesson.metrics)
             del trajectory, loss  # the next episode may then lie in the same memory

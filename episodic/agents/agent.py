@@ -1,5 +1,7 @@
 """An agent of plain torch: a core, actor-critic heads, and a keyed memory."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -84,23 +86,70 @@ class Agent(nn.Module):
             return logits, values
 
     def loss(
-        self, trajectory: Trajectory, objective: ActorCritic, entropy_weight: float, cue: Tensor | None = None
+        self,
+        trajectories: Sequence[Trajectory],
+        objective: ActorCritic,
+        entropy_weight: float,
+        cues: Sequence[Tensor | None],
     ) -> ActorCriticLoss:
-        """The loss of an episode that was played, with the gradient of its total; arguments as those of `replay`."""
-        with full_precision(trajectory.actions.device):
-            recalled, inputs = self._perceived(trajectory, cue)
-            tape, outcome = trajectory.tape, (trajectory.actions, trajectory.rewards, entropy_weight)
-            if isinstance(tape, NativeLSTMTape) and objective.is_plain(self.heads):
-                return ActorCriticLoss(*native_episode_loss(tape, recalled, inputs, self.heads, objective, *outcome))
-            return objective.of_hidden(self.heads, self.core.replay(tape, recalled, inputs), *outcome)
+        """The loss of consecutive episodes that were played, with the gradient of its total.
+
+        If the core's state lasts for the block, the gradient goes back through all of them.
+
+        Args:
+            trajectories: of the episodes, played with these very weights.
+            objective: the loss.
+            entropy_weight: weight of the entropy bonus.
+            cues: of each episode, as in `replay`.
+        """
+        with full_precision(trajectories[0].actions.device):
+            if len(trajectories) == 1:
+                return self._loss_of_one(trajectories[0], objective, entropy_weight, cues[0])
+            if self.core.lasts == "block":
+                hidden = self._replayed_as_one(trajectories, cues)
+            else:
+                perceived = map(self._perceived, trajectories, cues)
+                replayed = zip(trajectories, perceived, strict=True)
+                hidden = torch.cat([self.core.replay(each.tape, *parts) for each, parts in replayed], dim=1)
+            actions = torch.cat([trajectory.actions for trajectory in trajectories], dim=1)
+            rewards = torch.cat([trajectory.rewards for trajectory in trajectories], dim=1)
+            return objective.of_hidden(self.heads, hidden, actions, rewards, entropy_weight)
+
+    def _loss_of_one(
+        self, trajectory: Trajectory, objective: ActorCritic, entropy_weight: float, cue: Tensor | None
+    ) -> ActorCriticLoss:
+        recalled, inputs = self._perceived(trajectory, cue)
+        tape, outcome = trajectory.tape, (trajectory.actions, trajectory.rewards, entropy_weight)
+        if isinstance(tape, NativeLSTMTape) and objective.is_plain(self.heads):
+            return ActorCriticLoss(*native_episode_loss(tape, recalled, inputs, self.heads, objective, *outcome))
+        return objective.of_hidden(self.heads, self.core.replay(tape, recalled, inputs), *outcome)
+
+    def _replayed_as_one(self, trajectories: Sequence[Trajectory], cues: Sequence[Tensor | None]) -> Tensor:
+        """Hidden states `[T, N * B, H]` of N episodes of B environments."""
+        own = [self._inputs(*each) for each in zip(trajectories, cues, strict=True)]
+        inputs = torch.cat([row for row in own if row is not None] or [each.tape.inputs for each in trajectories])
+        recalled = None
+        if any(trajectory.reads is not None for trajectory in trajectories):
+            recalled = torch.cat([_recalled(trajectory) for trajectory in trajectories])
+        joined = self.core.join(trajectories[0].tape, inputs, recalled)
+        hidden = self.core.replay(joined, recalled, inputs if inputs.requires_grad else None)
+        by_episode = hidden.unflatten(0, (len(trajectories), -1))[:, :-1]
+        return torch.cat([*by_episode], dim=1)
 
     def _perceived(self, trajectory: Trajectory, cue: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """What an episode recalled, and the core's inputs where a learned projection made them; both with gradients."""
-        tape, inputs = trajectory.tape, None
-        if self.projection is not None and cue is not None:
-            feedback = tape.inputs[:-1, :, : self.sizes.seen_size]
-            inputs = torch.cat([feedback, self.seen(cue).expand(len(feedback), -1, -1)], dim=-1)
-        return trajectory.reads.recall.value if trajectory.reads is not None else None, inputs
+        inputs = self._inputs(trajectory, cue)
+        recalled = trajectory.reads.recall.value if trajectory.reads is not None else None
+        return recalled, None if inputs is None else inputs[:-1]
+
+    def _inputs(self, trajectory: Trajectory, cue: Tensor | None) -> Tensor | None:
+        """The inputs `[T + 1, B, I]` of an episode with the gradient of a learned projection; None without one."""
+        if self.projection is None or cue is None:
+            return None
+        feedback, seen = trajectory.tape.inputs[:, :, : self.sizes.seen_size], self.seen(cue)
+        if seen.dim() == 3:
+            seen = torch.cat([seen, torch.zeros_like(seen[:1])])
+        return torch.cat([feedback, seen.expand(len(feedback), -1, -1)], dim=-1)
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """The parameters that reinforcement learning changes: everything but an embedder of keys."""
@@ -111,3 +160,12 @@ class Agent(nn.Module):
         """The parameters of projection, core and heads."""
         projection = self.projection.parameters() if self.projection is not None else ()
         return [*projection, *self.core.parameters(), *self.heads.parameters()]
+
+
+def _recalled(trajectory: Trajectory) -> Tensor:
+    """What an episode's steps and the one after them recalled, `[T + 1, B, H]`."""
+    steps, batch, size = trajectory.hidden.shape
+    nothing = trajectory.hidden.new_zeros(1, batch, size)
+    if trajectory.reads is None:
+        return nothing.expand(steps + 1, -1, -1)
+    return torch.cat([trajectory.reads.recall.value, nothing])

@@ -94,6 +94,18 @@ def require_learnable(task: Task, learner: EmbedderLearner) -> None:
     )
 
 
+def require_updates(task: Task, episodes: int, learner: EmbedderLearner | None) -> None:
+    """Raise `InputError` where a block cannot be learned from so many episodes at a time."""
+    require(
+        task.episodes % episodes == 0,
+        f"loss.episodes is {episodes}: it must divide the episodes of a block, {task.episodes}",
+    )
+    require(
+        learner is None or episodes == 1,
+        f"loss.episodes is {episodes}: with a learner, which learns after single episodes, it must be 1",
+    )
+
+
 def require_sizes(own: TaskSizes, task: Task) -> None:
     """Raise `InputError` where an agent was built for another task's sizes; memories may be larger than a block."""
     for name in ("actions", "observation_size", "cue_size", "label_count", "steps"):

@@ -56,6 +56,11 @@ class AutogradCore(Core):
         state, _ = self.step(last.inputs[-1], last.state(-1), None)
         tape.states[0], tape.cells[0] = state.hidden, state.cell
 
+    def restart(self, tape: Tape, other: Tape) -> None:
+        assert isinstance(tape, AutogradTape)
+        assert isinstance(other, AutogradTape)
+        tape.states[0], tape.cells[0] = other.states[0], other.cells[0]
+
     @torch.no_grad()
     def begin(self, tape: Tape, t: int) -> None:
         assert isinstance(tape, AutogradTape)

@@ -70,6 +70,28 @@ class Core(nn.Module, ABC):
         """
         raise NotImplementedError(f"{type(self).__name__}.carry, as its state lasts for a block")
 
+    def restart(self, tape: Tape, other: Tape) -> None:
+        """Start an episode from the state that another one started from.
+
+        A core whose state may last for a block defines this method; it is called before the first step.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.restart, as its state lasts for a block")
+
+    def join(self, first: Tape, inputs: Tensor, recalled: Tensor | None) -> Tape:
+        """Return consecutive episodes of a block as one long episode, to be replayed with a gradient through all.
+
+        Each of N episodes has one more step in it, on the outcome of its last action, as `carry` makes it.
+
+        Args:
+            first: the first episode's tape.
+            inputs: `[N * (T + 1), B, I]` of all episodes, outcomes included.
+            recalled: `[N * (T + 1), B, H]` recalled cell states, zero where nothing was recalled; None without memory.
+        """
+        joined = self.tape(len(inputs), inputs.shape[1])
+        joined.inputs[:-1] = inputs.detach()
+        self.restart(joined, first)
+        return joined
+
     @abstractmethod
     def begin(self, tape: Tape, t: int) -> None:
         """Carry out the first half of step t: everything but the reinstatement."""

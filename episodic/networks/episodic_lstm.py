@@ -85,6 +85,19 @@ class EpisodicLSTM(Core):
         state, _ = self.forward(last.inputs[-1], CoreState(last.hidden[-1], last.cells[-1]))
         tape.joint[0, :, self.input_size :], tape.cells[0] = state.hidden, state.cell
 
+    def restart(self, tape: Tape, other: Tape) -> None:
+        assert isinstance(tape, LSTMTape)
+        assert isinstance(other, LSTMTape)
+        tape.joint[0, :, self.input_size :], tape.cells[0] = other.joint[0, :, self.input_size :], other.cells[0]
+
+    @torch.no_grad()
+    def join(self, first: Tape, inputs: Tensor, recalled: Tensor | None) -> Tape:
+        joined = super().join(first, inputs, recalled)  # its gradient needs the gates of all steps
+        for t in range(len(joined.hidden)):
+            self.begin(joined, t)
+            self.finish(joined, t, None if recalled is None else tanh(recalled[t]))
+        return joined
+
     @torch.no_grad()
     def doubled(self) -> tuple[Tensor, Tensor]:
         """Transposed weight and bias with the candidate's rows doubled, so that one sigmoid serves all gates."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from episodic.errors import require, require_fraction
+from episodic.errors import require, require_fraction, require_positive
 from episodic.native import pick
 from episodic.networks.heads import ActorCriticHeads
 from episodic.objectives.native_actor_critic import native_actor_critic_loss
@@ -80,6 +80,8 @@ class ActorCritic:
         trace: lambda of generalised advantage estimation; 1 is the plain return.
         value_weight: weight of the critic's loss.
         entropy_weight: weight of the entropy bonus over the course of training; None decreases from 0.05 to 0.
+        episodes: after so many of a block the weights are updated. Where the core's state lasts for the block, the
+            gradient goes back through all of them.
 
     Raises:
         InputError: a number out of its range.
@@ -94,16 +96,18 @@ class ActorCritic:
         trace: float = 1.0,
         value_weight: float = 0.4,
         entropy_weight: Schedule | None = None,
+        episodes: int = 1,
     ) -> None:
+        require_positive(**{"loss.episodes": episodes})
         require_fraction(**{"loss.discount": discount, "loss.trace": trace})
         require(value_weight >= 0, f"loss.value_weight is {value_weight}: it must be 0 or more")
-        self.discount, self.trace, self.value_weight = discount, trace, value_weight
+        self.discount, self.trace, self.value_weight, self.episodes = discount, trace, value_weight, episodes
         self.entropy_weight = entropy_weight or LinearSchedule(0.05, 0.0)
 
     def __call__(
         self, logits: Tensor, values: Tensor, actions: Tensor, rewards: Tensor, entropy_weight: float
     ) -> ActorCriticLoss:
-        """Compute the loss of one episode; shapes as in `actor_critic_loss`."""
+        """Compute the loss of episodes of T steps; shapes as in `actor_critic_loss`."""
         return actor_critic_loss(
             logits,
             values,
@@ -123,7 +127,7 @@ class ActorCritic:
     def of_hidden(
         self, heads: ActorCriticHeads, hidden: Tensor, actions: Tensor, rewards: Tensor, entropy_weight: float
     ) -> ActorCriticLoss:
-        """Compute the loss of one episode from the core's hidden states `[T, B, H]`.
+        """Compute the loss of episodes of T steps from the core's hidden states `[T, B, H]`.
 
         Only the total is sure to have a gradient.
         """

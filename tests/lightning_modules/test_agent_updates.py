@@ -46,5 +46,5 @@ def test_the_planned_length_is_that_of_the_earlier_limit(
     learner: Any = SimpleNamespace(settings=SimpleNamespace(trigger=trigger)) if trigger is not None else None
     agent: Any = None
     updates = AgentUpdates(module, agent, learner, 1.0)
-    assert updates.planned_blocks(episodes=6) == blocks
-    assert updates.progress(episodes=6) == 3 / blocks
+    assert updates.planned_blocks(updates=6) == blocks
+    assert updates.progress(updates=6) == 3 / blocks

@@ -143,6 +143,12 @@ class GatedTransformerXL(SequenceCore):
         tape.follow(last)
         self._advance(tape, last.inputs[-1], tape.before - 1)
 
+    def restart(self, tape: Tape, other: Tape) -> None:
+        assert isinstance(tape, GatedTape)
+        assert isinstance(other, GatedTape)
+        tape.before, tape.rows = other.before, other.rows
+        tape.codes = sinusoids(tape.before + len(tape.hidden), self.hidden_size, tape.cells)
+
     def step(self, tape: Tape, t: int) -> Tensor:
         assert isinstance(tape, GatedTape)
         return self._advance(tape, tape.inputs[t], tape.before + t)

@@ -142,6 +142,11 @@ class LinearRecurrentUnit(SequenceCore):
         tape.initial, _ = self._advance(last.inputs[-1], last.states, tape.decays)
         tape.states = tape.initial
 
+    def restart(self, tape: Tape, other: Tape) -> None:
+        assert isinstance(tape, LinearRecurrentTape)
+        assert isinstance(other, LinearRecurrentTape)
+        tape.initial = tape.states = other.initial
+
     def step(self, tape: Tape, t: int) -> Tensor:
         assert isinstance(tape, LinearRecurrentTape)
         tape.states, hidden = self._advance(tape.inputs[t], tape.states, tape.decays)

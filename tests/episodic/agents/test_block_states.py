@@ -1,17 +1,23 @@
 """Cores whose state lasts for the block: a rollout equals one long sequence, and every block starts anew."""
 
 from collections.abc import Callable
+from itertools import islice
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
+from episodic.agents.perception import Perception
 from episodic.agents.rollout import rollout
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.networks.core import Core, CoreState
 from episodic.networks.episodic_gru import EpisodicGRU
 from episodic.networks.episodic_lstm import EpisodicLSTM
 from episodic.networks.sequence_cores import GatedTransformerXL, LinearRecurrentUnit
+from episodic.objectives.actor_critic import ActorCritic, ActorCriticLoss
 from tests.episodic.agents.agents import BATCH, HIDDEN, SEES, SPEC, TASK, build
+from tests.episodic.agents.test_agent import doubled
 
 Factory = Callable[..., Core]
 CORES = pytest.mark.parametrize("factory", [EpisodicLSTM, EpisodicGRU])
@@ -71,3 +77,49 @@ def test_the_replay_of_a_later_episode_equals_its_playing(
         torch.testing.assert_close(logits, agent.heads(trajectory.hidden)[0], atol=2e-4, rtol=1e-4)  # single precision
         gradients = torch.autograd.grad(logits.square().sum(), list(agent.core.parameters()), allow_unused=True)
         assert any(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
+
+
+class Squares(ActorCritic):
+    """An objective that is the squared logits of the later episodes: no part of it is without its gradient."""
+
+    def __call__(self, logits: Tensor, values: Tensor, actions: Tensor, *_: Any) -> ActorCriticLoss:
+        total = logits[:, BATCH:].square().mean()
+        return ActorCriticLoss(total, total, total, total)
+
+
+@pytest.mark.parametrize(
+    ("factory", "memory", "perception"),
+    [
+        (EpisodicLSTM, None, SEES),
+        (EpisodicLSTM, None, Perception(cue_input=True, cue_projection=3)),
+        (EpisodicLSTM, EpisodicMemory, SEES),
+        (EpisodicGRU, EpisodicMemory, SEES),
+        (GatedTransformerXL, None, SEES),
+        (LinearRecurrentUnit, None, SEES),
+    ],
+)
+def test_gradients_go_back_through_all_episodes_of_an_update(
+    factory: Factory, memory: type[EpisodicMemory] | None, perception: Perception
+) -> None:
+    agent = build(core=lasting(factory), perception=perception, memory=memory).double()
+    spec = doubled(SPEC)
+    played, cues = list(islice(rollout(TASK, agent, spec), 2, 6)), list(spec.cues[2:6])
+    parameters = agent.policy_parameters()
+
+    def total() -> Tensor:
+        return agent.loss(played, Squares(), 0.0, cues).total
+
+    gradients = torch.autograd.grad(total(), parameters, allow_unused=True)
+    # By finite differences; the states that later episodes begin with are computed anew from the changed weights.
+    found = [pair for pair in zip(parameters, gradients, strict=True) if isinstance(pair[1], Tensor)]
+    assert len(found) >= len(list(agent.core.parameters()))
+    for parameter, gradient in found:
+        direction = torch.randn_like(parameter)
+        with torch.no_grad():
+            values = []
+            for step in (1e-6, -1e-6):
+                parameter.add_(direction, alpha=step)
+                values.append(float(total()))
+                parameter.sub_(direction, alpha=step)
+        expected = (values[0] - values[1]) / 2e-6
+        torch.testing.assert_close(float((gradient * direction).sum()), expected, atol=1e-6, rtol=1e-4)

@@ -70,7 +70,7 @@ def play(task: Task, agent: Agent, batch: int, seed: int) -> list[Played]:
     spec, played, objective = task.draw_block(batch, seed), [], ActorCritic(trace=0.8)
     parameters = agent.policy_parameters()
     for episode, trajectory in enumerate(rollout(task, agent, spec)):
-        loss = agent.loss(trajectory, objective, 0.05, spec.cues[episode])
+        loss = agent.loss([trajectory], objective, 0.05, [spec.cues[episode]])
         gradients = torch.autograd.grad(loss.total, parameters, allow_unused=True)
         flat = torch.cat([part.flatten() for part in gradients if part is not None])
         played.append(Played(trajectory.actions, trajectory.rewards, torch.stack([*loss]).detach(), flat))
@@ -123,7 +123,7 @@ def test_what_is_played_one_way_is_replayed_the_other(monkeypatch: pytest.Monkey
     """The loss may be computed by PyTorch after native play: the tape is the same."""
     agent, objective = agent_for(BANDIT, 1, memory=EpisodicMemory), ActorCritic()
     trajectory = next(iter(rollout(BANDIT, agent, BANDIT.draw_block(5, 0))))
-    whole = agent.loss(trajectory, objective, 0.05)
+    whole = agent.loss([trajectory], objective, 0.05, [None])
     logits, values = agent.replay(trajectory)
     monkeypatch.setenv("EPISODIC_NATIVE", "0")
     parts = objective(logits, values, trajectory.actions, trajectory.rewards, 0.05)
@@ -152,4 +152,4 @@ def test_a_weight_that_is_not_a_number_shows_in_the_loss() -> None:
     with torch.no_grad():
         agent.core.get_parameter("bias")[3] = float("nan")
     trajectory = next(iter(rollout(BANDIT, agent, BANDIT.draw_block(5, 0))))
-    assert agent.loss(trajectory, ActorCritic(), 0.05).total.isnan()
+    assert agent.loss([trajectory], ActorCritic(), 0.05, [None]).total.isnan()
