@@ -222,7 +222,7 @@ class EpisodicAgent(pl.LightningModule):
             logged.append(torch.stack([reward, *(part.detach() for part in loss)]))
             if lesson is not None:
                 lessons.append(lesson.metrics)
-            del trajectory, loss  # the next episode may then lie in the same memory
+            del played, loss  # the next episode may then lie in the same memory
         lessons += self._learn_after_block(generator)
         learning_rate = self.updates.optimizers[0].param_groups[0]["lr"]
         self.updates.step_schedules()

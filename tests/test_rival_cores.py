@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from cli import main
+from tests.runs import one_error
 from tests.tiny import tiny_bandit
 
 RIVALS = ["barcode_bandit_rl2", "barcode_bandit_gtrxl", "barcode_bandit_lru"]
@@ -35,6 +37,27 @@ def test_a_memory_beside_a_sequence_core_is_refused(
         f"core is a {core}, which cannot reinstate a recalled state: set memory to null, or core to EpisodicLSTM"
     )
     assert "\n" not in error
+
+
+@pytest.mark.parametrize("config", RIVALS)
+def test_an_update_learns_from_several_episodes(config: str, tmp_path: Path) -> None:
+    command = [
+        "fit",
+        *tiny_bandit(tmp_path, config, epochs=1),
+        "--trainer.callbacks",
+        "[]",
+        "--model.loss.episodes",
+        "2",
+    ]
+    assert main([*command, "--model.loss.episodes", "2"]) == 0
+    checkpoint = torch.load(tmp_path / config / "version_0" / "checkpoints" / "last.ckpt", weights_only=True)
+    blocks = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["completed"]
+    assert checkpoint["global_step"] == blocks * 3  # a block has six episodes
+
+
+def test_episodes_that_do_not_divide_a_block_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", *tiny_bandit(tmp_path, "barcode_bandit_rl2"), "--model.loss.episodes", "4"]) == 2
+    assert one_error(capsys).endswith("loss.episodes is 4: it must divide the episodes of a block, 6")
 
 
 @pytest.mark.slow
