@@ -35,7 +35,7 @@ report: $(INSTALLED)
 	$(BIN)/python -m experiments.report.reproduction --optional
 
 docs: $(INSTALLED)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "site/index.html; $(BIN)/python -m http.server --directory site shows it at http://localhost:8000"
 
 notebooks: $(INSTALLED)

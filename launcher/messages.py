@@ -34,7 +34,7 @@ TYPES = {
 }
 #: Phrases of parsers, and how to say the same in plain words.
 PLAIN = (
-    (r"argument subcommand: invalid choice: (.*) \(choose from (.*)\)", r"\1 is no command: use one of \2"),
+    (r"argument subcommand: invalid choice: (.*) \(choose from (.*)\)", r"\1 is not a command: use one of \2"),
     (r'expected "subcommand" to be one of .*', "no command: use one of fit, validate, test, predict"),
     (r"the following arguments are required: \w+\.(model|data)$", r"no \1: give --config, such as a file of configs/"),
     (r"'utf-8' codec can't encode character.*", "it must be text in UTF-8"),

@@ -18,14 +18,14 @@ LOADED = re.compile(r"<(?:script|img|link rel=\"(?:stylesheet|icon|preconnect)\"
 @pytest.mark.slow
 def test_the_site_builds_without_warnings_and_loads_nothing_from_other_hosts(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     pages = list(tmp_path.rglob("*.html"))
     assert len(pages) > 100
     loaded = {address for page in pages for address in LOADED.findall(page.read_text())}
     assert loaded
-    assert not [address for address in loaded if "//" in address]
+    assert not [address for address in loaded if "//" in address and not address.startswith("data:")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -53,7 +53,7 @@ def search_of(folder: Path, **content: Any) -> Search:
         ({"parameters": {"model.a": {"low": 0.0, "high": 1.0, "log": True}}}, "model.a: "),
         ({"parameters": {"model.a": {"choices": []}}}, "model.a: "),
         ({"parameters": {"run.root": {"low": 0, "high": 1}}}, "run.root cannot be set here"),
-        ({"options": {"model.core": "a"}}, "only one can be"),
+        ({"options": {"model.core": "a"}}, "use only one"),
         ({"trails": 5}, "does not accept option 'trails'"),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_folder_of_something_else_is_left_alone(jobs: dict[str, Job]) -> None:
 
 
 def test_a_command_that_leaves_nothing_fails(jobs: dict[str, Job]) -> None:
-    with pytest.raises(JobFailed, match=r"ended well but left no .*best\.ckpt"):
+    with pytest.raises(JobFailed, match=r"succeeded but did not write .*best\.ckpt"):
         work(jobs["agent"], command=lambda arguments: 0)
 
 

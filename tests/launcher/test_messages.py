@@ -40,7 +40,10 @@ def union(key: str, *errors: str, value: str = "NestedArg(key='part.name', val='
             union("precision", "Expected a typing.Literal['16', '32']", "Expected a <class 'NoneType'>", value="17"),
             "precision is 17: it must be 16 or 32 or null",
         ),
-        ("argument subcommand: invalid choice: 'x' (choose from 'a', 'b')", "'x' is no command: use one of 'a', 'b'"),
+        (
+            "argument subcommand: invalid choice: 'x' (choose from 'a', 'b')",
+            "'x' is not a command: use one of 'a', 'b'",
+        ),
         ("the following arguments are required: fit.model", "no model: give --config, such as a file of configs/"),
         ("Requirement 'comet-ml>=3' not met.", "comet-ml is not installed: pip install comet-ml"),
     ],

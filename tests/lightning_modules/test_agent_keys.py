@@ -111,7 +111,7 @@ def test_bad_checkpoints_are_one_line(
         (agent_checkpoint, agent_checkpoint, [], "contains no encoder"),
         (agent_checkpoint, encoder_checkpoint, context, "size 50: here input_size is 10"),
         (agent_checkpoint, few, predicted, "contains a classifier of [49, 8] [classes, embedding]: here it is [50, 8]"),
-        (encoder_checkpoint, encoder_checkpoint, [], "holds no agent"),
+        (encoder_checkpoint, encoder_checkpoint, [], "contains no agent"),
         (agent_checkpoint, encoder_checkpoint, HIDDEN_40, "core.weight of [250, 63]: here it is [200, 53]"),
     ]
     for agent, encoder, more, complaint in cases:

@@ -94,8 +94,8 @@ def test_an_agent_may_start_from_one_with_another_memory(tmp_path: Path) -> None
             "agent.",
             r"contains an agent with core.weight of \[24, 15\]: here it is \[30, 15\]",
         ),
-        ({"perception": Perception(cue_input=True, cue_projection=2)}, "agent.", "holds no agent"),
-        ({}, "network.", "holds no agent"),
+        ({"perception": Perception(cue_input=True, cue_projection=2)}, "agent.", "contains no agent"),
+        ({}, "network.", "contains no agent"),
     ],
     ids=["other core", "no gate", "projection", "old names"],
 )

@@ -96,7 +96,7 @@ def test_impossible_arguments_are_refused(tmp_path: Path) -> None:
         generate_omniglot(tmp_path, {"Latin": 0}, {"Runic": 1})
     with pytest.raises(InputError, match="drawings is 0"):
         generate_omniglot(tmp_path, {"Latin": 1}, {"Runic": 1}, drawings=0)
-    with pytest.raises(InputError, match=r"'\.\./Latin' is no name"):
+    with pytest.raises(InputError, match=r"'\.\./Latin' is not a valid folder name"):
         generate_omniglot(tmp_path, {"../Latin": 1}, {"Runic": 1})
     with pytest.raises(InputError, match="seed is -1: it must be 0 or more"):
         generate_omniglot(tmp_path, {"Latin": 1}, {"Runic": 1}, seed=-1)
