@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli import main
-from tests.tiny import CPU, PROJECT, tiny_bandit
+from tests.tiny import CPU, tiny_bandit
 
 OUTSIDE = Path(__file__).resolve().parent / "outside"
 
@@ -81,9 +81,3 @@ def test_a_core_of_ones_own_plays_and_learns(tmp_path: Path) -> None:
 def test_the_episodic_gru_is_a_core(tmp_path: Path) -> None:
     assert main(["fit", *tiny_bandit(tmp_path), "--model.core", "EpisodicGRU"]) == 0
     assert 0 < run_test(tmp_path, "barcode_bandit")["test/reward"] <= 4
-
-
-@pytest.mark.parametrize("name", ["corridor", "minimal_core"])
-def test_the_documentation_shows_these_files(name: str) -> None:
-    source = (OUTSIDE / f"{name}.py").read_text().split('"""', 2)[2].strip()
-    assert source in (PROJECT / "docs" / "architecture.md").read_text()
