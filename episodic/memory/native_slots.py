@@ -60,7 +60,8 @@ def native_write(
         source = None
     given = [part for part in (key, value, source) if part is not None]
     labels = [part for part in (label, number) if part is not None]
-    if not (simple and _served(memory, *given) and _fit(memory, key, value, source, labels)):
+    tensors = all(isinstance(part, Tensor) for part in (*given, *labels))  # others are refused by `Memory.write`
+    if not (simple and tensors and _served(memory, *given) and _fit(memory, key, value, source, labels)):
         return False
     parts = [None if part is None else part.contiguous() for part in (key, value, label, number, source)]
     addresses = [None if part is None else part.data_ptr() for part in parts]
