@@ -164,7 +164,7 @@ def test_importing_a_memory_loads_torch_alone() -> None:
     roots = {name.partition(".")[0] for name in added} - sys.stdlib_module_names
     assert roots == {"episodic"}
     packages = {name.split(".")[1] for name in added if name.startswith("episodic.")}
-    assert packages == {"errors", "memory"}
+    assert packages == {"errors", "files", "memory", "native"}
 
 
 @pytest.mark.parametrize("name", PACKAGES)
