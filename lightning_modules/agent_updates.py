@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from episodic.agents.agent import Agent
 from episodic.agents.learning.learner import EmbedderLearner, Lesson
+from episodic.native import arithmetic
 from episodic.objectives.native_adam import clip_gradients
 from episodic.precision import full_precision
 
@@ -34,6 +35,11 @@ class AgentUpdates:
         """The agent's optimiser and, with a learner, the learner's."""
         optimizers = self.module.optimizers()
         return cast(list[torch.optim.Optimizer], optimizers if isinstance(optimizers, list) else [optimizers])
+
+    @property
+    def arithmetic(self) -> str:
+        """What computes the agent's episodes: `native`, or `PyTorch` with the reason in brackets."""
+        return arithmetic(self.module.trainer.strategy.root_device, self.agent.heads.weight.dtype)
 
     def lesson(self, episode: int, generator: torch.Generator) -> Lesson | None:
         """What an embedder learns from after this episode, if anything."""

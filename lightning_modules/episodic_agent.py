@@ -22,7 +22,6 @@ from episodic.agents.trajectory import Trajectory
 from episodic.agents.warm_start import WarmStart
 from episodic.checkpoints.embedders import EMBEDDER_KEY, describe_embedder
 from episodic.errors import require, require_positive
-from episodic.native import arithmetic
 from episodic.networks.core import CoreFactory
 from episodic.networks.embedder import Embedder
 from episodic.networks.episodic_lstm import EpisodicLSTM
@@ -146,11 +145,6 @@ class EpisodicAgent(pl.LightningModule):
             self.transferred.fill_(True)
 
     @property
-    def arithmetic(self) -> str:
-        """What computes the agent's episodes: `native`, or `PyTorch` with the reason in brackets."""
-        return arithmetic(self.trainer.strategy.root_device, self.dtype)  # type: ignore[arg-type]
-
-    @property
     def _embedder(self) -> Embedder | None:
         """The embedder in the agent's checkpoint: that of keys, else that of drawings."""
         memory = self.agent.memory
@@ -165,8 +159,7 @@ class EpisodicAgent(pl.LightningModule):
 
     def play(self, batch: BlockSpec, split: str) -> Iterator[Trajectory]:
         """The block's episodes, one after the other, as they are played; its cues must be there."""
-        greedy = split != "train" and self.greedy_evaluation
-        return rollout(self.tasks[split], self.agent, batch, greedy=greedy)
+        return rollout(self.tasks[split], self.agent, batch, greedy=split != "train" and self.greedy_evaluation)
 
     def perceived(self, batch: BlockSpec, split: str) -> BlockSpec:
         """The block with its cues, which are made here where it shows drawings."""

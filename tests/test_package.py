@@ -59,7 +59,8 @@ def run(command: list[str], cwd: Path, path: Path = ROOT) -> str:
 def test_the_wheel_holds_the_library_alone(wheel: Path) -> None:
     files = {path.relative_to(wheel).as_posix() for path in wheel.rglob("*") if path.is_file()}
     contents = {name for name in files if ".dist-info/" not in name}
-    library = {path.relative_to(ROOT).as_posix() for path in (ROOT / "episodic").rglob("*.py")}
+    sources = [path for ending in ("py", "cpp", "hpp") for path in (ROOT / "episodic").rglob(f"*.{ending}")]
+    library = {path.relative_to(ROOT).as_posix() for path in sources}
     shipped = {path.relative_to(ROOT).as_posix() for path in (ROOT / "episodic/checkpoints/shipped").iterdir()}
     assert {f"episodic/checkpoints/shipped/{name}.ckpt" for name in SHIPPED} <= shipped
     assert contents == library | shipped | {"episodic/py.typed"}
@@ -163,7 +164,7 @@ def test_importing_a_memory_loads_torch_alone() -> None:
     roots = {name.partition(".")[0] for name in added} - sys.stdlib_module_names
     assert roots == {"episodic"}
     packages = {name.split(".")[1] for name in added if name.startswith("episodic.")}
-    assert packages == {"errors", "memory"}
+    assert packages == {"errors", "files", "memory", "native"}
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -8,8 +8,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import platformdirs
-
 from episodic.errors import InputError
 from episodic.files import replacing
 
@@ -40,9 +38,15 @@ def compiled(source: Path) -> Path:
     headers = sorted(source.parent.glob("*.hpp"))
     texts = (_version(compiler), _processor(), " ".join(FLAGS))
     identity = _hash(*(path.read_bytes() for path in (source, *headers)), *(text.encode() for text in texts))
-    folder = Path(os.environ.get(CACHE) or platformdirs.user_cache_path("episodic-memory-lab") / "native")
+    folder = Path(os.environ.get(CACHE) or _user_cache())
     cached = (path for path in sorted(folder.glob(f"{identity}-*.so")) if _is_whole(path, identity))
     return next(cached, None) or _compile(source, compiler, folder, identity)
+
+
+def _user_cache() -> Path:
+    import platformdirs  # here, so that a memory or a network needs torch alone until it computes
+
+    return platformdirs.user_cache_path("episodic-memory-lab") / "native"
 
 
 def _is_whole(path: Path, identity: str) -> bool:

@@ -31,7 +31,7 @@ class SaveRunConfig(SaveConfigCallback):
         config.ckpt_path = None
         for name in self.filled_in:
             config.model.init_args[name] = None
-        computed = f"# arithmetic: {pl_module.arithmetic}\n" if isinstance(pl_module, EpisodicAgent) else ""
+        computed = f"# arithmetic: {pl_module.updates.arithmetic}\n" if isinstance(pl_module, EpisodicAgent) else ""
         text = f"{FORMAT}\n{computed}{self.parser.dump(config, skip_none=False, skip_link_targets=False)}"
         earlier = path.read_text(encoding="utf-8") if path.exists() else None
         if earlier == text:

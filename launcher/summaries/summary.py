@@ -130,7 +130,7 @@ def _facts(command: "StageCLI", begun: Stopwatch, metrics: int) -> Iterator[tupl
     if pictures:
         yield "pictures", f"{run.path / FOLDER} ({len(pictures)})"
     if command.subcommand == "fit" and isinstance(command.model, EpisodicAgent):
-        yield "arithmetic", command.model.arithmetic
+        yield "arithmetic", command.model.updates.arithmetic
     if command.subcommand == "fit" and _stopped_early(command.trainer) and run.last.is_file():
         yield "resume", resume_command(run)
     commands = next_commands(str(command.subcommand), command.model, command.datamodule, run, checkpoint)
