@@ -56,7 +56,7 @@ class Trained:
         spec = self.task.draw_block(self.environments, self.block)
         begun = time.perf_counter()
         for episode, trajectory in enumerate(rollout(self.task, self.agent, spec)):
-            loss = self.agent.loss(trajectory, self.loss, 0.05, spec.cues[episode])
+            loss = self.agent.loss([trajectory], self.loss, 0.05, [spec.cues[episode]])
             self.adam.zero_grad()
             loss.total.backward()
             clip_gradients(self.parameters, 1.0)

@@ -94,7 +94,7 @@ def bare_loop(module: EpisodicAgent, data: BlockDataModule) -> float:
     for index in range(data.blocks_per_epoch):
         spec = data.task.draw_block(data.environments, block_seed(0, "train", 0, index))
         for trajectory in rollout(data.task, agent, spec):
-            loss = agent.loss(trajectory, module.loss, 0.05)
+            loss = agent.loss([trajectory], module.loss, 0.05, [None])
             adam.zero_grad()
             loss.total.backward()
             clip_gradients(parameters, 1.0)
