@@ -11,6 +11,7 @@ SMALL: dict[str, dict[str, int]] = {
     "water_maze": {"task.contexts": 3, "task.exposures": 2, "task.length": 4, "task.width": 3, "task.height": 2},
     "contextual_choice": {"task.trials": 3, "task.length": 4, "task.quiet": 2, "task.dimensions": 5},
     "two_step": {"task.trials": 8},
+    "repeat_previous": {"task.delay": 2, "task.length": 4, "task.episodes": 6},
     "compositional": {"task.classes": 6, "task.exposures": 2, "task.pulls": 4},
     "": {"task.arms": 2, "task.contexts": 3, "task.exposures": 2, "task.pulls": 4},
 }
