@@ -10,7 +10,7 @@ from lightning_fabric.utilities import move_data_to_device
 
 from benchmarks.throughput import optimizer
 from benchmarks.timing import Result, Setting, medians, take_turns
-from callbacks.plots.agent_reading import memory_of
+from callbacks.agent_reading import memory_of
 from datamodules.blocks import BlockDataModule
 from episodic.agents.keys import Keys
 from episodic.agents.perception import Perception

@@ -12,22 +12,22 @@ They choose when something is plotted or written; `episodic.plots` draws.
 - `callbacks.loggers`: what loggers show besides, added to every run.
 """
 
+from callbacks.agent_plots import AgentPlots
+from callbacks.bandit_plots import BanditPlots
+from callbacks.choice_plots import ChoicePlots
+from callbacks.compositional_plots import CompositionalPlots
+from callbacks.encoder_plots import EncoderPlots
 from callbacks.harvest_writer import HarvestWriter
+from callbacks.hidden_state_plots import HiddenStatePlots
+from callbacks.maze_plots import MazePlots
+from callbacks.memory_monitor import MemoryMonitor
 from callbacks.metrics_csv import MetricsCSV
 from callbacks.pictures import Embedding, keeps_files, log_embedding, log_picture, logged_step
-from callbacks.plots.agent_plots import AgentPlots
-from callbacks.plots.bandit_plots import BanditPlots
-from callbacks.plots.choice_plots import ChoicePlots
-from callbacks.plots.compositional_plots import CompositionalPlots
-from callbacks.plots.encoder_plots import EncoderPlots
-from callbacks.plots.hidden_state_plots import HiddenStatePlots
-from callbacks.plots.maze_plots import MazePlots
-from callbacks.plots.memory_monitor import MemoryMonitor
-from callbacks.plots.reconstructions import Reconstructions
-from callbacks.plots.two_step_plots import TwoStepPlots
 from callbacks.prediction_writer import PredictionWriter
 from callbacks.progress import TrainingProgress
+from callbacks.reconstructions import Reconstructions
 from callbacks.result_files import MetricsJSON, RegretCSV
+from callbacks.two_step_plots import TwoStepPlots
 
 __all__ = [
     "AgentPlots",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytorch_lightning as pl
 from pytorch_lightning.trainer.states import TrainerFn
 
+from callbacks.agent_reading import statistics_of
 from callbacks.pictures import keeps_files
-from callbacks.plots.agent_reading import statistics_of
 from episodic.files import replace_text
 
 REGRET_FILE = "regret_by_pull.csv"

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from episodic.memory.kernels import KERNELS
 from episodic.memory.neighbours import just_under
 from episodic.memory.recall import Recall
 from episodic.native import kernels, serves
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
 
 #: Slots above which PyTorch's batched products, by several threads, are as quick.
 MOST_SLOTS = 1024
-NUMBERS = {name: number for number, name in enumerate(KERNELS)}
+#: The similarities that the kernels know, as they number them.
+NUMBERS = {"cosine": 0, "l2": 1, "l1": 2}
 
 
 def native_recall(memory: "Slots", query: Tensor, slack: float) -> Recall | None:
@@ -72,7 +72,7 @@ def _served(memory: "Slots", *given: Tensor) -> bool:
     """Whether native kernels compute with this memory and what it is given."""
     keys = memory.keys
     alike = all(part.dtype is keys.dtype and part.is_cpu for part in given)
-    return alike and memory.capacity <= MOST_SLOTS and serves(keys)
+    return alike and memory.kernel in NUMBERS and memory.capacity <= MOST_SLOTS and serves(keys)
 
 
 def _fit(memory: "Slots", key: Tensor, value: Tensor, source: Tensor | None, labels: list[Tensor]) -> bool:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from callbacks.plots.agent_reading import best_arms, memory_of, read_contents, read_counts, statistics_of
+from callbacks.agent_reading import best_arms, memory_of, read_contents, read_counts, statistics_of
 from episodic.errors import InputError
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.memory.fuzzy.fuzzy_memory import FuzzyMemory

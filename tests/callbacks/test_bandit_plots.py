@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from callbacks.plots.agent_plots import AgentPlots, mean_reward, read_curves
-from callbacks.plots.bandit_plots import BanditPlots, regret_by_pull
+from callbacks.agent_plots import AgentPlots, mean_reward, read_curves
+from callbacks.bandit_plots import BanditPlots, regret_by_pull
 from episodic.errors import InputError
 from episodic.metrics import by_exposure
 from episodic.metrics.episode_statistics import EpisodeStatistics

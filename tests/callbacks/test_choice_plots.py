@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from callbacks.plots.choice_plots import ChoicePlots, accuracy_by_half
+from callbacks.choice_plots import ChoicePlots, accuracy_by_half
 from episodic.memory import EpisodicMemory
 from episodic.tasks import BarcodeBandit, ContextualChoice
 from tests.callbacks.stand_ins import Trainer

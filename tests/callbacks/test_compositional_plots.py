@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from callbacks.plots.compositional_plots import CompositionalPlots, ideal_regret
+from callbacks.compositional_plots import CompositionalPlots, ideal_regret
 from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.tasks import BarcodeBandit, CompositionalBandit
 from tests.callbacks.stand_ins import Trainer, agent_module

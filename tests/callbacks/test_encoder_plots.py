@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
-from callbacks.plots.encoder_plots import EncoderPlots
+from callbacks.encoder_plots import EncoderPlots
 from datamodules.drawings import DrawingBatch
 from datamodules.omniglot import OmniglotDataModule
 from episodic.drawings.omniglot.protocols import LakeProtocol

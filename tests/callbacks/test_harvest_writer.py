@@ -156,7 +156,8 @@ def test_a_harvest_says_what_happened_in_each_episode(tmp_path: Path) -> None:
             assert torch.equal(harvest.action[rows].long(), trajectory.actions[:, :, environment])
             assert torch.equal(harvest.reward[rows].float(), trajectory.rewards[:, :, environment])
             assert trajectory.queries is not None
-            assert torch.equal(harvest.cell[rows], trajectory.queries[:, :, environment].half())
+            queries = trajectory.queries[:, :, environment].half()  # rounded to it from numbers that agree to 1e-6
+            torch.testing.assert_close(harvest.cell[rows], queries, atol=1e-3, rtol=1e-3)
     wanted = {"hidden_size": 6, "pulls": 4, "arms": 2, "label_count": 7, "fixed_labels": True, "format": "harvest-1"}
     assert harvest.provenance == {**wanted, "checkpoint": "hash", "config": "model: {}\n"}
     stored = np.load(tmp_path / "harvest.npz")

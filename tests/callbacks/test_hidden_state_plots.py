@@ -8,7 +8,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
-from callbacks.plots.hidden_state_plots import (
+from callbacks.hidden_state_plots import (
     KINDS,
     HiddenStatePlots,
     by_nearest,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from callbacks.plots import agent_plots
-from callbacks.plots.maze_plots import MazePlots, occupancy, read_shares, some_paths, steps_to_goal, walk
+from callbacks import agent_plots
+from callbacks.maze_plots import MazePlots, occupancy, read_shares, some_paths, steps_to_goal, walk
 from episodic.agents import build_agent, rollout
 from episodic.memory import EpisodicMemory
 from episodic.metrics.episode_statistics import EpisodeStatistics

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from callbacks.plots.memory_monitor import MemoryMonitor
+from callbacks.memory_monitor import MemoryMonitor
 from cli import main
 from episodic.errors import InputError
 from tests.tiny import tiny_bandit
 
-MONITOR = "--trainer.callbacks+=callbacks.plots.memory_monitor.MemoryMonitor"
+MONITOR = "--trainer.callbacks+=callbacks.memory_monitor.MemoryMonitor"
 PICTURES = {"memory_map.png", "memory_recall.png", "memory_similarity.png"}
 
 

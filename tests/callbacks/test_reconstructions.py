@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from callbacks.plots.reconstructions import corrupted
+from callbacks.reconstructions import corrupted
 from episodic.drawings.augmentation import augment
 from episodic.networks.autoencoder import ConvolutionalAutoencoder
 from lightning_modules.autoencoder import OmniglotAutoencoder

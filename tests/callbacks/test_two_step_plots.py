@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from callbacks.plots.two_step_plots import TwoStepPlots, agent_stays
+from callbacks.two_step_plots import TwoStepPlots, agent_stays
 from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.plots.tasks.two_step_plots import PAPER_STAYS
 from episodic.tasks import TwoStep

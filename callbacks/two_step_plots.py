@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from callbacks.agent_plots import AgentPlots, Tested
 from callbacks.pictures import log_picture
-from callbacks.plots.agent_plots import AgentPlots, Tested
 from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.plots.tasks.two_step_plots import PAPER_STAYS, plot_reward_by_trial, plot_stays
 from episodic.tasks.two_step import COMPARED, OUTCOMES, TwoStep

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from callbacks.agent_plots import AgentPlots, Tested
 from callbacks.pictures import log_picture
-from callbacks.plots.agent_plots import AgentPlots, Tested
 from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.metrics.exposure import by_exposure
 from episodic.plots.tasks.maze_plots import MazePath, plot_occupancy, plot_paths, plot_search

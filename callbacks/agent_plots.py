@@ -9,8 +9,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from callbacks.agent_reading import statistics_of
 from callbacks.pictures import keeps_files, log_picture
-from callbacks.plots.agent_reading import statistics_of
 from episodic.errors import require_positive
 from episodic.metrics.episode_statistics import EpisodeStatistics
 from episodic.metrics.exposure import by_exposure

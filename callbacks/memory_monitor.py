@@ -4,8 +4,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from callbacks.agent_reading import memory_of, read_contents, read_counts, require_environment, statistics_of
 from callbacks.pictures import Embedding, keeps_files, log_embedding, log_picture
-from callbacks.plots.agent_reading import memory_of, read_contents, read_counts, require_environment, statistics_of
 from episodic.errors import require
 from episodic.plots.memory.memory_contents import MemoryContents
 from episodic.plots.memory.memory_map import plot_memory_map

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
+from callbacks.agent_plots import AgentPlots, Tested
 from callbacks.pictures import log_picture
-from callbacks.plots.agent_plots import AgentPlots, Tested
 from episodic.plots.tasks.choice_plots import plot_choices
 from episodic.tasks.contextual_choice import ContextualChoice
 

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
+from callbacks.agent_plots import AgentPlots, Tested
 from callbacks.pictures import log_picture
-from callbacks.plots.agent_plots import AgentPlots, Tested
 from episodic.plots.tasks.episode_plots import plot_regret
 from episodic.tasks.bandit import Bandit
 from episodic.tasks.players import PLAYERS, Play, play_block

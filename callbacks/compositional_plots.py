@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from callbacks.agent_plots import AgentPlots, Tested
 from callbacks.pictures import log_picture
-from callbacks.plots.agent_plots import AgentPlots, Tested
 from episodic.plots.tasks.compositional_plots import plot_familiarity, plot_regret_by_pull
 from episodic.tasks.compositional.rules import FAMILIARITY
 from episodic.tasks.compositional.task import CompositionalTask

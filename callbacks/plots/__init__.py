@@ -1,1 +1,0 @@
-"""Callbacks that plot what a run does."""
