@@ -53,7 +53,8 @@ def read_table(path: Path, columns: Sequence[str], maker: str = "python -m exper
     require(path.is_file(), f"results {path} do not exist: {maker} makes them")
     try:
         # Only empty cells are missing: a level may be named "none" or "null".
-        frame = pd.read_csv(path, keep_default_na=False, na_values=[""], **EXACT)
+        # A revision such as 8e94905 is a name, not the number that it looks like.
+        frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"revision": "str"}, **EXACT)
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"results {path} are not a CSV: {' '.join(str(error).split())}") from error
     missing = [name for name in columns if name not in frame.columns]

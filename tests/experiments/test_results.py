@@ -89,6 +89,13 @@ def test_a_grids_runs_become_rows(tmp_path: Path) -> None:
     assert written.csv.read_bytes() == before, "numbers stay as they are, to the last digit"
 
 
+@pytest.mark.parametrize("revision", ["8e94905", "0123456", "6ff6ccf+"])
+def test_a_revision_that_looks_like_a_number_is_none(revision: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    write_table(path, pd.DataFrame({"seed": [1, 2], "revision": [revision, revision]}))
+    assert list(read_table(path, ["seed"])["revision"]) == [revision] * 2
+
+
 def test_more_complete_results_stay(grid: Grid, tmp_path: Path) -> None:
     before = csv_path(tmp_path, grid.name).read_bytes()
     written = write_results(grid, grid_cells(grid, tmp_path / "runs"), tmp_path, tmp_path / "runs")
