@@ -148,6 +148,10 @@ def _main_of(name: str) -> Callable[..., object] | None:
         if str(error.name).partition(".")[0] in OWN_INSTALLS:
             return None
         raise Refused(f"module {error.name} does not exist") from error
+    except SystemExit as error:  # an example that says what has to be installed for it
+        if any(f"{package} is not installed" in str(error) for package in OWN_INSTALLS):
+            return None
+        raise
     return main
 
 
