@@ -1,7 +1,7 @@
 """The summary that a command ends with: where the run is, its metrics beside known numbers, and the next command."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from callbacks.pictures import FOLDER
 from episodic.drawings.omniglot.sources import OmniglotDrawings
+from launcher.summaries.hints import memory_hint
 from launcher.summaries.metric_table import headline_metrics, metric_table
 from launcher.summaries.next_commands import next_commands, resume_command
 from launcher.summaries.references import references
@@ -76,7 +77,7 @@ def _print_summary(command: "StageCLI", begun: Stopwatch) -> None:
         console.print(metric_table(shown, known))
         console.print()
     console.print(Text(f"{_outcome(command)} {_duration(begun.seconds())}", style="bold"))
-    for name, value in _facts(command, begun, len(metrics)):
+    for name, value in _facts(command, begun, metrics):
         console.print(Text.assemble(f"  {name:<12}", (_printable(value), "cyan")))
 
 
@@ -113,7 +114,7 @@ def _agent(command: "StageCLI") -> str | None:
     return "epL2RL" if memory.keys.source == "context" and not model.agent.cue_input else None
 
 
-def _facts(command: "StageCLI", begun: Stopwatch, metrics: int) -> Iterator[tuple[str, str]]:
+def _facts(command: "StageCLI", begun: Stopwatch, metrics: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     """What to say about a command, line by line: a name and a value."""
     if getattr(command.trainer, "fast_dev_run", False):
         yield "run", "none: a fast_dev_run writes no files"
@@ -125,10 +126,13 @@ def _facts(command: "StageCLI", begun: Stopwatch, metrics: int) -> Iterator[tupl
         yield "checkpoint", f"{checkpoint}{_score(command)}"
     for name in FILES[str(command.subcommand)]:
         if _is_new(run.path / name, begun):
-            yield "file", f"{run.path / name}" + (f", all {metrics} metrics" if name.endswith(".json") else "")
+            yield "file", f"{run.path / name}" + (f", all {len(metrics)} metrics" if name.endswith(".json") else "")
     pictures = [path for path in (run.path / FOLDER).glob("*.png") if _is_new(path, begun)]
     if pictures:
         yield "pictures", f"{run.path / FOLDER} ({len(pictures)})"
+    hint = memory_hint(command.model, metrics)
+    if hint is not None:
+        yield "memory", hint
     if command.subcommand == "fit" and isinstance(command.model, EpisodicAgent):
         yield "arithmetic", command.model.updates.arithmetic
     if command.subcommand == "fit" and _stopped_early(command.trainer) and run.last.is_file():

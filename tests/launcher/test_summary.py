@@ -181,3 +181,19 @@ def test_stay_probabilities_come_before_what_is_less_telling() -> None:
     shown = headline_metrics(names)
     assert shown[:2] == ["test/reward", "test/recall_accuracy"]
     assert shown[-2:] == ["test/nothing_recalled", "test/slots_in_use"]
+
+
+@pytest.mark.parametrize(("threshold", "hints"), [("1.0", True), ("null", False)])
+def test_a_memory_that_recalls_nothing_is_told(
+    threshold: str, hints: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = [
+        "--model.keys.source",
+        "hidden",
+        "--model.perception.cue_input",
+        "true",
+        "--model.memory.threshold",
+        threshold,
+    ]
+    assert main(["fit", *tiny_bandit(tmp_path, epochs=1), *keys]) == 0
+    assert ("model.memory.threshold, 1; choose a lower one" in capsys.readouterr().out) is hints
