@@ -56,7 +56,6 @@ def isolated() -> Iterator[None]:
         torch.set_grad_enabled(gradients)
         torch.autograd.set_detect_anomaly(anomalies)
         gc.collect()  # models and trainers refer to themselves
-        gc.freeze()  # what is left are modules, which later collections need not look at
 
 
 @cache

@@ -110,10 +110,12 @@ def _logged(job: Job, log: TextIO, command: Command | None) -> Outcome:
 @cache
 def _command_line() -> Command:
     # As late as this, so that the log tells what goes wrong; all of it, so that the first job is like the next.
-    import launcher.main
-    import launcher.stage_cli  # noqa: F401
     from cli import main
+    from launcher.quick_imports import without_garbage_collection
 
+    with without_garbage_collection():
+        import launcher.main
+        import launcher.stage_cli  # noqa: F401
     return main
 
 

@@ -1,16 +1,23 @@
 """Jobs in one warm worker give what they give in processes of their own, bit by bit."""
 
+import gc
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
+from cli import main
+from experiments.engine.isolation import isolated
 from experiments.engine.job import Job, to_do
 from experiments.planning.grid import Grid
 from experiments.planning.grid_reader import parse_grid
 from experiments.planning.plan import grid_cells
+from lightning_modules.episodic_agent import EpisodicAgent
 from tests.runs import differences, read
 from tests.tiny import PROJECT, tiny_bandit
 
@@ -62,3 +69,21 @@ def test_a_warm_worker_gives_what_fresh_ones_give(tmp_path: Path) -> None:
             assert differences(read(one.needs[0].run.path, name), read(other.needs[0].run.path, name), name) == []
         assert one.product.read_bytes() == other.product.read_bytes()
         assert json.loads(one.product.read_text())
+
+
+@pytest.mark.parametrize("apart", [isolated, nullcontext])
+def test_a_process_keeps_at_most_the_last_agent(
+    apart: Callable[[], AbstractContextManager[None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents, setup = WeakSet[EpisodicAgent](), EpisodicAgent.setup
+
+    def noted(agent: EpisodicAgent, stage: str) -> None:
+        agents.add(agent)
+        setup(agent, stage)
+
+    monkeypatch.setattr(EpisodicAgent, "setup", noted)
+    for _ in range(3):
+        with apart():
+            assert main(["fit", *tiny_bandit(tmp_path, epochs=1), "--trainer.callbacks", "[]"]) == 0
+    gc.collect()
+    assert len(agents) <= 1
