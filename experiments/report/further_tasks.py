@@ -10,7 +10,7 @@ from episodic.errors import require
 from episodic.plots.tasks.two_step_plots import PAPER_STAYS
 from experiments.tables.files import csv_path, read_table
 from experiments.tables.formatting import NOTHING, format_estimate, format_value, markdown_table
-from experiments.tables.statistics import mean
+from experiments.tables.statistics import Estimate, mean
 
 MAKER = "python -m experiments.task_players"
 WITH_MEMORY, WITHOUT_MEMORY = "ideal", "ideal_without_memory"
@@ -67,17 +67,25 @@ class FurtherResults(NamedTuple):
         require(metric in frame, f"results of {task.grid} have no {metric}: {task.maker} makes them")
         return [float(value) for value in frame.loc[frame["agent"] == agent, metric]]
 
+    def estimate(self, task: FurtherTask, agent: str, metric: str) -> Estimate:
+        """Return the mean of a metric over seeds with its interval."""
+        return mean(self.values(task, agent, metric))
+
     def text(self, task: FurtherTask, agent: str, metric: str) -> str:
         """Return the mean of a metric over seeds with its interval, as text."""
-        values = self.values(task, agent, metric)
-        return format_estimate(metric, mean(values), len(values))
+        estimate = self.estimate(task, agent, metric)
+        return format_estimate(metric, estimate, estimate.number)
 
-    def player(self, task: str, player: str, metric: str) -> str:
-        """Return an ideal player's mean, as text."""
+    def player_mean(self, task: str, player: str, metric: str) -> float:
+        """Return an ideal player's mean of a metric."""
         rows = self.players
         found = rows[(rows["task"] == task) & (rows["player"] == player) & (rows["metric"] == metric)]["mean"]
         require(len(found) == 1, f"results of players lack {metric} of {player} in {task}: {MAKER} makes them")
-        return format_value(metric, float(found.iloc[0]))
+        return float(found.iloc[0])
+
+    def player(self, task: str, player: str, metric: str) -> str:
+        """Return an ideal player's mean, as text."""
+        return format_value(metric, self.player_mean(task, player, metric))
 
 
 def player_path(results: Path) -> Path:
@@ -96,13 +104,16 @@ def read_further(results: Path) -> FurtherResults:
     return FurtherResults(tests, read_table(player_path(results), ("task", "player", "metric", "mean"), MAKER))
 
 
-def further_sections(found: FurtherResults) -> list[str]:
-    """Return the sections in Markdown."""
+def further_sections(found: FurtherResults, plot: str) -> list[str]:
+    """Return the sections in Markdown, which show the plot of that address."""
     return [
         "## Experiments 3 to 5, and contextual choice\n\nReward per episode in the test; a two-step episode has "
         "100 trials. The ideal players know the rules and face the same contexts and luck as the agents. "
         "[tasks.md](tasks.md) has the rules and the readings that we chose. The number beside the contextual choice "
         "task is that of the public code dnd-lstm.",
+        f"![Reward, regret, steps to the goal and stay probabilities, with the paper's numbers]({plot})",
+        "*Points are means over seeds, with 95 % intervals. (a): 0 is the ideal player without memory, 1 the ideal "
+        "player of each task.*",
         _reward_table(found),
         "**Compositional bandit: regret by familiarity.** Reward lost in an episode, by the arms whose classes have "
         "occurred before in the block.",

@@ -1,7 +1,7 @@
 """Writes the report over the grids' results: `python -m experiments.report [GRID.yaml ...]`.
 
-`docs/results.md` has a short answer, a plot and a folded table for each grid with a section `report`. Each grid's own
-page beside it has the reasoning, all tables and the commands.
+`docs/results.md` has a short answer, a plot and a folded table, unless that is long, for each grid with a section
+`report`. Each grid's own page beside it has the reasoning, all tables and the commands.
 """
 
 import argparse
@@ -29,6 +29,8 @@ GRIDS, OUTPUT = Path("experiments/grids"), Path("docs/results.md")
 #: A small grid for a first look, which is not part of the report.
 QUICK = "quick"
 ENOUGH_SEEDS = 10
+#: Rows of the longest table on the first page; longer ones are on the question's own page alone.
+MOST_ROWS = 20
 HEAD = """# Results
 
 This page answers one question per experiment. Each question links to a page with the reasoning, all tables and the
@@ -150,16 +152,16 @@ def report_text(entries: Sequence[Entry], output: Path = OUTPUT) -> str:
 def _section(entry: Entry, output: Path) -> str:
     folder, name = pages(output).name, entry.grid.name
     few, table = _few_seeds(entry), short_table(entry.grid, entry.metric, entry.compared)
-    return "\n\n".join(
-        [
-            f'<a id="{name}"></a>',
-            f"## {entry.report.question}",
-            " ".join(filter(None, [*entry.report.answer.split("\n"), few])).strip(),
-            f"![{_caption(entry)}]({folder}/{name}.png)",
-            f"<details><summary>Table</summary>\n\n{table}\n\n</details>",
-            f"[Reasoning, all tables, commands]({folder}/{name}.md)",
-        ]
-    )
+    rows = table.count("\n") - 1  # under the header
+    parts = [
+        f'<a id="{name}"></a>',
+        f"## {entry.report.question}",
+        " ".join(filter(None, [*entry.report.answer.split("\n"), few])).strip(),
+        f"![{_caption(entry)}]({folder}/{name}.png)",
+        f"<details><summary>Table</summary>\n\n{table}\n\n</details>" if rows <= MOST_ROWS else "",
+        f"[Reasoning, all tables, commands]({folder}/{name}.md)",
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 def _caption(entry: Entry) -> str:

@@ -16,6 +16,9 @@ import pandas as pd
 from episodic.errors import InputError, require
 from episodic.files import replace_text
 from experiments.commands import RESULTS, OneLineParser, one_line
+from experiments.report.further_tasks import FURTHER, FurtherResults, further_sections, read_further
+from experiments.report.further_tasks import MAKER as PLAYER_MAKER
+from experiments.report.further_tasks import player_path as further_player_path
 from experiments.tables.files import csv_path, read_table
 from experiments.tables.formatting import NOTHING, format_estimate, format_value, markdown_table
 from experiments.tables.statistics import METHOD, Estimate, mean
@@ -33,11 +36,11 @@ PLAYERS: Mapping[str, tuple[str, float | None]] = {  # by name: title, and the p
     "gittins": ("Gittins index", 4.7),
 }
 IDEAL, MAKER = "ideal", "python -m experiments.bandit_players"
-HEAD = """# Reproduction: the bandits of Ritter et al. 2018
+HEAD = """# Reproduction: the five experiments of Ritter et al. 2018
 
-Figure 3 of "Been There, Done That: Meta-Learning with Episodic Recall"
-([arXiv 1805.09692](https://arxiv.org/abs/1805.09692)) from our own runs, beside the paper's numbers. `make report`
-writes this page from the CSVs that are named at its end."""
+"Been There, Done That: Meta-Learning with Episodic Recall" ([arXiv 1805.09692](https://arxiv.org/abs/1805.09692)) from
+our own runs, beside the paper's numbers. `make report` writes this page from the CSVs that are named at its end. The
+first part is figure 3 of the paper, the two bandits of experiments 1 and 2."""
 CAPTION = (
     "*Lines are means over seeds, bands their 95 % intervals; dashed levels and diamonds are the paper's. (c) and (d): "
     f"regret added up within an episode. `{NEAREST}`: the same agents, tested with a memory that recalls the nearest "
@@ -72,12 +75,14 @@ class Results(NamedTuple):
         curves: rows of its trainings, by grid.
         regrets: rows of the Omniglot bandit's tests by exposure and pull.
         players: regret of players that do not learn, by exposure and pull.
+        further: results of the other experiments.
     """
 
     tests: Mapping[str, pd.DataFrame]
     curves: Mapping[str, pd.DataFrame]
     regrets: pd.DataFrame
     players: pd.DataFrame
+    further: FurtherResults
 
     def ideal_reward(self, experiment: Experiment) -> float:
         """Return the ideal observer's reward on the test's episodes, which are the same for all runs."""
@@ -139,12 +144,18 @@ def read_all(results: Path) -> Results:
     columns = ("condition", "evaluation", "seed", "exposure", "pull", "regret")
     regrets = read_table(csv_path(results, OMNIGLOT.grid, "regret"), columns, OMNIGLOT.maker)
     players = read_table(player_path(results), ("player", "exposure", "pull", "episodes", "regret"), MAKER)
-    return Results(tests, curves, regrets[regrets["evaluation"] == OMNIGLOT.evaluation], players)
+    regrets = regrets[regrets["evaluation"] == OMNIGLOT.evaluation]
+    return Results(tests, curves, regrets, players, read_further(results))
 
 
 def player_path(results: Path) -> Path:
     """Return the path of the regrets of players that do not learn."""
     return results / "bandit_players.csv"
+
+
+def further_plot_path(output: Path) -> Path:
+    """Return the path of the plot of experiments 3 to 5, beside that of the bandits."""
+    return output.with_name(f"{output.stem}_further_tasks.png")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -176,17 +187,19 @@ def _parser() -> OneLineParser:
 
 
 def write_page(results: Path, output: Path) -> None:
-    """Write the plot, then the text that shows it.
+    """Write the plots, then the text that shows them.
 
     Raises:
         InputError: results are missing or wrong.
     """
+    from experiments.report.further_tasks_plot import further_tasks_plot
     from experiments.report.pages import save_plot
     from experiments.report.reproduction_plot import reproduction_plot
 
     found = read_all(results)
     text = page_text(found, results, output)
     save_plot(reproduction_plot(found), output.with_suffix(".png"))
+    save_plot(further_tasks_plot(found.further), further_plot_path(output))
     replace_text(output, text)
 
 
@@ -194,18 +207,24 @@ def page_text(found: Results, results: Path, output: Path) -> str:
     """Return the whole page in Markdown, with links as seen from `output`."""
     how = f"Means over seeds, in brackets 95 % intervals ({METHOD})."
     episodes = found.players[(found.players["player"] == IDEAL) & (found.players["pull"] == 1)]["episodes"].sum()
-    commands = [*(one.maker for one in EXPERIMENTS), MAKER, "python -m experiments.report.reproduction"]
+    commands = [
+        *(one.maker for one in (*EXPERIMENTS, *FURTHER)),
+        MAKER,
+        PLAYER_MAKER,
+        "python -m experiments.report.reproduction",
+    ]
     parts = [
         HEAD,
         f"![Learning curves and regret of both bandits, with the paper's numbers]({output.with_suffix('.png').name})",
         CAPTION,
-        f"## Final reward\n\nReward per episode in the test. {how}",
+        f"## Final reward of the bandits\n\nReward per episode in the test. {how}",
         _reward_table(found),
         f"## Regret after ten pulls\n\nOn the Omniglot bandit, by exposure to the character. {how}",
         _exposure_table(found),
         f"Players without memory, over {episodes:,} episodes of the test's blocks, with the same contexts, best arms "
         "and luck:",
         _player_table(found),
+        *further_sections(found.further, further_plot_path(output).name),
         Path(__file__).with_name("deviations.md").read_text(encoding="utf-8").rstrip(),
         "## How it is made",
         "\n".join(["```", *(f".venv/bin/{command}" for command in commands), "```"]),
@@ -255,9 +274,11 @@ def _sources(found: Results, results: Path, output: Path) -> str:
     """Return the files that the page is made from, and the revisions of the sources that they come from."""
     kinds = [("barcode_bandit", ""), ("barcode_bandit", "curves")]
     kinds += [("omniglot_bandit", kind) for kind in ("", "curves", "regret")]
-    paths = [*(csv_path(results, *kind) for kind in kinds), player_path(results)]
+    kinds += [(task.grid, "") for task in FURTHER]
+    paths = [*(csv_path(results, *kind) for kind in kinds), player_path(results), further_player_path(results)]
     links = [f"[{path.name}]({Path(os.path.relpath(path, output.parent)).as_posix()})" for path in paths]
-    texts = [str(text) for frame in found.tests.values() for text in frame.get("revision", [])]
+    frames = [*found.tests.values(), *found.further.tests.values()]
+    texts = [str(text) for frame in frames for text in frame.get("revision", [])]
     revisions = dict.fromkeys(part for text in texts for part in text.split("/"))
     return f"From {', '.join(links[:-1])} and {links[-1]}. Revisions {', '.join(revisions)}."
 
