@@ -1,4 +1,4 @@
-"""Whole episodes in one native call, where actions change nothing but the reward."""
+"""Whole episodes in one native call."""
 
 from ctypes import addressof, byref, c_void_p
 
@@ -6,45 +6,61 @@ from torch import Tensor
 
 from episodic.agents.choices import Choices, NativeChoices
 from episodic.agents.episode_memory import EpisodeMemory
+from episodic.agents.native_games import native_game
+from episodic.agents.native_memory import native_memory
 from episodic.native import dense, kernels
-from episodic.native.library import Foreseen
+from episodic.native.library import EpisodeCall, address_of
 from episodic.networks.core import Tape
 from episodic.networks.native_lstm_tape import NativeLSTMTape
 from episodic.tasks.task import Episode
 
 
-def play_foreseen(tape: Tape, choices: Choices, game: Episode, rewards: Tensor, memory: EpisodeMemory | None) -> bool:
-    """Play all steps of an episode that can be foreseen but for its choices; False where that is not so.
+def play_natively(
+    tape: Tape, choices: Choices, game: Episode, rewards: Tensor, memory: EpisodeMemory | None, observation: int
+) -> bool:
+    """Play an episode, with its reads and writes, where the kernels know all parts; False where they do not.
 
-    That needs an episode with `payoffs`, queries that do not depend on what happens in the episode, and native tape
-    and choices. Shapes: rewards `[T + 1, B, 1]`.
+    A memory that they do not know will do if all its reads can be made before the episode.
+
+    Args:
+        tape: of the episode.
+        choices: of the episode.
+        game: what the actions lead to.
+        rewards: `[T, B]`, to be filled in.
+        memory: of the episode, if any.
+        observation: where the observation begins in the core's input.
     """
-    payoffs = getattr(game, "payoffs", None)
-    native = isinstance(tape, NativeLSTMTape) and isinstance(choices, NativeChoices)
-    if payoffs is None or not native or (memory is not None and not memory.foreseen):
+    if not (isinstance(tape, NativeLSTMTape) and isinstance(choices, NativeChoices)):
         return False
-    assert isinstance(tape, NativeLSTMTape)
-    assert isinstance(choices, NativeChoices)
-    steps = len(tape.hidden)
-    reads = [None if memory is None else memory.read(t) for t in range(steps)]
-    squashed = [None if part is None else dense(part, tape.cells[0]) for part in reads]
-    pointers = (c_void_p * steps)(*[None if part is None else part.data_ptr() for part in squashed])
-    payoffs = dense(payoffs, rewards.new_empty(()).expand(*choices.taken.shape[:2], choices.heads.actions))
-    inputs, number = tape.inputs, rewards.element_size()
-    call = Foreseen(
-        addressof(pointers),
-        payoffs.data_ptr(),
+    if (native := native_game(game)) is None:
+        return False
+    known = None if memory is None else native_memory(memory)
+    if memory is not None and known is None and not memory.foreseen:
+        return False
+    given = [None] * tape.steps
+    if memory is not None and known is None:
+        reads = [memory.read(t) for t in range(tape.steps)]
+        given = [None if part is None else dense(part, tape.cells[0]) for part in reads]
+    squashed = (c_void_p * tape.steps)(*[None if part is None else part.data_ptr() for part in given])
+    call = EpisodeCall(
         choices.uniform_from,
         choices.taken_from,
-        inputs.data_ptr() + inputs.stride(0) * number if choices.feedback else None,
-        rewards.data_ptr() + rewards.stride(0) * number,
-        inputs.stride(0),
-        inputs.stride(1),
-        rewards.stride(0),
-        rewards.stride(1),
+        choices.inputs_from,
+        *tape.inputs.stride()[:2],
+        choices.feedback,
+        observation,
+        address_of(native.step),
+        addressof(native.structure),
+        rewards.data_ptr(),
+        *rewards.stride(),
+        addressof(squashed),
+        None if known is None else addressof(known.structure),
     )
-    kernels().play(tape.reference, choices.packed.reference, byref(call))
-    for t in range(steps if memory is not None and memory.schedule.writes_inside else 0):
-        assert memory is not None
-        memory.after(t)
+    refused = kernels().play(tape.reference, choices.packed.reference, byref(call))
+    if known is not None:
+        known.finish(refused)
+    elif memory is not None:
+        for t in range(tape.steps):
+            memory.after(t)
+        memory.finish()
     return True

@@ -9,7 +9,7 @@ from torch import Tensor
 from episodic.agents.agent import Agent
 from episodic.agents.choices import Choices, NativeChoices
 from episodic.agents.episode_memory import EpisodeMemory
-from episodic.agents.native_play import play_foreseen
+from episodic.agents.native_play import play_natively
 from episodic.agents.trajectory import Measures, Trajectory
 from episodic.native import pick
 from episodic.networks.core import Core, Tape
@@ -75,7 +75,7 @@ def _episode(
         uniform = torch.rand(task.steps, batch, task.actions, generator=generator, device=device)
     tape, memory = agent.core.tape(task.steps, batch), None
     # Rewards lie in the core's input, or beside it where the agent does not see them.
-    rewards = tape.inputs[:, :, task.actions : task.actions + 1]
+    rewards = tape.inputs[1:, :, task.actions]
     if not task.shows_feedback:
         rewards = torch.zeros_like(rewards)
     if agent.memory is not None:
@@ -105,15 +105,13 @@ def _play(
         cue = agent.seen(spec.cues[episode])
         tape.inputs[: len(cue) if cue.dim() == 3 else None, :, seen:] = cue
     choices = pick(NativeChoices, Choices, like=tape.hidden)(agent.heads, tape, uniform, task.shows_feedback)
-    if not play_foreseen(tape, choices, game, rewards, memory):
+    if not play_natively(tape, choices, game, rewards, memory, observation=actions + 1):
         _play_steps(agent.core, tape, choices, game, rewards, memory)
-    if memory is not None:
-        memory.finish()
     chosen = choices.taken.squeeze(-1)
     return Trajectory(
         tape=tape,
         actions=chosen,
-        rewards=rewards[1:, :, 0],
+        rewards=rewards,
         measures=Measures(partial(game.measures, chosen)),
         reads=memory.reads() if memory is not None else None,
     )
@@ -123,9 +121,11 @@ def _play_steps(
     core: Core, tape: Tape, choices: Choices, game: Episode, rewards: Tensor, memory: EpisodeMemory | None
 ) -> None:
     """Play an episode step by step."""
-    for t, reward in enumerate(rewards[1:].unbind()):
+    for t, reward in enumerate(rewards.unsqueeze(-1).unbind()):
         core.begin(tape, t)
         hidden = core.finish(tape, t, memory.read(t) if memory is not None else None)
         game.step(t, choices.choose(t, hidden), reward)
         if memory is not None:
             memory.after(t)
+    if memory is not None:
+        memory.finish()

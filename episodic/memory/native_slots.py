@@ -22,28 +22,19 @@ NUMBERS = {"cosine": 0, "l2": 1, "l1": 2}
 
 def native_recall(memory: "Slots", query: Tensor, slack: float) -> Recall | None:
     """Recall the nearest key, the newest among equals; None where PyTorch has to do it."""
-    if not _served(memory, query):
+    if not served(memory, query):
         return None
     query = query.contiguous()
-    batch = len(query)
-    value, similarity = query.new_empty(batch, memory.value_size), query.new_empty(batch)
-    label, slot = memory.labels.new_empty(batch), memory.labels.new_empty(batch)
-    threshold = float("-inf") if memory.threshold is None else just_under(memory.threshold)
-    kernels().recall(
-        byref(_slots(memory)),
-        NUMBERS[memory.kernel],
-        query.data_ptr(),
-        threshold,
-        slack,
-        value.data_ptr(),
-        label.data_ptr(),
-        similarity.data_ptr(),
-        slot.data_ptr(),
-    )
-    if memory.stacks is not None:
-        slots = slot.unsqueeze(1)
-        memory.stacks.touch(slots.clamp_min(0), slots >= 0)
-    return Recall(value, label, similarity, slot)
+    recall = empty_recall(memory, len(query))
+    kernels().recall(byref(slots_of(memory, slack)), query.data_ptr(), *(part.data_ptr() for part in recall))
+    return recall
+
+
+def empty_recall(memory: "Slots", *shape: int) -> Recall:
+    """Room for recalls `[..., B]`."""
+    like, labels = memory.keys, memory.labels
+    value, similarity = like.new_empty(*shape, memory.value_size), like.new_empty(shape)
+    return Recall(value, labels.new_empty(shape), similarity, labels.new_empty(shape))
 
 
 def native_write(
@@ -51,24 +42,25 @@ def native_write(
 ) -> bool:
     """Store one memory in each environment; False where PyTorch has to do it, or to refuse it."""
     number = label if stack is None else stack
-    stacks = memory.stacks
-    if stacks is None:
-        simple = stack is None
-    else:
-        simple = stacks.rules.replaces and stacks.rules.match_above is None and number is not None
+    simple = replaces(memory) and (stack is None if memory.stacks is None else number is not None)
     if not memory.source_size:
         source = None
     given = [part for part in (key, value, source) if part is not None]
     labels = [part for part in (label, number) if part is not None]
     tensors = all(isinstance(part, Tensor) for part in (*given, *labels))  # others are refused by `Memory.write`
-    if not (simple and tensors and _served(memory, *given) and _fit(memory, key, value, source, labels)):
+    if not (simple and tensors and served(memory, *given) and _fit(memory, key, value, source, labels)):
         return False
     parts = [None if part is None else part.contiguous() for part in (key, value, label, number, source)]
     addresses = [None if part is None else part.data_ptr() for part in parts]
-    return bool(kernels().store_memory(byref(_slots(memory)), *addresses))
+    return bool(kernels().store_memory(byref(slots_of(memory)), *addresses))
 
 
-def _served(memory: "Slots", *given: Tensor) -> bool:
+def replaces(memory: "Slots") -> bool:
+    """Whether what is written stays as it is: there are no stacks, or they are found by label and replaced."""
+    return memory.stacks is None or (memory.stacks.rules.replaces and memory.stacks.rules.match_above is None)
+
+
+def served(memory: "Slots", *given: Tensor) -> bool:
     """Whether native kernels compute with this memory and what it is given."""
     keys = memory.keys
     alike = all(part.dtype is keys.dtype and part.is_cpu for part in given)
@@ -86,14 +78,18 @@ def _fit(memory: "Slots", key: Tensor, value: Tensor, source: Tensor | None, lab
     )
 
 
-def _slots(memory: "Slots") -> MemorySlots:
-    """The memory's contents as the kernels want them."""
+def slots_of(memory: "Slots", slack: float = 0.0) -> MemorySlots:
+    """The memory's contents as the kernels want them; a read with slack takes the newest of about equal keys."""
     stacks = memory.stacks
     of_stacks = (None,) * 3 if stacks is None else (stacks.numbers, stacks.used, stacks.uses)
+    keys = memory.keys
     contents = (
-        *(memory.keys, memory.key_scales, memory.values, memory.sources if memory.source_size else None),
+        *(keys, memory.key_scales, memory.values, memory.sources if memory.source_size else None),
         *(memory.vacancy, memory.labels, memory.written, memory.clock),
         *of_stacks,
     )
-    sizes = memory.batch_size, memory.capacity, memory.key_size, memory.value_size, memory.source_size
-    return MemorySlots(*sizes, *(part if part is None else part.data_ptr() for part in contents))
+    batch, capacity, key_size = keys.shape
+    sizes = batch, capacity, key_size, memory.value_size, memory.source_size, NUMBERS[memory.kernel]
+    threshold = float("-inf") if memory.threshold is None else just_under(memory.threshold)
+    addresses = [None if part is None else part.data_ptr() for part in contents]
+    return MemorySlots(*sizes, *addresses, threshold, slack)

@@ -5,6 +5,8 @@
 // G gates (o, i, f, [r,] g), A actions, N slots. No function keeps state: callers own all memory, and any number of
 // threads may call at once. Scratch memory is bounded by blocks of environments, so every B works.
 
+#include "games.hpp"
+#include "slots.hpp"
 #include "vectors.hpp"
 
 // ---- What Python hands over -----------------------------------------------------------------------------------------
@@ -33,15 +35,6 @@ namespace {
 
 // ---- Steps of a block of environments -------------------------------------------------------------------------------
 
-struct Block {  // environments `first` to `first + count - 1`
-    explicit Block(int64_t batch) : batch(batch), first(0), count(std::min<int64_t>(BLOCK, batch)) {}
-    void next() {
-        first += count;
-        count = std::min<int64_t>(BLOCK, batch - first);
-    }
-    int64_t batch, first, count;
-};
-
 inline bool zero(const float* x, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         if (x[i] != 0.f) return false;
@@ -66,13 +59,13 @@ void begin_block(const LSTM* net, int64_t t, Block block, float* scratch) {
     }
 }
 
-// c_t += r squashed, where something was recalled;  h_t = o tanh(c_t)
+// c_t += r squashed, where something was recalled, [count, H] of the block;  h_t = o tanh(c_t)
 void finish_block(const LSTM* net, int64_t t, const float* squashed, Block block, float* scratch) {
     const int64_t H = net->size, K = net->inputs + H, GH = net->gate_count * H;
     const int64_t at = t * net->batch + block.first, after = at + net->batch;
     for (int64_t b = 0; squashed && net->gate_count == 5 && b < block.count; b++) {
         const float* __restrict r = net->gates + (at + b) * GH + 3 * H;
-        const float* __restrict s = squashed + (block.first + b) * H;
+        const float* __restrict s = squashed + b * H;
         float* __restrict c = net->cells + (after + b) * H;
         for (int64_t j = 0; j < H; j++) c[j] += r[j] * s[j];
     }
@@ -131,7 +124,8 @@ void lstm_begin(const LSTM* net, int64_t t) {
 // The second half of step t: reinstatement and the hidden state.
 void lstm_finish(const LSTM* net, int64_t t, const float* squashed) {
     const Scratch scratch(BLOCK * net->size);
-    for (Block block(net->batch); block.count; block.next()) finish_block(net, t, squashed, block, scratch);
+    for (Block block(net->batch); block.count; block.next())
+        finish_block(net, t, squashed ? squashed + block.first * net->size : nullptr, block, scratch);
 }
 
 // Backpropagation through time. Gradients of all states before the first step are left out.
@@ -225,31 +219,109 @@ void choose(const Heads* heads, int64_t t, const float* uniform, int64_t* taken,
     for (int64_t b = 0; feedback && b < heads->batch; b++) feedback[b * feedback_row + taken[b]] = 1.f;
 }
 
-struct Foreseen {
-    const float* const* squashed;  // [T], what each step reinstates, [B, H], or null
-    const float *payoffs, *uniform;  // [T, B, A], the reward of every action; [T, B, A] or null
-    int64_t* taken;                  // [T, B]
-    float *feedback, *rewards;       // [T, B, ...], where what was chosen gets a 1, or null; where rewards go
-    int64_t feedback_step, feedback_row, reward_step, reward_row;
+// A write of an episode: after step `after` each environment stores a value under a key.
+struct Write {
+    int64_t after;
+    const float *key, *value;  // [B, K], [B, V]
+    const int64_t* label;      // [B], which is also the stack's number
+    const float* source;       // [B, S] or null
 };
 
-// A whole episode in which actions change nothing but the reward.
-void play(const LSTM* net, const Heads* heads, const Foreseen* episode) {
-    const int64_t B = net->batch, A = heads->actions;
-    const Scratch scratch(BLOCK * std::max(padded(net->gate_count * net->size), 2 * padded(A + 1)));
-    for (Block block(B); block.count; block.next())
-        for (int64_t t = 0; t < net->steps; t++) {
-            int64_t* taken = episode->taken + t * B;
+enum Source : int64_t { GIVEN, INPUT, CELL, HIDDEN };  // of queries: known beforehand, or made of the tape at each step
+enum Read : int64_t { NOTHING = -2, KEEP = -1 };       // instead of the number of a search
+
+struct Memory {
+    const Slots* slots;
+    int64_t source, seen;     // of the queries; an INPUT leads them with its first `seen` numbers
+    const int64_t* reads;     // [T]: the number of the step's search, or one of `Read`
+    float* const* queries;    // [T], [B, K] of each step that needs one, else null
+    Recalled recalled;        // [S, B, ...] of the S searches
+    int64_t writes;
+    const Write* write;       // [writes], in order of time
+};
+
+struct Episode {
+    const float* uniform;  // [T, B, A] for the choices, or null
+    int64_t* taken;        // [T, B]
+    float* inputs;         // [T + 1, B, I], the tape's, with this stride from step to step and from row to row
+    int64_t input_step, input_row;
+    int64_t feedback;      // whether what was taken is shown: a 1 in the next input
+    int64_t observation;   // where the observation begins in an input
+    Step step;
+    const void* game;
+    float* rewards;        // [T, B]
+    int64_t reward_step, reward_row;
+    const float* const* squashed;  // [T], what each step reinstates, [B, H], or null; null with `memory`
+    const Memory* memory;  // null: all reads were made before, and no writes are due
+};
+
+// The query of step t, between the two halves of the step.
+void query_block(const LSTM* net, const Memory* memory, int64_t t, Block block) {
+    const int64_t H = net->size, GH = net->gate_count * H, I = net->inputs, K = memory->slots->key_size;
+    for (int64_t b = block.first; b < block.first + block.count; b++) {
+        float* query = memory->queries[t] + b * K;
+        const int64_t at = t * net->batch + b;
+        const float *cell = net->cells + (at + net->batch) * H, *o = net->gates + at * GH;
+        if (memory->source == INPUT) std::memcpy(query, net->joint + at * (I + H), 4 * memory->seen);
+        if (memory->source == CELL) std::memcpy(query, cell, 4 * H);
+        if (memory->source != HIDDEN) continue;
+        map(cell, query, H, tanh_of);
+        for (int64_t j = 0; j < H; j++) query[j] *= o[j];
+    }
+}
+
+// A whole episode. Returns -1, or the number of a write that must be refused: a number in it is not finite, or a label
+// is negative.
+int64_t play(const LSTM* net, const Heads* heads, const Episode* episode) {
+    const int64_t T = net->steps, B = net->batch, H = net->size, A = heads->actions;
+    const Memory* memory = episode->memory;
+    const Slots* slots = memory ? memory->slots : nullptr;
+    const Scratch scratch(BLOCK * std::max(padded(net->gate_count * H), 2 * padded(A + 1)));
+    const Scratch squashed(memory ? BLOCK * H : 0), search(memory ? recall_scratch(slots) : 0);
+    const int64_t begun = memory && slots->numbers ? *slots->uses : 0;
+    int64_t time = begun;
+    for (Block block(B); block.count; block.next()) {
+        const float* reinstated = nullptr;
+        int64_t due = 0;
+        time = begun;
+        for (int64_t t = 0; t < T; t++) {
             begin_block(net, t, block, scratch);
-            finish_block(net, t, episode->squashed[t], block, scratch);
+            if (memory) {
+                if (memory->source != GIVEN && memory->queries[t]) query_block(net, memory, t, block);
+                const int64_t read = memory->reads[t];
+                if (read >= 0) {
+                    const Recalled all = memory->recalled;
+                    const Recalled part{all.value + read * B * H, all.label + read * B, all.similarity + read * B,
+                                        all.slot + read * B};
+                    recall_block(slots, memory->queries[t], part, ++time, block, search);
+                    map(part.value + block.first * H, squashed, block.count * H, tanh_of);
+                    reinstated = squashed;
+                }
+                finish_block(net, t, read == NOTHING ? nullptr : reinstated, block, scratch);
+            } else {
+                const float* given = episode->squashed[t];
+                finish_block(net, t, given ? given + block.first * H : nullptr, block, scratch);
+            }
+            int64_t* taken = episode->taken + t * B;
             choose_block(heads, t, episode->uniform ? episode->uniform + t * B * A : nullptr, taken, block, scratch);
-            for (int64_t b = block.first; b < block.first + block.count; b++) {
-                float* feedback = episode->feedback;
-                if (feedback) feedback[t * episode->feedback_step + b * episode->feedback_row + taken[b]] = 1.f;
-                episode->rewards[t * episode->reward_step + b * episode->reward_row] =
-                    episode->payoffs[(t * B + b) * A + taken[b]];
+            float* next = episode->inputs + (t + 1) * episode->input_step;
+            for (int64_t b = block.first; episode->feedback && b < block.first + block.count; b++)
+                next[b * episode->input_row + taken[b]] = 1.f;
+            episode->step(episode->game, t, taken,
+                          {episode->rewards + t * episode->reward_step, episode->reward_row,
+                           next + episode->observation, episode->input_row},
+                          block);
+            for (; memory && due < memory->writes && memory->write[due].after == t; due++) {
+                const Write& write = memory->write[due];
+                const Stored part{write.key, write.value, write.label, slots->numbers ? write.label : nullptr,
+                                  write.source};
+                if (!storable(slots, part, block)) return due;
+                store_block(slots, part, ++time, block);
             }
         }
+    }
+    if (memory && slots->numbers) *slots->uses = time;
+    return -1;
 }
 
 struct ActorCritic {
@@ -343,92 +415,7 @@ void actor_critic(const Heads* heads, const ActorCritic* loss) {
     loss->parts[0] = loss->parts[1] + loss->value_weight * loss->parts[2] - loss->entropy_weight * loss->parts[3];
 }
 
-// ---- The memory's slots: episodic/memory/native_slots.py ------------------------------------------------------------
-
-enum Kernel : int64_t { COSINE, L2, L1 };
-
-struct Slots {
-    int64_t batch, slots, key_size, value_size, source_size;
-    float *keys, *key_scales, *values, *sources, *vacancy;  // [B, N, K], [B, N], [B, N, V], [B, N, S] or null, [B, N]
-    int64_t *labels, *written, *clock;                      // [B, N], [B, N], [B]
-    int64_t *numbers, *used, *uses;                         // of stacks by label: [B, N], [B, N], [1]; else null
-};
-
-// Recalls the nearest key, the newest among equals; see `newest_nearest` and `NearestMemory.read`.
-void recall(const Slots* memory, int64_t kernel, const float* query, float threshold, float slack, float* value,
-            int64_t* label, float* similarity, int64_t* slot) {
-    const int64_t N = memory->slots, K = memory->key_size, V = memory->value_size;
-    const float tie = 1e-6f, nothing = -std::numeric_limits<float>::infinity();
-    const Scratch near(N), unit(K);
-    for (int64_t b = 0; b < memory->batch; b++) {
-        const float *keys = memory->keys + b * N * K, *q = query + b * K;
-        const int64_t* written = memory->written + b * N;
-        float factor = 1.f;
-        if (kernel == COSINE) factor = 1.f / std::max(std::sqrt(product(q, q, K)), 1e-8f);
-        for (int64_t k = 0; k < K; k++) unit[k] = q[k] * factor;
-        float best = nothing;
-        for (int64_t k = 0; k < K; k++) best = unit[k] == unit[k] ? best : NAN;
-        for (int64_t n = 0; n < N; n++) {
-            near[n] = nothing;
-            if (!written[n]) continue;
-            const float* key = keys + n * K;
-            if (kernel == COSINE) near[n] = product(unit, key, K) * memory->key_scales[b * N + n];
-            if (kernel == L2) near[n] = -std::sqrt(distance(unit, key, K, [](auto x) { return x * x; }));
-            if (kernel == L1) near[n] = -distance(unit, key, K, [](auto x) { return x < 0.f ? -x : x; });
-            if (best == best && !(near[n] <= best)) best = near[n];  // a NaN stays
-        }
-        const float lowest = best - tie * (std::fabs(best) + 1.f) - slack;
-        int64_t newest = 0, chosen = 0;
-        for (int64_t n = 0; n < N; n++)
-            if (near[n] >= lowest && written[n] > newest) newest = written[n], chosen = n;
-        const float nearest = newest && !(slack > 0) ? std::min(near[chosen], best) : best;
-        const bool found = newest && nearest >= threshold;
-        similarity[b] = nearest;
-        slot[b] = found ? chosen : -1;
-        label[b] = found ? memory->labels[b * N + chosen] : -1;
-        if (found) std::memcpy(value + b * V, memory->values + (b * N + chosen) * V, 4 * V);
-        else std::memset(value + b * V, 0, 4 * V);
-    }
-}
-
-// Stores one memory in each environment, in the next slot or in that of its stack; see `Memory.write`. Returns 1, or 0
-// without having stored anything where a number is not finite or a label is negative.
-int64_t store_memory(const Slots* memory, const float* key, const float* value, const int64_t* label,
-                     const int64_t* number, const float* source) {
-    const int64_t B = memory->batch, N = memory->slots, K = memory->key_size, V = memory->value_size;
-    const int64_t S = memory->source_size;
-    if (!finite(key, B * K) || !finite(value, B * V) || (source && !finite(source, B * S))) return 0;
-    for (int64_t b = 0; b < B; b++)
-        if ((label && label[b] < 0) || (number && number[b] < 0)) return 0;
-    if (memory->numbers) ++*memory->uses;
-    for (int64_t b = 0; b < B; b++) {
-        int64_t slot = memory->clock[b] % N;
-        if (memory->numbers) {  // the stack's slot, else a free one, used at time 0, else the least recently used
-            const int64_t *numbers = memory->numbers + b * N, *used = memory->used + b * N;
-            slot = 0;
-            for (int64_t n = 0; n < N; n++) {
-                if (numbers[n] == number[b]) {
-                    slot = n;
-                    break;
-                }
-                if (used[n] < used[slot]) slot = n;
-            }
-            memory->numbers[b * N + slot] = number[b];
-            memory->used[b * N + slot] = *memory->uses;
-        }
-        const int64_t at = b * N + slot;
-        memory->written[at] = ++memory->clock[b];
-        memory->labels[at] = label ? label[b] : slot;
-        memory->vacancy[at] = 0.f;
-        memory->key_scales[at] = 1.f / std::max(std::sqrt(product(key + b * K, key + b * K, K)), 1e-8f);
-        std::memcpy(memory->keys + at * K, key + b * K, 4 * K);
-        std::memcpy(memory->values + at * V, value + b * V, 4 * V);
-        if (source) std::memcpy(memory->sources + at * S, source + b * S, 4 * S);
-    }
-    return 1;
-}
-
-// ---- Updates: episodic/objectives/flat_adam.py ---------------------------------------------------------------------
+// ---- Updates: episodic/objectives/native_adam.py ---------------------------------------------------------------------
 
 // Scales the gradients of all parameters to at most `limit` together, as torch.nn.utils.clip_grad_norm_ does.
 void clip_gradients(int64_t count, float* const* gradients, const int64_t* sizes, float limit) {

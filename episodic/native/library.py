@@ -29,12 +29,15 @@ class LSTM(ctypes.Structure):
     )
 
 
-class Foreseen(ctypes.Structure):
-    """A whole episode in which actions change nothing but the reward; see `kernels.cpp`."""
+class EpisodeCall(ctypes.Structure):
+    """A whole episode; `Episode` in `kernels.cpp`."""
 
     _fields_ = (
-        *((name, c_void_p) for name in ("squashed", "payoffs", "uniform", "taken", "feedback", "rewards")),
-        *((name, c_int64) for name in ("feedback_step", "feedback_row", "reward_step", "reward_row")),
+        *((name, c_void_p) for name in ("uniform", "taken", "inputs")),
+        *((name, c_int64) for name in ("input_step", "input_row", "feedback", "observation")),
+        *((name, c_void_p) for name in ("step", "game", "rewards")),
+        *((name, c_int64) for name in ("reward_step", "reward_row")),
+        *((name, c_void_p) for name in ("squashed", "memory")),
     )
 
 
@@ -73,12 +76,68 @@ class ActorCriticCall(ctypes.Structure):
 
 
 class MemorySlots(ctypes.Structure):
-    """The contents of a memory; see `kernels.cpp`."""
+    """The contents of a memory; `Slots` in `slots.hpp`."""
 
     _fields_ = (
-        *((name, c_int64) for name in ("batch", "slots", "key_size", "value_size", "source_size")),
+        *((name, c_int64) for name in ("batch", "slots", "key_size", "value_size", "source_size", "kernel")),
         *((name, c_void_p) for name in ("keys", "key_scales", "values", "sources", "vacancy")),
         *((name, c_void_p) for name in ("labels", "written", "clock", "numbers", "used", "uses")),
+        ("threshold", c_float),
+        ("slack", c_float),
+    )
+
+
+class Write(ctypes.Structure):
+    """What an episode stores after a step; see `kernels.cpp`."""
+
+    _fields_ = (("after", c_int64), *((name, c_void_p) for name in ("key", "value", "label", "source")))
+
+
+class MemoryCall(ctypes.Structure):
+    """The reads and writes of an episode; `Memory` in `kernels.cpp`."""
+
+    _fields_ = (
+        ("slots", c_void_p),
+        *((name, c_int64) for name in ("source", "seen")),
+        *((name, c_void_p) for name in ("reads", "queries", "value", "label", "similarity", "slot")),
+        ("writes", c_int64),
+        ("write", c_void_p),
+    )
+
+
+class PayoffsGame(ctypes.Structure):
+    """`Payoffs` in `games.hpp`."""
+
+    _fields_ = (("actions", c_int64), ("payoffs", c_void_p))
+
+
+class BanditGame(ctypes.Structure):
+    """`Bandit` in `games.hpp`."""
+
+    _fields_ = (("actions", c_int64), ("arms", c_void_p), ("luck", c_void_p))
+
+
+class CompositionalGame(ctypes.Structure):
+    """`Compositional` in `games.hpp`."""
+
+    _fields_ = tuple((name, c_void_p) for name in ("good", "attended", "probabilities", "luck"))
+
+
+class MazeGame(ctypes.Structure):
+    """`Maze` in `games.hpp`."""
+
+    _fields_ = (
+        ("actions", c_int64),
+        *((name, c_void_p) for name in ("moves", "goals", "targets", "coordinates", "positions", "reached")),
+    )
+
+
+class TwoStepGame(ctypes.Structure):
+    """`TwoStep` in `games.hpp`."""
+
+    _fields_ = (
+        ("per_trial", c_int64),
+        *((name, c_void_p) for name in ("uncommon", "pays", "cued", "chosen", "states", "rewards")),
     )
 
 
@@ -112,14 +171,14 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "lstm_gradients": (POINTER(LSTM), POINTER(Gradients)),
     "heads_pack": (POINTER(Heads),),
     "choose": (POINTER(Heads), c_int64, c_void_p, c_void_p, c_void_p, c_int64),
-    "play": (POINTER(LSTM), POINTER(Heads), POINTER(Foreseen)),
+    "play": (POINTER(LSTM), POINTER(Heads), POINTER(EpisodeCall)),
     "actor_critic": (POINTER(Heads), POINTER(ActorCriticCall)),
-    "recall": (POINTER(MemorySlots), c_int64, c_void_p, c_float, c_float, *[c_void_p] * 4),
+    "recall": (POINTER(MemorySlots), *[c_void_p] * 5),
     "store_memory": (POINTER(MemorySlots), *[c_void_p] * 5),
     "clip_gradients": (c_int64, c_void_p, c_void_p, c_float),
     "adam": (POINTER(AdamCall),),
 }
-WITH_RESULT = ("lstm_packed_size", "heads_packed_size", "store_memory")
+WITH_RESULT = ("lstm_packed_size", "heads_packed_size", "store_memory", "play")
 
 
 @cache
@@ -147,6 +206,11 @@ def kernels() -> ctypes.CDLL:
     library, _ = _loaded()
     assert library is not None
     return library
+
+
+def address_of(name: str) -> int:
+    """Where a function of the kernels lies in memory."""
+    return ctypes.cast(getattr(kernels(), name), c_void_p).value or 0
 
 
 def serves(like: Tensor) -> bool:

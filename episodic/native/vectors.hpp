@@ -24,6 +24,15 @@ constexpr int W = 4, WIDE = 2;
 #endif
 constexpr int BLOCK = 64;  // environments that are worked on together, so that their numbers stay in the cache
 
+struct Block {  // environments `first` to `first + count - 1`
+    explicit Block(int64_t batch) : batch(batch), first(0), count(std::min<int64_t>(BLOCK, batch)) {}
+    void next() {
+        first += count;
+        count = std::min<int64_t>(BLOCK, batch - first);
+    }
+    int64_t batch, first, count;
+};
+
 typedef float Vector __attribute__((vector_size(4 * W)));
 typedef int32_t Integers __attribute__((vector_size(4 * W)));
 typedef float Unaligned __attribute__((vector_size(4 * W), aligned(4), may_alias));

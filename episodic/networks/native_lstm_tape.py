@@ -20,9 +20,9 @@ class NativeLSTMTape(LSTMTape):
         self.packed = self.joint.new_empty(library.lstm_packed_size(core.input_size, self.size, core.gates))
         self.weights = core.weight.detach().contiguous(), core.bias.detach().contiguous()
         tensors = (*self.weights, self.packed, self.joint, self.cells, self.gates)
-        steps, batch = self.gates.shape[:2]
+        self.steps, batch = self.gates.shape[:2]
         addresses = (tensor.data_ptr() for tensor in tensors)
-        self.episode = LSTM(steps, batch, core.input_size, self.size, core.gates, *addresses)
+        self.episode = LSTM(self.steps, batch, core.input_size, self.size, core.gates, *addresses)
         self.reference = byref(self.episode)
         self.begin_kernel, self.finish_kernel = library.lstm_begin, library.lstm_finish
         library.lstm_pack(self.reference)

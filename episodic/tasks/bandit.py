@@ -49,8 +49,12 @@ class BanditEpisode:
     """
 
     def __init__(self, arms: Tensor, luck: Tensor, dtype: torch.dtype = torch.float32) -> None:
-        self.arms = arms
-        self.payoffs = (luck.unsqueeze(-1) < arms).to(dtype)  # [T, B, A]
+        self.arms, self.luck, self.dtype = arms, luck, dtype
+
+    @cached_property
+    def payoffs(self) -> Tensor:
+        """The reward `[T, B, A]` of every arm at each step."""
+        return (self.luck.unsqueeze(-1) < self.arms).to(self.dtype)
 
     @cached_property
     def pays(self) -> tuple[Tensor, ...]:

@@ -48,28 +48,27 @@ class MazeEpisode:
     def __init__(self, rules: MazeRules, episode: int, targets: Tensor, observation: Tensor) -> None:
         self.rules, self.targets, self.observation = rules, targets, observation
         self.goal, self.position = rules.goal(episode), rules.starts[episode]
-        self.positions = [self.position]  # before each step
-        self.reached: list[Tensor] = []
+        steps, batch = targets.shape
+        self.positions = self.position.new_empty(steps + 1, batch)  # before each step
+        self.positions[0] = self.position
+        self.reached = torch.zeros(steps, batch, dtype=torch.bool, device=targets.device)
         observation[0] = rules.coordinates[self.position]
 
     def step(self, t: int, action: Tensor, reward: Tensor) -> None:
         """Move by actions `[B, 1]`; write the reward `[B, 1]` and the next coordinates in place."""
         entered = self.rules.moves[self.position, action.squeeze(1)]
-        reached = entered == self.goal
+        reached = torch.eq(entered, self.goal, out=self.reached[t])
         reward.copy_(reached.unsqueeze(1))
-        self.position = torch.where(reached, self.targets[t], entered)
+        self.position = torch.where(reached, self.targets[t], entered, out=self.positions[t + 1])
         self.observation[t + 1] = self.rules.coordinates[self.position]
-        self.positions.append(self.position)
-        self.reached.append(reached)
 
     def measures(self, actions: Tensor) -> dict[str, Tensor]:
         """Return `steps_to_goal` `[B]`: the steps up to the first goal; one more than there are if it is not reached.
 
         `found` `[B]` is whether the goal was reached at all.
         """
-        reached = torch.stack(self.reached)  # [T, B]
-        found = reached.any(dim=0)
-        first = torch.where(found, reached.int().argmax(dim=0), len(reached))
+        found = self.reached.any(dim=0)
+        first = torch.where(found, self.reached.int().argmax(dim=0), len(self.reached))
         return {"steps_to_goal": first + 1.0, "found": found.float()}
 
 

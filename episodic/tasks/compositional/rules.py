@@ -1,5 +1,6 @@
 """The rules of a compositional bandit's block, and one of its episodes."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -27,17 +28,21 @@ class CompositionalEpisode:
     Args:
         rules: of the block.
         episode: its number.
-        pays: `[T, B, 2]`, reward of the arm at each position.
+        luck: `[T, B]`; an arm pays if the luck of the step is below the arm's probability.
+        dtype: of the rewards.
     """
 
-    def __init__(self, rules: CompositionalRules, episode: int, pays: Tensor) -> None:
-        self.good, self.familiar, self.attended = rules.good[episode], rules.familiar[episode], rules.attended[episode]
-        self.loss, self.pays = rules.probabilities[1] - rules.probabilities[0], pays
+    def __init__(
+        self, rules: CompositionalRules, episode: int, luck: Tensor, dtype: torch.dtype = torch.float32
+    ) -> None:
+        self.rules, self.episode, self.luck, self.dtype = rules, episode, luck, dtype
+        self.good, self.attended = rules.good[episode], rules.attended[episode]
 
-    @property
-    def payoffs(self) -> Tensor:
-        """The reward `[T, B, 2]` of every action at every step."""
-        return torch.where(self.attended.unsqueeze(-1) > 0, self.pays.flip(-1), self.pays)
+    @cached_property
+    def pays(self) -> Tensor:
+        """The reward `[T, B, 2]` of the arm at each position."""
+        is_good = self.good.unsqueeze(-1) == torch.arange(ARMS, device=self.luck.device)
+        return (self.luck.unsqueeze(-1) < self.rules.probabilities[is_good.long()]).to(self.dtype)
 
     def step(self, t: int, action: Tensor, reward: Tensor) -> None:
         """Write the reward `[B, 1]` of actions `[B, 1]` in place."""
@@ -45,8 +50,9 @@ class CompositionalEpisode:
 
     def measures(self, actions: Tensor) -> dict[str, Tensor]:
         """Return the regret `[T, B]`, and that of the episode by familiarity, NaN for other familiarities."""
-        regret = (actions ^ self.attended != self.good) * self.loss
-        return {"regret": regret, **by_familiarity("regret", regret, self.familiar)}
+        bad, good = self.rules.probabilities
+        regret = (actions ^ self.attended != self.good) * (good - bad)
+        return {"regret": regret, **by_familiarity("regret", regret, self.rules.familiar[self.episode])}
 
 
 def by_familiarity(name: str, values: Tensor, familiar: Tensor) -> dict[str, Tensor]:

@@ -172,9 +172,7 @@ class CompositionalTask(Task):
         rules: CompositionalRules = spec.rules
         attended = rules.attended[episode]
         observation[1 : self.pulls, :, 0] = (attended[1:] != attended[:-1]).to(observation.dtype)
-        is_good = rules.good[episode].unsqueeze(-1) == torch.arange(ARMS, device=luck.device)
-        pays = luck.unsqueeze(-1) < rules.probabilities[is_good.long()]
-        return CompositionalEpisode(rules, episode, pays.to(observation.dtype))
+        return CompositionalEpisode(rules, episode, luck, observation.dtype)
 
     def ideal_rewards(self, spec: BlockSpec, *, memory: bool = True) -> Tensor:
         """Return the rewards `[E, T, B]` of a Bayes player; without memory it forgets between episodes.

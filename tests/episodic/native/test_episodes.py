@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from episodic.agents import Agent, Keys, Perception, StateEmbedderConfig, build_agent, rollout
+from episodic.agents import Agent, Keys, MemoryFactory, Perception, StateEmbedderConfig, build_agent, rollout
 from episodic.memory import AttentionMemory, EpisodicMemory, FuzzyMemory, StackMemory
 from episodic.networks import EpisodicGRU, EpisodicLSTM
 from episodic.objectives import ActorCritic
@@ -136,14 +136,24 @@ def test_what_is_played_one_way_is_replayed_the_other(monkeypatch: pytest.Monkey
 
 
 @needs_kernels
-@pytest.mark.parametrize("name", ["bandit", "compositional", "choice"])
-def test_an_episode_in_one_call_is_that_of_its_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("keys", ["context", "hidden"])
+@pytest.mark.parametrize("memory", [EpisodicMemory, StackMemory])
+@pytest.mark.parametrize("name", TASKS)
+def test_an_episode_in_one_call_is_that_of_its_steps(
+    name: str, memory: MemoryFactory, keys: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = TASKS[name]
-    agent = agent_for(task, 1, **MEMORY)
-    whole = play(task, agent, 70, seed=0)
-    monkeypatch.setattr("episodic.agents.episode_memory.EpisodeMemory.foreseen", False)
-    for one, other in zip(whole, play(task, agent, 70, seed=0), strict=True):
-        assert all(torch.equal(*parts) for parts in zip(one, other, strict=True))
+    agent = agent_for(task, 1, memory=memory, **SEES, keys=Keys(keys))
+    whole, contents = play(task, agent, 70, seed=0), memory_of(agent)
+    monkeypatch.setattr("episodic.agents.native_play.native_game", lambda _: None)
+    assert_alike(whole, play(task, agent, 70, seed=0))
+    for name, buffer in memory_of(agent).items():
+        torch.testing.assert_close(contents[name], buffer)
+
+
+def memory_of(agent: Agent) -> dict[str, Tensor]:
+    assert agent.memory is not None
+    return {name: buffer.clone() for name, buffer in agent.memory.store.named_buffers()}
 
 
 @needs_kernels
