@@ -40,6 +40,15 @@ def test_tasks_are_timed_beside_the_barcode_bandit() -> None:
         assert ratio == pytest.approx(speeds[name] / speeds["barcode_bandit"], rel=0.01, abs=0.001)
 
 
+def test_a_device_is_described() -> None:
+    command = [sys.executable, str(PROJECT / "benchmarks" / "device.py"), "--device", "cpu", "--no-encoders"]
+    numbers = ["--environments", "2", "--seconds", "0.01"]
+    printed = subprocess.run([*command, *numbers], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    result = json.loads(printed)
+    assert result["steps_per_second"]["2"] > 0
+    assert result["tests"] == result["images_per_second"] == {}
+
+
 @pytest.fixture(scope="module")
 def memory_figures() -> Any:
     command = [sys.executable, str(PROJECT / "benchmarks" / "memory.py"), "--slots", "20", "--environments", "2"]

@@ -37,7 +37,7 @@ class MemoryPlan:
         steps = range(len(schedule.reads))
         self.writes_inside = schedule.writes_inside
         self.reads = self._reads(schedule, fixed, once)
-        #: The steps that search, and the number of the search that each step goes by, its own or the last one; -1: none.
+        #: The steps that search, and the number of the search that each step goes by: its own, the last one, or -1.
         self.searches = tuple(t for t in steps if self.reads[t] is Read.SEARCH)
         self.made = tuple(step is not Read.NOTHING for step in self.reads)
         made_before = accumulate(step is Read.SEARCH for step in self.reads)

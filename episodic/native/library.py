@@ -208,6 +208,7 @@ def kernels() -> ctypes.CDLL:
     return library
 
 
+@cache
 def address_of(name: str) -> int:
     """Where a function of the kernels lies in memory."""
     return ctypes.cast(getattr(kernels(), name), c_void_p).value or 0

@@ -39,7 +39,7 @@ class NativeLSTMTape(LSTMTape):
         core = self.core
         if not core.reinstatement:
             recalled = None
-        hidden: Tensor = _Replay.apply(self.joint_of(inputs), recalled, core.weight, core.bias, self)
+        hidden: Tensor = _Replay.apply(inputs, recalled, core.weight, core.bias, self)
         return hidden
 
 
@@ -48,10 +48,10 @@ class _Replay(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, joint: Tensor, recalled: Tensor | None, weight: Tensor, bias: Tensor, tape: NativeLSTMTape
+        ctx: Any, inputs: Tensor | None, recalled: Tensor | None, weight: Tensor, bias: Tensor, tape: NativeLSTMTape
     ) -> Tensor:
         ctx.tape = tape
-        ctx.save_for_backward(joint, recalled, weight, bias)
+        ctx.save_for_backward(tape.joint_of(inputs), recalled, weight, bias)
         return tape.hidden.clone(memory_format=torch.contiguous_format)
 
     @staticmethod
@@ -69,9 +69,9 @@ def backpropagate(
     through_inputs: bool,
     through_recalled: bool,
 ) -> tuple[Tensor | None, ...]:
-    """Gradients by `joint`, `recalled`, weight and bias, from those by the hidden states.
+    """Gradients by the inputs inside `joint`, by `recalled`, weight and bias, from those by the hidden states.
 
-    Shapes: joint `[T, B, I + H]`, recalled and d_hidden `[T, B, H]`.
+    Shapes: joint `[T, B, I + H]`, recalled and d_hidden `[T, B, H]`; the result's first is `[T, B, I]`.
     """
     joint, d_hidden = dense(joint, tape.joint[:-1]), dense(d_hidden, tape.cells[1:])
     steps, batch, columns = joint.shape
@@ -94,6 +94,4 @@ def backpropagate(
         d_recalled.data_ptr() if d_recalled is not None else None,
     )
     kernels().lstm_gradients(tape.reference, byref(call))
-    # The hidden states inside `joint` are dealt with inside.
-    d_joint = None if d_inputs is None else torch.nn.functional.pad(d_inputs, (0, tape.size))
-    return d_joint, d_recalled, d_weight, d_bias
+    return d_inputs, d_recalled, d_weight, d_bias

@@ -1,17 +1,16 @@
 """The actor-critic loss of an episode by native kernels, with its gradient in closed form."""
 
-from collections.abc import Sequence
 from ctypes import byref
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from episodic.native import kernels
 from episodic.native.library import ActorCriticCall
 from episodic.networks.heads import ActorCriticHeads
 from episodic.networks.native_heads import PackedHeads
+from episodic.objectives.known_gradient import with_gradient
 
 
 class Weights(Protocol):
@@ -34,10 +33,10 @@ def native_actor_critic_loss(
 
     Shapes: hidden `[T, B, H]`, actions `[T, B]` long, rewards `[T, B]`.
     """
-    parts: tuple[Tensor, ...] = _Loss.apply(
-        hidden, heads.weight, heads.bias, heads, weights, actions, rewards, entropy_weight
-    )
-    return parts
+    with torch.no_grad():
+        losses, gradients = loss_with_gradients(weights, heads, hidden, actions, rewards, entropy_weight)
+    total, *parts = losses.unbind()
+    return with_gradient(total, (hidden, heads.weight, heads.bias), gradients), *parts
 
 
 def loss_with_gradients(
@@ -72,33 +71,3 @@ def loss_with_gradients(
     )
     kernels().actor_critic(packed.reference, byref(call))
     return parts, gradients
-
-
-def times(factor: Tensor, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Multiply gradients by a scalar, which is 1 as a rule."""
-    number = float(factor)
-    return [part if part is None or number == 1 else part * number for part in gradients]
-
-
-class _Loss(torch.autograd.Function):
-    """Computes loss and gradient together."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        hidden: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        heads: ActorCriticHeads,
-        weights: Weights,
-        *episode: Any,
-    ) -> tuple[Tensor, ...]:
-        parts, ctx.gradients = loss_with_gradients(weights, heads, hidden, *episode)
-        total, policy, value, entropy = parts.unbind()
-        ctx.mark_non_differentiable(policy, value, entropy)
-        return total, policy, value, entropy
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return (*times(gradients[0], ctx.gradients), None, None, None, None, None)

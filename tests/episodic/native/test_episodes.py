@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from episodic.agents import Agent, Keys, MemoryFactory, Perception, StateEmbedderConfig, build_agent, rollout
+from episodic.errors import InputError
 from episodic.memory import AttentionMemory, EpisodicMemory, FuzzyMemory, StackMemory
 from episodic.networks import EpisodicGRU, EpisodicLSTM
 from episodic.objectives import ActorCritic
@@ -163,3 +164,12 @@ def test_a_weight_that_is_not_a_number_shows_in_the_loss() -> None:
         agent.core.get_parameter("bias")[3] = float("nan")
     trajectory = next(iter(rollout(BANDIT, agent, BANDIT.draw_block(5, 0))))
     assert agent.loss([trajectory], ActorCritic(), 0.05, [None]).total.isnan()
+
+
+@needs_kernels
+def test_a_state_that_is_not_a_number_is_refused_by_the_memory() -> None:
+    agent = agent_for(BANDIT, 1, **MEMORY)
+    with torch.no_grad():
+        agent.core.get_parameter("bias")[3] = float("nan")
+    with pytest.raises(InputError, match="value"):
+        next(iter(rollout(BANDIT, agent, BANDIT.draw_block(70, 0))))
