@@ -5,7 +5,8 @@ from ctypes import addressof, c_int64, c_void_p
 import torch
 from torch import Tensor
 
-from episodic.agents.episode_memory import EpisodeMemory, Read
+from episodic.agents.episode_memory import EpisodeMemory
+from episodic.agents.memory_plan import Read
 from episodic.memory.memory import Memory
 from episodic.memory.native_slots import empty_recall, replaces, served, slots_of
 from episodic.memory.nearest_memory import NearestMemory
@@ -58,7 +59,7 @@ class NativeMemory:
         reads = (c_int64 * steps)(*map(_number, plan.reads, plan.goes_by))
         pointers = (c_void_p * steps)(*[queries[t].data_ptr() if t in queries else None for t in range(steps)])
         self.due = memory.due()
-        writes = (Write * len(self.due))(*[(write.after, *map(_address, write[1:])) for write in self.due])
+        writes = (Write * len(self.due))(*[Write(write.after, *map(_address, write[1:])) for write in self.due])
         slots = slots_of(store, store.slack)
         self.structure = MemoryCall(
             addressof(slots),

@@ -37,7 +37,7 @@ def play_natively(
     known = None if memory is None else native_memory(memory)
     if memory is not None and known is None and not memory.foreseen:
         return False
-    given = [None] * tape.steps
+    given: list[Tensor | None] = [None] * tape.steps
     if memory is not None and known is None:
         reads = [memory.read(t) for t in range(tape.steps)]
         given = [None if part is None else dense(part, tape.cells[0]) for part in reads]
