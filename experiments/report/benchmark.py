@@ -1,7 +1,7 @@
 """Writes the page of the benchmark: `python -m experiments.report.benchmark`.
 
-It shows results/benchmark.csv, made by experiments/grids/benchmark.yaml: every task with every way to remember. The parts
-that are written by hand stand in `benchmark.md` beside this file.
+It shows results/benchmark.csv, made by experiments/grids/benchmark.yaml: every task with every way to remember. The
+parts that are written by hand stand in `benchmark.md` beside this file.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class Levels(NamedTuple):
     noisy: float | None = None
 
 
-#: By task: chance is exact; the others are in results/task_players.csv and results/noise_ceilings.csv (20 bits, a known list).
+#: By task: chance is exact; the others are in results/task_players.csv and results/noise_ceilings.csv (a known list).
 LEVELS: Mapping[str, Levels] = {
     "barcode bandit": Levels(1.8, 4.43),
     "barcode bandit, 20 % noise": Levels(1.8, 4.43, 8.40),

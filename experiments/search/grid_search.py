@@ -92,8 +92,10 @@ def _search(name: str, file: GridSearchFile, grid: Grid, condition: Condition, t
     levels = grid.level_of(condition)
     configs = [config for config in (grid.file.config, *(level.config for level in levels)) if config is not None]
     options = merged(grid.file.options, *(level.options for level in levels), file.options)
-    alone = all(level.stage is None for level in levels) and not any(str(value)[:1] == "@" for value in options.values())
-    require(alone, f"{condition.name!r} builds on stages, which a search does not train: list it under skip")
+    staged = any(level.stage is not None for level in levels) or any(
+        str(one).startswith("@") for one in options.values()
+    )
+    require(not staged, f"{condition.name!r} builds on stages, which a search does not train: list it under skip")
     parameters = dict(file.parameters)
     for further in file.additions:
         parameters |= further.parameters if matches(further.where, condition.levels) else {}
