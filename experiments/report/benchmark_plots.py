@@ -1,6 +1,7 @@
 """Plots of the benchmark: normalised rewards by task and way to remember, and learning curves."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -69,7 +70,12 @@ def learning_plot(tasks: Sequence[str], ways: Sequence[str], curves: pd.DataFram
             own = curves[(curves["task"] == task) & (curves["remembers"] == way)]
             if len(own) < 2:
                 continue  # not run, or a training that only joins parts
-            style = {"color": CYCLE[row % len(CYCLE)], "ls": DASHES[row // len(CYCLE)], "ms": 3, "lw": 1.2}
+            style: dict[str, Any] = {
+                "color": CYCLE[row % len(CYCLE)],
+                "ls": DASHES[row // len(CYCLE)],
+                "ms": 3,
+                "lw": 1.2,
+            }
             marker = MARKERS[row % len(MARKERS)]
             left.plot(own["step"], own["score"], marker=marker, label=way if not line else "", **style)
             right.plot(own["time"], own["score"], marker=marker, **style)

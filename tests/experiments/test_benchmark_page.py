@@ -100,7 +100,7 @@ def test_missing_results_are_one_line(
 
 
 def test_a_task_without_levels_is_refused(found: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(page.LEVELS, "two-step task")  # type: ignore[arg-type]
+    monkeypatch.delitem(page.LEVELS, "two-step task")
     with pytest.raises(InputError, match="'two-step task' has no levels"):
         read_benchmark(tmp_path)
 
