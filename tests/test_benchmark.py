@@ -24,6 +24,8 @@ FEW = {
 FEW_STATES = {"data.predict_environments": 8, "data.predict_blocks": 1}
 ENCODER = {"trainer.max_epochs": 1, "data.steps": 2, "data.batch_size": 32}
 TASKS = list(read_yaml(FILE)["axes"]["task"])
+#: Ways that are tried on every task; the others differ between tasks in nothing but the task.
+ANYWHERE = ("LRU", "delta rule", "epL2RL", "epL2RL, encoded states")
 
 
 def small(task: str, drawings: Path) -> dict[str, Any]:
@@ -70,11 +72,15 @@ def test_every_cell_of_a_task_trains_and_is_tested(
 ) -> None:
     monkeypatch.chdir(PROJECT)
     grid = parse_grid(small(task, generated_omniglot), "benchmark")
-    cells = grid_cells(grid, tmp_path)
+    cells = [
+        cell
+        for cell in grid_cells(grid, tmp_path)
+        if task == TASKS[0] or cell.condition.levels["remembers"] in ANYWHERE
+    ]
     for job in to_do([cell.test for cell in cells]):
         work(job, command=main)
     frame = collect(grid, cells)
-    assert list(frame["remembers"]) == [condition.levels["remembers"] for condition in grid.conditions]
+    assert list(frame["remembers"]) == [cell.condition.levels["remembers"] for cell in cells]
     assert (frame["parameters"] > 1000).all()
     assert frame["test/ideal_fraction"].between(0, 2).all()
     record = read_record(cells[0].training)

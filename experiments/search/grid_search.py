@@ -91,14 +91,14 @@ def read_searches(path: Path, trials: int | None = None, only: str = "") -> list
 def _search(name: str, file: GridSearchFile, grid: Grid, condition: Condition, trials: int | None) -> Search:
     levels = grid.level_of(condition)
     configs = [config for config in (grid.file.config, *(level.config for level in levels)) if config is not None]
-    options = merged(grid.file.options, *(level.options for level in levels), file.options)
-    staged = any(level.stage is not None for level in levels) or any(
-        str(one).startswith("@") for one in options.values()
-    )
+    own = merged(grid.file.options, *(level.options for level in levels))
+    staged = [level.stage for level in levels if level.stage] + [one for one in own.values() if str(one)[:1] == "@"]
     require(not staged, f"{condition.name!r} builds on stages, which a search does not train: list it under skip")
     parameters = dict(file.parameters)
     for further in file.additions:
         parameters |= further.parameters if matches(further.where, condition.levels) else {}
-    same: dict[str, Any] = {own.name: getattr(file, own.name) for own in fields(SearchFile) if hasattr(file, own.name)}
+    # What the condition says of a parameter is what the search is about.
+    options = merged({option: value for option, value in own.items() if option not in parameters}, file.options)
+    same: dict[str, Any] = {one.name: getattr(file, one.name) for one in fields(SearchFile) if hasattr(file, one.name)}
     content = SearchFile(config=configs[-1], **{**same, "options": options, "parameters": parameters})
     return checked_search(f"{name}-{folder_name(condition.name)}", content, trials)

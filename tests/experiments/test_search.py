@@ -79,7 +79,7 @@ def grid_search_of(folder: Path, **content: Any) -> Path:
     """Return the file of searches over a small grid with a memory, without one, and with stages."""
     remembers = {
         "L2RL": {"options": {"model.memory": None}},
-        "epL2RL": {},
+        "epL2RL": {"options": {"model.optimizer.lr": 0.5}},
         "encoded": {"options": {"model.warm_start.agent": "@agent"}},
     }
     axes = {"noise": {"option": "data.task.noise", "values": [0.0, 0.2]}, "remembers": remembers}
@@ -103,6 +103,7 @@ def test_a_search_over_a_grid_has_a_search_for_each_condition(tmp_path: Path) ->
     assert plain.file.options == expected
     assert plain.file.config == CONFIG
     assert (list(plain.file.parameters), plain.trials) == (["model.optimizer.lr"], 4)
+    assert "model.optimizer.lr" not in memory.file.options  # the search chooses it
     assert list(memory.file.parameters) == ["model.optimizer.lr", "model.memory.neighbours"]
 
 
