@@ -28,7 +28,7 @@ def _run(options: argparse.Namespace) -> int:
     grid = read_grid(options.grid)
     if options.list:
         return list_jobs(grid, options.root)
-    return run_grid(grid, options.root, options.results, cluster_options(options), options.only)
+    return run_grid(grid, options.root, options.results, cluster_options(options), options.only, options.seeds)
 
 
 def _parser() -> OneLineParser:
@@ -37,12 +37,15 @@ def _parser() -> OneLineParser:
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of all runs (default %(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSV (default %(default)s)")
     parser.add_argument("--only", default="", metavar="SUBSTRING", help="only conditions whose name contains this text")
+    parser.add_argument("--seeds", type=int, metavar="N", help="only the first N seeds of the grid")
     parser.add_argument("--list", action="store_true", help="list all tests with their folders, and run nothing")
     add_cluster_options(parser)
     return parser
 
 
-def run_grid(grid: Grid, root: Path, results: Path, options: ClusterOptions, only: str = "") -> int:
+def run_grid(
+    grid: Grid, root: Path, results: Path, options: ClusterOptions, only: str = "", seeds: int | None = None
+) -> int:
     """Do what is left of a grid; returns the exit status: 0, or 1 if a job failed.
 
     Args:
@@ -52,13 +55,16 @@ def run_grid(grid: Grid, root: Path, results: Path, options: ClusterOptions, onl
             is done is written to `root`.
         options: where the jobs run; without workers only the CSV is written.
         only: conditions whose name contains it, with what they need.
+        seeds: how many of the grid's seeds, from the first; None: all.
 
     Raises:
         InputError: one of these is wrong.
     """
     require_folder(root=root, results=results)
+    require(seeds is None or seeds > 0, f"--seeds is {seeds}: it must be 1 or more")
     cells = grid_cells(grid, root)
-    chosen = [cell.test for cell in cells if only in cell.condition.name]
+    first = grid.file.seeds[:seeds]
+    chosen = [cell.test for cell in cells if only in cell.condition.name and cell.seed in first]
     known = ", ".join(repr(condition.name) for condition in grid.conditions)
     require(bool(chosen), f"--only is {only!r}: it must be part of a condition's name, of {known}")
     try:

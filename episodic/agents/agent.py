@@ -53,6 +53,8 @@ class Agent(nn.Module):
         memory: what the agent remembers by; None plays without.
         projection: of the cue in the core's input; None shows the cue itself.
         cue_input: whether the cue is part of the core's input.
+        cue_scale: factor of the cue in the core's input.
+        cue_of: whose cue the core sees, `own` or that of an `other` environment.
     """
 
     def __init__(
@@ -63,14 +65,18 @@ class Agent(nn.Module):
         memory: KeyedMemory | None = None,
         projection: CueProjection | None = None,
         cue_input: bool = False,
+        cue_scale: float = 1.0,
+        cue_of: str = "own",
     ) -> None:
         super().__init__()
-        self.sizes, self.cue_input = sizes, cue_input
+        self.sizes, self.cue_input, self.cue_scale, self.cue_of = sizes, cue_input, cue_scale, cue_of
         self.projection, self.core, self.heads, self.memory = projection, core, heads, memory
 
     def seen(self, cue: Tensor) -> Tensor:
-        """What the core sees of cues `[..., C]`: themselves, or their projection `[..., P]`."""
-        return cue if self.projection is None else self.projection(cue)
+        """What the core sees of cues `[..., B, C]`: themselves, or their projection `[..., B, P]`, times the scale."""
+        own = cue if self.cue_of == "own" else cue.roll(1, dims=-2)
+        shown = own if self.projection is None else self.projection(own)
+        return shown if self.cue_scale == 1 else self.cue_scale * shown
 
     def replay(self, trajectory: Trajectory, cue: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logits `[T, B, A]` and values `[T, B]` of an episode that was played, with their gradient.

@@ -81,7 +81,16 @@ def build_agent(
         if teacher is not None and not teacher.settings.of_drawings:
             trained = teacher.classifier
         remembered = KeyedMemory(store, keys, sizes, embedder, _labeller(classifier or trained))
-    agent = Agent(sizes, network, heads, remembered, projection, perception.cue_input)
+    agent = Agent(
+        sizes,
+        network,
+        heads,
+        remembered,
+        projection,
+        cue_input=perception.cue_input,
+        cue_scale=perception.cue_scale,
+        cue_of=perception.cue_of,
+    )
     return AgentParts(agent, cues, teacher, classifier)
 
 

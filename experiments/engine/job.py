@@ -77,6 +77,7 @@ class Record:
         seconds: its duration, without time lost by interruptions.
         finished: when it ended well; None: it has not.
         size: bytes of its product.
+        parameters: how many numbers a training has learned; 0: not known.
         arithmetic: what computes on the processor of the worker, see `episodic.native.arithmetic`.
         needs: by key, what the records of the jobs that it needs said when it began.
     """
@@ -88,6 +89,7 @@ class Record:
     seconds: float = 0.0
     finished: float | None = None
     size: int = 0
+    parameters: int = 0
     arithmetic: str = ""
     needs: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -21,6 +21,7 @@ from episodic.errors import InputError, require
 from episodic.native import arithmetic
 from experiments.engine.isolation import isolated, last_line, output_to
 from experiments.engine.job import Job, Record, is_done, is_stale, joined, new_record, read_record, write_record
+from experiments.engine.parameters import learned_parameters
 from experiments.engine.revision import source_revision
 from experiments.planning.yaml_files import read_yaml
 
@@ -143,8 +144,9 @@ def carry_out(job: Job, command: Command, revision: str) -> Outcome:
         raise InputError((job.log.is_file() and last_line(job.log)) or f"exit status {status}")
     require(job.missing is None, f"the command succeeded but did not write {job.missing}")
     seconds = record.seconds + time.monotonic() - begun
-    size = job.product.stat().st_size
-    write_record(job, replace(record, seconds=seconds, finished=time.time(), size=size, arithmetic=arithmetic()))
+    ended = replace(record, seconds=seconds, finished=time.time(), size=job.product.stat().st_size)
+    learned = learned_parameters(job.run.last) if job.kind == "train" else 0
+    write_record(job, replace(ended, parameters=learned, arithmetic=arithmetic()))
     return Outcome(seconds, tuple(notes))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from experiments.planning.grid_file import Axis, GridFile, Level, Selector
+from experiments.planning.grid_file import Addition, Axis, GridFile, Level, Selector
 from experiments.planning.yaml_files import Scalar
 
 EVALUATION = "evaluation"
@@ -63,11 +63,20 @@ class Grid:
         return Condition(self.condition_name(levels), levels)
 
     def level_of(self, condition: Condition) -> list[Level]:
-        """Return the levels of a condition, or the exception that replaces them."""
+        """Return the levels of a condition and what is added to them, or the exception that replaces them."""
         for exception in self.file.exceptions:
             if matches(exception.where, condition.levels):
                 return [exception.use]
-        return [axis.all[condition.levels[name]] for name, axis in self.file.axes.items()]
+        own = [axis.all[condition.levels[name]] for name, axis in self.file.axes.items()]
+        return own + [addition.level for addition in self._additions(condition)]
+
+    def seeds_of(self, condition: Condition) -> list[int]:
+        """Return the seeds that a condition is trained with."""
+        given = [addition.seeds for addition in self._additions(condition) if addition.seeds is not None]
+        return given[-1] if given else self.file.seeds
+
+    def _additions(self, condition: Condition) -> list[Addition]:
+        return [addition for addition in self.file.additions if matches(addition.where, condition.levels)]
 
 
 def level_name(name: str, axis: Axis, level: Scalar) -> str:

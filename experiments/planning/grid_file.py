@@ -108,6 +108,30 @@ class Replacement:
 
 
 @dataclass(frozen=True)
+class Addition:
+    """Further settings of some conditions, on top of those of their levels.
+
+    Args:
+        where: the conditions.
+        config: in place of the levels' config; None keeps it.
+        options: of the training; they override the levels' options.
+        test: options of the test alone.
+        seeds: the grid's seeds that these conditions are trained with; None: all of them.
+    """
+
+    where: Selector
+    config: str | None = None
+    options: Options = field(default_factory=dict)
+    test: Options = field(default_factory=dict)
+    seeds: list[int] | None = None
+
+    @property
+    def level(self) -> Level:
+        """The settings as those of a level."""
+        return Level(self.config, self.options, test=self.test)
+
+
+@dataclass(frozen=True)
 class Plot:
     """How a grid's results are plotted.
 
@@ -175,6 +199,7 @@ class GridFile:
         only: the conditions to keep, if not the whole product.
         skip: conditions to leave out; may name evaluations too.
         exceptions: conditions with other settings.
+        additions: further settings of conditions that are no exceptions, in order; a later one overrides an earlier.
         baseline: levels of the condition that others are compared with; the other levels stay the same.
         curves: metrics of the trainings that are kept step by step, in a CSV of their own.
         regret_by_pull: whether the regret of tests is kept by exposure and pull, in a CSV of its own.
@@ -191,6 +216,7 @@ class GridFile:
     only: list[Selector] = field(default_factory=list)
     skip: list[Selector] = field(default_factory=list)
     exceptions: list[Replacement] = field(default_factory=list)
+    additions: list[Addition] = field(default_factory=list)
     baseline: dict[str, Scalar] = field(default_factory=dict)
     curves: list[str] = field(default_factory=list)
     regret_by_pull: bool = False

@@ -11,7 +11,7 @@ from experiments.planning.options import Options, check_options
 from experiments.planning.yaml_files import read_yaml, typed
 
 #: Columns of a CSV besides the axes and the metrics.
-COLUMNS = ("condition", EVALUATION, "seed", "revision", "seconds")
+COLUMNS = ("condition", EVALUATION, "seed", "revision", "seconds", "total_seconds", "parameters")
 
 
 def read_grid(path: Path) -> Grid:
@@ -62,7 +62,10 @@ def _check(grid: Grid) -> None:
     for where, options in _all_options(file):
         check_options(options, where)
     for where, selector in _selectors(file):
-        _check_selector(where, selector, file)
+        check_selector(where, selector, file)
+    for addition in file.additions:
+        strange = [seed for seed in addition.seeds or [] if seed not in file.seeds]
+        require(not strange, f"additions: seeds is {addition.seeds}: they must be among the grid's, {file.seeds}")
     for name, stage in file.stages.items():
         for taken in stage.axes:
             require_choice(f"stages, {name}: axis", taken, tuple(file.axes))
@@ -128,6 +131,7 @@ def _all_options(file: GridFile) -> list[tuple[str, Options]]:
     found += [(f"stages, {name!r}", stage.options) for name, stage in file.stages.items()]
     levels = [(f"axis {axis}, {name!r}", level) for axis, said in file.axes.items() for name, level in said.all.items()]
     levels += [("exceptions", exception.use) for exception in file.exceptions]
+    levels += [("additions", addition.level) for addition in file.additions]
     for where, level in levels:
         found += [(where, level.options), (where, level.test)]
         found += [(f"{where}, stage {name!r}", stage.options) for name, stage in level.stages.items()]
@@ -139,10 +143,12 @@ def _all_options(file: GridFile) -> list[tuple[str, Options]]:
 def _selectors(file: GridFile) -> list[tuple[str, Selector]]:
     found = [("only", selector) for selector in file.only] + [("skip", selector) for selector in file.skip]
     found += [("exceptions", exception.where) for exception in file.exceptions]
+    found += [("additions", addition.where) for addition in file.additions]
     return [*found, ("baseline", dict(file.baseline))]
 
 
-def _check_selector(where: str, selector: Selector, file: GridFile) -> None:
+def check_selector(where: str, selector: Selector, file: GridFile) -> None:
+    """Check that a selector names axes of a grid and their levels."""
     for name, wanted in selector.items():
         evaluations = tuple(file.evaluations) if where == "skip" else ()
         known = {**{axis: tuple(said.all) for axis, said in file.axes.items()}, EVALUATION: evaluations}

@@ -42,6 +42,7 @@ def grid_cells(grid: Grid, root: Path) -> list[Cell]:
         Cell(condition, evaluation, seed, planner.test(condition, evaluation, seed))
         for seed in grid.file.seeds
         for condition in grid.conditions
+        if seed in grid.seeds_of(condition)
         for evaluation in grid.evaluations_of(condition)
     ]
 
@@ -82,7 +83,12 @@ class Planner:
         stage = next((level.stage for level in levels if level.stage is not None), None)
         if stage is None:
             return self.train(condition, _settings(levels), seed, f"train {condition.name} / seed {seed}")
-        own = levels if len(levels) == len(self.grid.file.axes) else []  # else an exception's
+        own = levels if len(levels) >= len(self.grid.file.axes) else []  # else an exception's
+        added = own[len(self.grid.file.axes) :]
+        require(
+            not any(level.options or level.config for level in added),
+            f"additions: {condition.name!r} tests the stage {stage!r}: its options must be among the stage's",
+        )
         for name, level in zip(self.grid.file.axes, own, strict=False):
             taken = not level.options or name in self.grid.file.stages[stage].axes
             require(

@@ -106,13 +106,21 @@ def read_search(path: Path, trials: int | None = None) -> Search:
     """
     content = read_yaml(path)
     try:
-        file = typed(content, SearchFile)
-        _check(file)
+        return checked_search(path.stem, typed(content, SearchFile), trials)
     except InputError as error:
         raise InputError(f"search {path}: {error}") from error
+
+
+def checked_search(name: str, file: SearchFile, trials: int | None = None) -> Search:
+    """Return a search of this content, once it is checked.
+
+    Raises:
+        InputError: something is wrong.
+    """
+    _check(file)
     trials = file.trials if trials is None else trials
     require(trials > 0, f"trials is {trials}: it, or --trials, must be 1 or more")
-    return Search(path.stem, file, trials)
+    return Search(name, file, trials)
 
 
 def _check(file: SearchFile) -> None:

@@ -28,7 +28,8 @@ from experiments.planning.grid_file import GridFile, Training
 from experiments.planning.options import merged
 from experiments.planning.plan import Planner
 from experiments.planning.yaml_files import Scalar
-from experiments.search.file import Search, read_search
+from experiments.search.file import Search
+from experiments.search.grid_search import read_searches
 from experiments.search.results import MESSAGE, SECONDS, VALUES, counted, is_settled, ranked, sum_up
 from experiments.search.storage import BEAT, PROCESS, give_back, open_study, process_name, take_up_dead
 from experiments.tables.formatting import format_value
@@ -46,8 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     require_folder(root=options.root)
-    search = read_search(options.search, options.trials)
-    return run_search(search, options.root, cluster_options(options), options.storage)
+    cluster = cluster_options(options)
+    searches = read_searches(options.search, options.trials, options.only)
+    statuses = [run_search(search, options.root, cluster, options.storage) for search in searches]
+    return max(statuses)
 
 
 def _parser() -> OneLineParser:
@@ -56,6 +59,9 @@ def _parser() -> OneLineParser:
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of all searches (default %(default)s)")
     parser.add_argument(
         "--trials", type=int, metavar="N", help="number of trials over all processes (default: from the file)"
+    )
+    parser.add_argument(
+        "--only", default="", metavar="SUBSTRING", help="of a grid's conditions, those whose name contains this text"
     )
     parser.add_argument(
         "--storage",

@@ -16,7 +16,8 @@ from experiments.planning.grid import EVALUATION, Grid
 from experiments.planning.plan import Cell
 
 LOGGED = "metrics.csv"  # in a training's folder
-AFTER = ("revision", "seconds")
+#: Columns after the metrics: what the training cost by itself, then with all stages that it builds on.
+AFTER = ("revision", "seconds", "total_seconds", "parameters")
 #: From pandas 3.1 on numbers are read exactly by default.
 EXACT: dict[str, Any] = {} if parse(pd.__version__) >= parse("3.1") else {"float_precision": "round_trip"}
 
@@ -105,9 +106,21 @@ def collect(grid: Grid, cells: Sequence[Cell]) -> pd.DataFrame:
             metrics = json.loads(cell.test.product.read_text(encoding="utf-8"))
             seconds = round(record.needs.get(cell.training.key, {}).get("seconds", 0.0), 1)
             place = {EVALUATION: cell.evaluation, "seed": cell.seed, "revision": record.revisions, "seconds": seconds}
-            rows.append({**_levels(cell), **place, **metrics})
+            rows.append({**_levels(cell), **place, **_costs(cell.training), **metrics})
     metrics = sorted({name for row in rows for name in row if "/" in name})
     return pd.DataFrame(rows, columns=[*columns_of(grid), *metrics, *AFTER])
+
+
+def _costs(training: Job) -> dict[str, Any]:
+    """Return the seconds and the learned parameters of a training with all jobs that it builds on; None: not known."""
+    records = [read_record(job) for job in _chain(training).values()]
+    counts = [record.parameters for record in records if record is not None]
+    seconds = sum(record.seconds for record in records if record is not None)
+    return {"total_seconds": round(seconds, 1), "parameters": sum(counts) or None}
+
+
+def _chain(job: Job) -> dict[str, Job]:
+    return {job.key: job} | {key: other for need in job.needs for key, other in _chain(need).items()}
 
 
 def _levels(cell: Cell) -> dict[str, Any]:

@@ -65,6 +65,28 @@ def interquartile_mean(scores: Sequence[float]) -> Estimate:
     return Estimate(float(_trimmed_mean(np.asarray(own))), *_interval((tuple(own),), _trimmed_mean), len(own))
 
 
+def stratified_interquartile_mean(strata: Sequence[Sequence[float]]) -> Estimate:
+    """Return the interquartile mean of the scores of several tasks together, with its interval.
+
+    The bootstrap is stratified (section 4.1): the seeds of each task are drawn again by themselves.
+
+    Raises:
+        InputError: a task has no score.
+
+    >>> stratified_interquartile_mean([[1.0, 2.0], [3.0, 100.0]]).value
+    2.5
+    """
+    own = [np.asarray(_numbers(scores)) for scores in strata]
+    pooled = np.concatenate(own)
+    if any(len(scores) < 2 for scores in own):
+        return Estimate(float(_trimmed_mean(pooled)), math.nan, math.nan, len(pooled))
+    generator = np.random.default_rng(RANDOM_STATE)
+    drawn = [scores[generator.integers(len(scores), size=(RESAMPLES, len(scores)))] for scores in own]
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.percentile(_trimmed_mean(np.concatenate(drawn, axis=1)), [tail, 100 - tail])
+    return Estimate(float(_trimmed_mean(pooled)), float(low), float(high), len(pooled))
+
+
 def paired_difference(
     scores: Mapping[int, float], baseline: Mapping[int, float], statistic: Statistic
 ) -> Estimate | None:

@@ -133,9 +133,9 @@ def read_as(content: dict[str, Any], block: Block, sandbox: Path, capsys: pytest
         read_grid(path)
     elif "parameters" in content:
         words = ("python", "-m", "experiments.search", str(path))
-        from experiments.search.file import read_search
+        from experiments.search.grid_search import read_searches
 
-        read_search(path)
+        read_searches(path)
     elif {"model", "data"} <= content.keys():
         words = ("cli.py", "fit", "--config", str(path))
     elif content.keys() & {"model", "data", "trainer", "checkpoint", "run"}:

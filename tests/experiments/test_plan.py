@@ -51,6 +51,40 @@ def test_an_exception_replaces_what_the_levels_say(tmp_path: Path) -> None:
     assert not any("model.keys" in part or "data.noise" in part for part in job.arguments)
 
 
+def test_additions_come_on_top_of_the_levels(tmp_path: Path) -> None:
+    additions = [
+        {"where": {"noise": 0.2}, "options": {"model.rate": 1, "data.noise": 0.3}, "test": {"data.luck": 2}},
+        {"where": {"keys": "label", "noise": 0.2}, "options": {"model.rate": 3}},
+    ]
+    cells = cells_of(grid_of(tmp_path, additions=additions), tmp_path)
+    cue, label, quiet = (cells[f"{name} / test"] for name in ("cue, noise 20 %", "label, noise 20 %", "cue, noise 0 %"))
+    assert {"--data.noise=0.3", "--model.rate=1"} <= set(cue.training.arguments)
+    assert {"--data.noise=0.3", "--model.rate=3", "--model.keys=label"} <= set(label.training.arguments)
+    assert "--data.luck=2" in cue.test.arguments
+    assert not any("rate" in part for part in quiet.training.arguments)
+
+
+def test_an_addition_may_change_the_config(tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("model: {class_path: somewhere.Else}")
+    grid = grid_of(tmp_path, additions=[{"where": {"keys": "label"}, "config": str(other)}])
+    cells = cells_of(grid, tmp_path)
+    assert str(other) in cells["label, noise 0 % / test"].training.arguments
+    assert str(other) not in cells["cue, noise 0 % / test"].training.arguments
+
+
+def test_conditions_may_have_fewer_seeds(tmp_path: Path) -> None:
+    grid = grid_of(tmp_path, additions=[{"where": {"keys": "label"}, "seeds": [2]}])
+    seeds = [(cell.condition.levels["keys"], cell.seed) for cell in grid_cells(grid, tmp_path)]
+    assert seeds == [("cue", 1), ("cue", 1), ("cue", 2), ("cue", 2), ("label", 2), ("label", 2)]
+
+
+def test_an_addition_to_a_stage_that_is_tested_is_refused(tmp_path: Path) -> None:
+    grid = chain_of(tmp_path, additions=[{"where": {"keys": "cue"}, "options": {"model.rate": 1}}])
+    with pytest.raises(InputError, match="tests the stage 'agent'"):
+        grid_cells(grid, tmp_path)
+
+
 def test_options_of_the_test_share_the_training(tmp_path: Path) -> None:
     axes = {"threshold": {"option": "model.threshold", "values": [0.5, 0.9], "tested": True}}
     tests = [cell.test for cell in grid_cells(grid_of(tmp_path, axes=axes, seeds=[1]), tmp_path)]

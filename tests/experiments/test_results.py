@@ -78,7 +78,11 @@ def test_a_grids_runs_become_rows(tmp_path: Path) -> None:
         "test/reward",
         "revision",
         "seconds",
+        "total_seconds",
+        "parameters",
     ]
+    costs = read_results(grid, results).set_index("condition")["total_seconds"]
+    assert (costs >= 0).all()
     assert list(frame["condition"][:3]) == ["cue, noise 0 %", "cue, noise 0 %", "cue, noise 20 %"]
     assert list(frame["seed"][:2]) == [1, 2]
     curves = read_table(csv_path(results, "chain", "curves"), ["keys", "noise", "step", "val/reward"])

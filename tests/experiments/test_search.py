@@ -19,6 +19,7 @@ from episodic.errors import InputError
 from experiments.engine.cluster import ClusterOptions
 from experiments.search import study as command
 from experiments.search.file import Search, read_search
+from experiments.search.grid_search import read_searches
 from experiments.search.results import counted, is_settled, ranked
 from experiments.search.storage import PROCESS, open_study, take_up_dead
 from experiments.search.study import SearchLoop, run_search
@@ -69,7 +70,60 @@ def test_a_wrong_file_is_one_line(content: dict[str, Any], complaint: str, tmp_p
 )
 def test_every_shipped_search_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PROJECT)
-    assert read_search(path, trials=3).trials == 3
+    searches = read_searches(path, trials=3)
+    assert {search.trials for search in searches} == {3}
+    assert len({search.name for search in searches}) == len(searches)
+
+
+def grid_search_of(folder: Path, **content: Any) -> Path:
+    """Return the file of searches over a small grid with a memory, without one, and with stages."""
+    remembers = {
+        "L2RL": {"options": {"model.memory": None}},
+        "epL2RL": {"options": {"model.optimizer.lr": 0.5}},
+        "encoded": {"options": {"model.warm_start.agent": "@agent"}},
+    }
+    axes = {"noise": {"option": "data.task.noise", "values": [0.0, 0.2]}, "remembers": remembers}
+    grid = {"config": CONFIG, "seeds": [1], "metrics": ["test/reward"], "axes": axes, "stages": {"agent": {}}}
+    (folder / "grid.yaml").write_text(yaml.safe_dump({**grid, "options": {"trainer.max_epochs": 1}}))
+    parameters = {"model.optimizer.lr": {"low": 0.1, "high": 1.0}}
+    further = [{"where": {"remembers": "epL2RL"}, "parameters": {"model.memory.neighbours": {"choices": [1, 3]}}}]
+    own = {"grid": str(folder / "grid.yaml"), "seeds": [5], "metric": "val/reward", "trials": 4, "additions": further}
+    path = folder / "over.yaml"
+    path.write_text(yaml.safe_dump({**own, "parameters": parameters, "skip": [{"remembers": "encoded"}], **content}))
+    return path
+
+
+def test_a_search_over_a_grid_has_a_search_for_each_condition(tmp_path: Path) -> None:
+    searches = read_searches(grid_search_of(tmp_path, options={"data.environments": 4}))
+    assert [search.name for search in searches] == [
+        f"over-noise_{noise}_{way}" for noise in ("0_0", "0_2") for way in ("L2RL", "epL2RL")
+    ]
+    plain, memory = searches[2:]
+    expected = {"trainer.max_epochs": 1, "data.task.noise": 0.2, "model.memory": None, "data.environments": 4}
+    assert plain.file.options == expected
+    assert plain.file.config == CONFIG
+    assert (list(plain.file.parameters), plain.trials) == (["model.optimizer.lr"], 4)
+    assert "model.optimizer.lr" not in memory.file.options  # the search chooses it
+    assert list(memory.file.parameters) == ["model.optimizer.lr", "model.memory.neighbours"]
+
+
+@pytest.mark.parametrize(
+    ("content", "only", "complaint"),
+    [
+        ({"skip": []}, "", "builds on stages"),
+        ({}, "LRU", "--only is 'LRU'"),
+        ({"skip": [{"remembers": "none"}]}, "", "remembers is 'none'"),
+        ({"additions": [{"where": {"way": "x"}, "parameters": {}}]}, "", "axis is 'way'"),
+        ({"metric": "test/reward"}, "", "must be a validation metric"),
+    ],
+)
+def test_a_wrong_search_over_a_grid_is_one_line(
+    content: dict[str, Any], only: str, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as error:
+        read_searches(grid_search_of(tmp_path, **content), only=only)
+    assert complaint in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from experiments.tables.statistics import (
     normalised,
     paired_difference,
     probability_of_improvement,
+    stratified_interquartile_mean,
 )
 
 NAN = math.nan
@@ -125,3 +126,14 @@ def test_numbers_are_written_by_their_kind(metric: str, value: float, signed: bo
 def test_fewer_seeds_are_told() -> None:
     estimate = Estimate(8.0, 7.5, 8.25, 4)
     assert format_estimate("test/reward", estimate, 5) == "8.00 [7.50, 8.25] (n = 4)"
+
+
+def test_the_stratified_interval_is_that_of_all_resamples() -> None:
+    """Seeds are drawn again within each task: of two tasks with two seeds there are sixteen samples."""
+    strata = [[1.0, 2.0], [5.0, 9.0]]
+    pairs = [list(itertools.product(scores, repeat=2)) for scores in strata]
+    samples = [slow_interquartile_mean([*one, *other]) for one, other in itertools.product(*pairs)]
+    estimate = stratified_interquartile_mean(strata)
+    assert estimate.value == slow_interquartile_mean([1.0, 2.0, 5.0, 9.0])
+    assert estimate.bounds == tuple(np.percentile(np.repeat(samples, 1000), [2.5, 97.5]))
+    assert math.isnan(stratified_interquartile_mean([[1.0], [5.0, 9.0]]).low)

@@ -34,14 +34,15 @@ class RecurrentLayer(nn.Module):
         state_size: length N of the complex state.
         min_radius: smallest |lambda| at the start.
         max_radius: largest |lambda| at the start.
+        max_phase: largest phase of lambda at the start.
     """
 
-    def __init__(self, size: int, state_size: int, min_radius: float, max_radius: float) -> None:
+    def __init__(self, size: int, state_size: int, min_radius: float, max_radius: float, max_phase: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(size)
-        # At first |lambda|^2 is uniform between the squares of the bounds, the phase between 0 and pi / 10 (lemma 3.2).
+        # At first |lambda|^2 is uniform between the squares of the bounds, the phase from 0 on (lemma 3.2).
         squared = min_radius**2 + torch.rand(state_size).clamp_min(1e-4) * (max_radius**2 - min_radius**2)
-        phase = math.pi / 10 * torch.rand(state_size).clamp_min(1e-4)
+        phase = max_phase * torch.rand(state_size).clamp_min(1e-4)
         self.nu = nn.Parameter((-0.5 * squared.log()).log())
         self.theta = nn.Parameter(phase.log())
         self.log_gamma = nn.Parameter(0.5 * (1 - squared).log())
@@ -91,6 +92,8 @@ class LinearRecurrentUnit(SequenceCore):
         layers: number of layers.
         min_radius: smallest |lambda| at the start, at least 0.
         max_radius: largest |lambda| at the start, below 1; after n steps a share |lambda|^n of a state is left.
+        max_phase: largest phase of lambda at the start, in radians; small ones suit slow signals, pi tells single steps
+            apart.
         lasts: how long the states last, `block` or `episode`.
 
     Raises:
@@ -113,6 +116,7 @@ class LinearRecurrentUnit(SequenceCore):
         layers: int = 2,
         min_radius: float = 0.9,
         max_radius: float = 0.999,
+        max_phase: float = math.pi / 10,
         lasts: str = "block",
     ) -> None:
         super().__init__(input_size, reinstatement, hidden_size, lasts)
@@ -121,10 +125,11 @@ class LinearRecurrentUnit(SequenceCore):
             0 <= min_radius < max_radius < 1,
             f"min_radius is {min_radius}, max_radius {max_radius}: it must be 0 <= min_radius < max_radius < 1",
         )
+        require(0 < max_phase <= math.pi, f"max_phase is {max_phase}: it must be more than 0, and at most pi")
         self.state_size = state_size
         self.encoder = nn.Linear(input_size, hidden_size)
         self.layers = nn.ModuleList(
-            RecurrentLayer(hidden_size, state_size, min_radius, max_radius) for _ in range(layers)
+            RecurrentLayer(hidden_size, state_size, min_radius, max_radius, max_phase) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(hidden_size)
 

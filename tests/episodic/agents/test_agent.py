@@ -132,6 +132,27 @@ def test_a_projection_takes_the_cues_place_in_the_input_and_not_in_keys() -> Non
     assert torch.equal(plain.seen(SPEC.cues), SPEC.cues)
 
 
+@pytest.mark.parametrize("size", [None, 2])
+def test_the_cue_in_the_input_may_be_scaled_or_that_of_another_environment(size: int | None) -> None:
+    own, *others = (
+        build(perception=Perception(cue_input=True, cue_projection=size, **settings), memory=EpisodicMemory)
+        for settings in ({}, {"cue_scale": 0.5}, {"cue_scale": 0.0}, {"cue_of": "other"})
+    )
+    for other in others:
+        other.load_state_dict(own.state_dict())
+    cue = SPEC.cues[0]
+    expected = own.seen(cue)
+    half, nothing, moved = (other.seen(cue) for other in others)
+    assert torch.equal(half, 0.5 * expected)
+    assert not nothing.any()
+    assert torch.equal(moved[1:], expected[:-1])
+    assert torch.equal(moved[0], expected[-1])
+    trajectory = next(rollout(TASK, others[2], SPEC))
+    assert torch.equal(trajectory.tape.inputs[0, :, 4:], moved)
+    assert trajectory.reads is not None
+    assert torch.equal(trajectory.reads.queries[0], cue)
+
+
 @pytest.mark.parametrize("length", [20, 400])
 def test_a_fresh_projection_gives_numbers_smaller_than_a_reward_for_cues_of_any_length(length: int) -> None:
     torch.manual_seed(0)
