@@ -52,7 +52,6 @@ def _maze(game: MazeEpisode) -> NativeGame:
         *_dense(torch.float32, rules.coordinates),
         *(game.positions, game.reached),
     )
-    game.position = game.positions[-1]
     return NativeGame("maze_step", MazeGame(rules.moves.shape[1], *_addresses(tensors)), tensors)
 
 

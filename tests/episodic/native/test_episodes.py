@@ -88,8 +88,10 @@ def assert_alike(native: list[Played], plain: list[Played]) -> None:
 
 @needs_kernels
 @pytest.mark.parametrize("options", AGENTS.values(), ids=AGENTS.keys())
-def test_every_kind_of_agent_plays_alike(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert_alike(*both(lambda: play(BANDIT, agent_for(BANDIT, 1, **options), batch=7, seed=3), monkeypatch))
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS.keys())
+def test_every_kind_of_agent_plays_alike(task: Task, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the kernels know the task and not the memory, so that steps are played one by one."""
+    assert_alike(*both(lambda: play(task, agent_for(task, 1, **options), batch=7, seed=3), monkeypatch))
 
 
 @needs_kernels
