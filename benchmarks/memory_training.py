@@ -1,4 +1,7 @@
-"""The share of a training step that is spent inside the memory."""
+"""The share of a training step that is spent inside the memory, with PyTorch.
+
+Native kernels read and write within the call that plays a whole episode, where nothing can be timed by itself.
+"""
 
 import itertools
 from collections.abc import Callable
@@ -8,6 +11,7 @@ from typing import Any
 import torch
 from lightning_fabric.utilities import move_data_to_device
 
+from benchmarks.switch import with_pytorch
 from benchmarks.throughput import optimizer
 from benchmarks.timing import Result, Setting, medians, take_turns
 from callbacks.agent_reading import memory_of
@@ -120,7 +124,7 @@ class Stopwatch:
 def measure_training(setting: Setting, blocks: int, exposures: int) -> dict[str, dict[str, float]]:
     """Medians of the results of each variant of training."""
     variants: dict[str, Callable[[], dict[str, float]]] = {
-        f"{source}_{kind}": Training(setting, blocks, exposures, source, kind)
+        f"{source}_{kind}": with_pytorch(Training(setting, blocks, exposures, source, kind))
         for source, kind in itertools.product(("context", "hidden"), KINDS)
     }
     results = take_turns(variants, setting.rounds)
