@@ -25,7 +25,7 @@ FEW_STATES = {"data.predict_environments": 8, "data.predict_blocks": 1}
 ENCODER = {"trainer.max_epochs": 1, "data.steps": 2, "data.batch_size": 32}
 TASKS = list(read_yaml(FILE)["axes"]["task"])
 #: Ways that are tried on every task; the others differ between tasks in nothing but the task.
-ANYWHERE = ("LRU", "delta rule", "epL2RL", "epL2RL, encoded states")
+ANYWHERE = ("delta rule", "epL2RL, encoded states")
 
 
 def small(task: str, drawings: Path) -> dict[str, Any]:

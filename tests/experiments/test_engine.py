@@ -122,6 +122,8 @@ def cluster_of(folder: Path, workers: int, memory: str = "0") -> Iterator[tuple[
             process.wait(30)
 
 
+#: Of the grid that is disturbed; 20 of them take two minutes.
+SIZES = 8
 CLIENT = """
 import sys
 from pathlib import Path
@@ -138,16 +140,16 @@ with Client(sys.argv[2], timeout=60) as client:
 
 
 def chaos_grid(folder: Path) -> Grid:
-    """Forty short jobs and two that fail: in their command, and for want of memory."""
+    """Short jobs, a training and a test of each size, and two that fail: in their command, and for want of memory."""
     axes = {
         "what": {
             "works": {},
             "fails": {"options": {"model.fake": "fail"}},
             "hoards": {"options": {"model.fake": "hoard"}},
         },
-        "size": {"option": "model.size", "values": list(range(20))},
+        "size": {"option": "model.size", "values": list(range(SIZES))},
     }
-    skip = [{"what": ["fails", "hoards"], "size": list(range(1, 20))}]
+    skip = [{"what": ["fails", "hoards"], "size": list(range(1, SIZES))}]
     return grid_of(folder, "chaos", axes=axes, skip=skip, seeds=[1], options={"model.seconds": 0.3})
 
 
@@ -173,9 +175,9 @@ def test_all_results_are_there_whatever_is_killed(tmp_path: Path) -> None:
     with cluster_of(folder, 3, memory="1400MB") as (address, workers):
         first = subprocess.Popen([*command, address], env=environment, cwd=PROJECT)
         for number, worker in enumerate(workers):
-            wait_until(lambda at_least=6 * (number + 1): len(started(folder / "runs")) >= at_least, 300)
+            wait_until(lambda at_least=3 * (number + 1): len(started(folder / "runs")) >= at_least, 300)
             os.kill(children(worker.pid)[0], signal.SIGKILL)
-        wait_until(lambda: len(started(folder / "runs")) >= 26, 300)
+        wait_until(lambda: len(started(folder / "runs")) >= 12, 300)
         first.kill()
         first.wait()
         second = subprocess.run([*command, address], env=environment, cwd=PROJECT, capture_output=True, text=True)
@@ -187,7 +189,7 @@ def test_all_results_are_there_whatever_is_killed(tmp_path: Path) -> None:
         for root in (quiet, folder)
         for grid in [chaos_grid(root)]
     ]
-    assert len(tables[0]) == 20
+    assert len(tables[0]) == SIZES
     columns = ["condition", "size", "evaluation", "seed", "test/reward"]
     assert tables[0][columns].equals(tables[1][columns])
 
