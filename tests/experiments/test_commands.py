@@ -65,6 +65,8 @@ def file_of(grid: Grid, folder: Path, **content: Any) -> Path:
 def test_a_grid_is_run_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = file_of(grid_of(tmp_path), tmp_path)
     places = ["--root", str(tmp_path / "runs"), "--results", str(tmp_path)]
+    assert run.main([str(path), *places, "--only", "label", "--seeds", "1"]) == 0
+    assert f"2 of 8 rows in {tmp_path / 'small.csv'}" in capsys.readouterr().out
     assert run.main([str(path), *places, "--only", "label"]) == 0
     assert f"4 of 8 rows in {tmp_path / 'small.csv'}" in capsys.readouterr().out
     assert run.main([str(path), *places]) == 0
@@ -91,6 +93,7 @@ def test_failures_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     [
         (["{tmp}/none.yaml"], "none.yaml does not exist"),
         (["{tmp}/small.yaml", "--only", "nothing"], "--only is 'nothing'"),
+        (["{tmp}/small.yaml", "--seeds", "0"], "--seeds is 0: it must be 1 or more"),
         (["{tmp}/small.yaml", "--workers", "-1"], "--workers is -1"),
         (["{tmp}/small.yaml", "--workers", "two"], "invalid int value"),
         (["{tmp}/small.yaml", "--root", "{tmp}/small.yaml"], "--root is"),

@@ -147,6 +147,7 @@ def test_a_memory_beside_it_is_refused(core: Build) -> None:
         (GatedTransformerXL, {"layers": 0}, "layers is 0"),
         (LinearRecurrentUnit, {"state_size": 0}, "state_size is 0"),
         (LinearRecurrentUnit, {"max_radius": 1.0}, "it must be 0 <= min_radius < max_radius < 1"),
+        (LinearRecurrentUnit, {"max_phase": 4.0}, "max_phase is 4.0: it must be more than 0, and at most pi"),
         (LinearRecurrentUnit, {"lasts": "day"}, "core.lasts is 'day': it must be one of episode, block"),
     ],
 )
