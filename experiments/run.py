@@ -64,11 +64,13 @@ def run_grid(
     require(seeds is None or seeds > 0, f"--seeds is {seeds}: it must be 1 or more")
     cells = grid_cells(grid, root)
     first = grid.file.seeds[:seeds]
-    chosen = [cell.test for cell in cells if only in cell.condition.name and cell.seed in first]
+    chosen = [cell for cell in cells if only in cell.condition.name and cell.seed in first]
     known = ", ".join(repr(condition.name) for condition in grid.conditions)
     require(bool(chosen), f"--only is {only!r}: it must be part of a condition's name, of {known}")
+    samples = {(cell.condition.name, cell.evaluation): cell.test for cell in reversed(chosen)}  # with the first seed
+    tests = [cell.test for cell in chosen]
     try:
-        found = run_jobs(chosen, options, lambda: write_results(grid, cells, results, root))
+        found = run_jobs(tests, options, lambda: write_results(grid, cells, results, root), list(samples.values()))
     finally:
         written = write_results(grid, cells, results, root)
     found.print()

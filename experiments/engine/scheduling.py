@@ -11,6 +11,7 @@ from distributed import Client, Future, as_completed
 from distributed.scheduler import KilledWorker
 
 from episodic.errors import InputError
+from experiments.engine.checking import check_options_of
 from experiments.engine.cluster import ClusterOptions, connected
 from experiments.engine.display import Display, duration
 from experiments.engine.job import Job, to_do
@@ -41,21 +42,28 @@ class Results:
             print(f"not run, since a job that they need failed: {len(self.skipped)}", file=sys.stderr)
 
 
-def run_jobs(jobs: Sequence[Job], options: ClusterOptions, progressed: Callable[[], object] = lambda: None) -> Results:
+def run_jobs(
+    jobs: Sequence[Job],
+    options: ClusterOptions,
+    progressed: Callable[[], object] = lambda: None,
+    samples: Sequence[Job] = (),
+) -> Results:
     """Run all jobs that are not done, with what they need.
 
     Args:
         jobs: in the order in which they are wanted.
         options: where they run; without workers none is run.
         progressed: called every few seconds, if a job has ended.
+        samples: jobs, one for all seeds, whose options are checked before any job is run.
 
     Raises:
-        InputError: there is no such cluster, or it was lost.
+        InputError: there is no such cluster, it was lost, or an option of a sample is wrong.
     """
     waiting = to_do(jobs)
     if not waiting or not options.can_work:
         return Results()
     with connected(options) as client:
+        check_options_of(client, to_do(samples))
         return run_on(client, waiting, progressed)
 
 

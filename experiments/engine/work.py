@@ -96,7 +96,7 @@ def _logged(job: Job, log: TextIO, command: Command | None) -> Outcome:
         return Outcome(0.0)
     try:
         with output_to(log):
-            command = command or _command_line()
+            command = command or command_line()
             with isolated():
                 torch.set_num_threads(1)  # workers are the parallelism; `run.threads` of a config may say otherwise
                 return carry_out(job, command, _revision())
@@ -109,8 +109,8 @@ def _logged(job: Job, log: TextIO, command: Command | None) -> Outcome:
 
 
 @cache
-def _command_line() -> Command:
-    # As late as this, so that the log tells what goes wrong; all of it, so that the first job is like the next.
+def command_line() -> Command:
+    """Return the project's command line with all that it imports, so that the first job is like the next."""
     from cli import main
     from launcher.quick_imports import without_garbage_collection
 

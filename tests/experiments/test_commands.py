@@ -40,7 +40,7 @@ ONE = ClusterOptions(workers=1)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are done in this process, by a command line that takes no time."""
 
-    def run_jobs(jobs: list[Job], options: ClusterOptions, progressed: object = None) -> Results:
+    def run_jobs(jobs: list[Job], options: ClusterOptions, progressed: object = None, samples: object = ()) -> Results:
         found = Results()
         for job in to_do(jobs) if options.can_work else []:
             with suppress(JobFailed):

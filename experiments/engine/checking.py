@@ -1,0 +1,45 @@
+"""Has the command line read the options of jobs before any job is run, so that a misspelt option costs no training."""
+
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+
+from distributed import Client
+
+from episodic.errors import require
+from experiments.engine.isolation import isolated
+from experiments.engine.job import Job
+from experiments.engine.work import command_line
+
+
+def check_options_of(client: Client, jobs: Sequence[Job]) -> None:
+    """Check the names and types of the options of jobs.
+
+    What a class refuses when it is built, such as a wrong size, only shows when the job starts.
+
+    Args:
+        client: of the cluster whose workers read the options.
+        jobs: to be checked; one of those that differ in their seed alone is enough.
+
+    Raises:
+        InputError: an option of a job has a wrong name or value.
+    """
+    complaints = client.gather(client.map(complaint, [options_of(job) for job in jobs], pure=False))
+    for job, reason in zip(jobs, complaints, strict=True):
+        require(not reason, f"{job.title}: {reason}")
+
+
+def options_of(job: Job) -> tuple[str, ...]:
+    """Return the options of a job; those of a test or a prediction with the ones of the training that it uses."""
+    if job.kind == "train":
+        return job.arguments[1:]
+    own = job.arguments[job.arguments.index("--ckpt_path") + 2 :]
+    return (*options_of(job.needs[0]), *own)
+
+
+def complaint(options: Sequence[str]) -> str:
+    """Return what the command line says against options; empty if it takes them."""
+    output = io.StringIO()
+    with isolated(), redirect_stdout(io.StringIO()), redirect_stderr(output):
+        status = command_line()(["fit", *options, "--print_config"])
+    return output.getvalue().strip().rpartition("\n")[2].removeprefix("error: ") if status else ""
