@@ -51,22 +51,20 @@ class Parameter:
         return FloatDistribution(self.low, self.high, self.log, self.step)
 
 
-@dataclass(frozen=True)
-class SearchFile:
-    """The content of a search's file.
+@dataclass(frozen=True, kw_only=True)
+class SearchSettings:
+    """How a search is made, whatever it trains.
 
     Args:
-        config: what is trained.
         seeds: one training of each trial for each; a trial's value is the mean.
         metric: the validation metric that trials are compared by.
-        trials: how many, over all processes.
+        trials: how many of each search, over all processes.
         parameters: by the options' names.
         direction: `maximize` or `minimize`.
         options: of every training.
         pruner: `median`, `hyperband` or `none`: which trials are stopped early.
     """
 
-    config: str
     seeds: list[int]
     metric: str
     trials: int
@@ -74,6 +72,17 @@ class SearchFile:
     direction: str = "maximize"
     options: Options = field(default_factory=dict)
     pruner: str = "median"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchFile(SearchSettings):
+    """The content of a search's file.
+
+    Args:
+        config: what is trained.
+    """
+
+    config: str
 
 
 @dataclass(frozen=True)

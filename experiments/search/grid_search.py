@@ -11,10 +11,10 @@ from episodic.errors import InputError, require
 from experiments.planning.grid import Condition, Grid, matches
 from experiments.planning.grid_file import Selector
 from experiments.planning.grid_reader import check_selector, read_grid
-from experiments.planning.options import Options, merged
+from experiments.planning.options import merged
 from experiments.planning.plan import folder_name
 from experiments.planning.yaml_files import read_yaml, typed
-from experiments.search.file import Parameter, Search, SearchFile, checked_search, read_search
+from experiments.search.file import Parameter, Search, SearchFile, SearchSettings, checked_search, read_search
 
 
 @dataclass(frozen=True)
@@ -30,31 +30,17 @@ class Further:
     parameters: dict[str, Parameter]
 
 
-@dataclass(frozen=True)
-class GridSearchFile:
-    """The content of a file of searches over a grid's conditions.
+@dataclass(frozen=True, kw_only=True)
+class GridSearchFile(SearchSettings):
+    """The content of a file of searches over a grid's conditions; its `options` are on top of the condition's.
 
     Args:
         grid: the grid's file.
-        seeds: see `SearchFile`, as all that follows.
-        metric: the validation metric that trials are compared by.
-        trials: how many for each condition.
-        parameters: by the options' names.
-        direction: `maximize` or `minimize`.
-        options: of every training, on top of the condition's.
-        pruner: `median`, `hyperband` or `none`.
         skip: conditions that are not searched.
         additions: further parameters of some conditions.
     """
 
     grid: str
-    seeds: list[int]
-    metric: str
-    trials: int
-    parameters: dict[str, Parameter]
-    direction: str = "maximize"
-    options: Options = field(default_factory=dict)
-    pruner: str = "median"
     skip: list[Selector] = field(default_factory=list)
     additions: list[Further] = field(default_factory=list)
 
@@ -99,6 +85,6 @@ def _search(name: str, file: GridSearchFile, grid: Grid, condition: Condition, t
         parameters |= further.parameters if matches(further.where, condition.levels) else {}
     # What the condition says of a parameter is what the search is about.
     options = merged({option: value for option, value in own.items() if option not in parameters}, file.options)
-    same: dict[str, Any] = {one.name: getattr(file, one.name) for one in fields(SearchFile) if hasattr(file, one.name)}
-    content = SearchFile(config=configs[-1], **{**same, "options": options, "parameters": parameters})
+    settings: dict[str, Any] = {one.name: getattr(file, one.name) for one in fields(SearchSettings)}
+    content = SearchFile(config=configs[-1], **{**settings, "options": options, "parameters": parameters})
     return checked_search(f"{name}-{folder_name(condition.name)}", content, trials)
