@@ -25,7 +25,7 @@ def tiny_stage(stage: str, root: Path, drawings: Path, epochs: int = 2) -> list[
     return [*tiny_encoder(root, drawings, epochs=epochs), *WITH_MEMORY]
 
 
-@pytest.mark.parametrize(("stage", "kills"), [("agent", 6), ("encoder of states", 4)])
+@pytest.mark.parametrize(("stage", "kills"), [("agent", 4), ("encoder of states", 3)])
 def test_killed_trainings_resume_to_the_same_end(stage: str, kills: int, tmp_path: Path) -> None:
     """Ten kills, two of them while a checkpoint is written; `tests/interruptions.py` does more."""
     shared = Path("/dev/shm")  # another file system, where there is one
