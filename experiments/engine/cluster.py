@@ -24,6 +24,11 @@ SETTINGS = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.admin.tick.limit": "1h",  # a job holds the interpreter for long: no warning
+    "distributed.worker.profile.enabled": False,  # its hundred samples a second take time from the job
+    # Dask's 65,536 bytes give the memory of every large tensor back at once: its pages are then made anew at each use.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1_000_000_000,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 32 * 1024 * 1024,
+    "distributed.nanny.pre-spawn-environ.MALLOC_ARENA_MAX": 1,  # a job's thread shares the heap that can be kept
 }
 DASHBOARD = ("127.0.0.1", 8787)
 

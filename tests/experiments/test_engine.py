@@ -1,6 +1,7 @@
 """Jobs on Dask: in this process, and on processes that are killed."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from distributed import Client, LocalCluster
 
 from experiments.engine.cluster import ClusterOptions, connected
@@ -208,3 +210,19 @@ def test_the_benchmark_runs() -> None:
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True)
     assert "overhead" in done.stdout
+
+
+def page_faults() -> int:
+    """Return how many pages the system provides while a job makes a large tensor fifty times."""
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for _ in range(50):
+        torch.ones(1_000_000)
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the settings are those of glibc")
+def test_a_job_keeps_the_memory_of_large_tensors() -> None:
+    with connected(ClusterOptions(workers=1)) as client:
+        assert client.submit(page_faults).result(timeout=60) < 10 * 1_000_000 * 4 / 4096  # once, not fifty times
+        assert client.submit(os.environ.get, "MALLOC_ARENA_MAX").result(timeout=60) == "1"
