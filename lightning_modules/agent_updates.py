@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterable
-from typing import cast
+from typing import Protocol, cast
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from episodic.agents.agent import Agent
@@ -13,6 +14,15 @@ from episodic.agents.learning.learner import EmbedderLearner, Lesson
 from episodic.native import arithmetic
 from episodic.objectives.native_adam import clip_gradients
 from episodic.precision import full_precision
+from lightning_modules.update_hooks import updates_are_plain
+
+
+class StepCounter(Protocol):
+    """Lightning's count of optimiser steps, which `global_step` is."""
+
+    def increment_ready(self) -> None: ...
+
+    def increment_completed(self) -> None: ...
 
 
 class AgentUpdates:
@@ -29,12 +39,19 @@ class AgentUpdates:
         self, module: pl.LightningModule, agent: Agent, learner: EmbedderLearner | None, gradient_norm: float
     ) -> None:
         self.module, self.agent, self.learner, self.gradient_norm = module, agent, learner, gradient_norm
+        self._counter: StepCounter | None = None  # where updates are plain
+
+    def begin(self) -> None:
+        """Get ready for a training, when its callbacks and its strategy are known."""
+        trainer = self.module.trainer
+        loop = trainer.fit_loop.epoch_loop.manual_optimization
+        self._counter = loop.optim_step_progress if updates_are_plain(trainer) else None
 
     @property
-    def optimizers(self) -> list[torch.optim.Optimizer]:
+    def optimizers(self) -> list[LightningOptimizer]:
         """The agent's optimiser and, with a learner, the learner's."""
         optimizers = self.module.optimizers()
-        return cast(list[torch.optim.Optimizer], optimizers if isinstance(optimizers, list) else [optimizers])
+        return cast(list[LightningOptimizer], optimizers if isinstance(optimizers, list) else [optimizers])
 
     @property
     def arithmetic(self) -> str:
@@ -61,15 +78,28 @@ class AgentUpdates:
             optimizer.zero_grad()
         if total.requires_grad:
             self._backward(total)
-        optimizers[0].step()
+        self._step(optimizers[0])
         if lesson is not None and learner is not None:
-            optimizers[1].step()
+            self._step(optimizers[1])
             learner.refresh()
 
     def _backward(self, total: Tensor) -> None:
         """Compute the gradients; autocast, which covers a whole training step, must not reach into their formulas."""
         with full_precision(total.device):
-            self.module.manual_backward(total)
+            if self._counter is not None:
+                total.backward()
+            else:
+                self.module.manual_backward(total)
+
+    def _step(self, optimizer: LightningOptimizer) -> None:
+        """Have the module clip the gradients, step an optimiser, and count the step, as Lightning does it."""
+        if (counter := self._counter) is None:
+            optimizer.step()
+            return
+        counter.increment_ready()
+        self.module.on_before_optimizer_step(optimizer.optimizer)
+        optimizer.optimizer.step()
+        counter.increment_completed()
 
     def clip(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradients of an optimiser's parameters to the norm."""
@@ -86,7 +116,7 @@ class AgentUpdates:
                 total = total + no_gradient(self.agent.policy_parameters())
             optimizer.zero_grad()
             self._backward(total)
-            optimizer.step()
+            self._step(optimizer)
             metrics.append(lesson.metrics)
         if metrics:
             learner.refresh()

@@ -194,6 +194,7 @@ class EpisodicAgent(pl.LightningModule):
         return self.updates.planned_blocks(self._updates)
 
     def on_train_start(self) -> None:
+        self.updates.begin()
         self.optimisation.restore_configuration()
         if self.learner is not None:
             self.learner.optimisation.restore_configuration()
@@ -203,7 +204,7 @@ class EpisodicAgent(pl.LightningModule):
         entropy_weight = self.loss.entropy_weight(self.updates.progress(self._updates))
         generator = step_generator(self, batch_idx)
         batch = self.perceived(batch, "train")
-        logged, lessons = [], []
+        logged, lessons = list[Tensor](), []
         episodes = self.play(batch, "train")
         for update in range(self._updates):
             first, last = update * self.loss.episodes, (update + 1) * self.loss.episodes
@@ -211,8 +212,9 @@ class EpisodicAgent(pl.LightningModule):
             loss = self.agent.loss(played, self.loss, entropy_weight, list(batch.cues[first:last]))
             lesson = self.updates.lesson(last - 1, generator)
             self.updates.after_episodes(loss.total, lesson)
-            reward = torch.stack([trajectory.rewards.mean() for trajectory in played]).mean()
-            logged.append(torch.stack([reward, *(part.detach() for part in loss)]))
+            means = [trajectory.rewards.mean() for trajectory in played]
+            reward = means[0] if len(means) == 1 else torch.stack(means).mean()
+            logged += [reward, *(part.detach() for part in loss)]
             if lesson is not None:
                 lessons.append(lesson.metrics)
             del played, loss  # the next episode may then lie in the same memory
@@ -220,7 +222,7 @@ class EpisodicAgent(pl.LightningModule):
         learning_rate = self.updates.optimizers[0].param_groups[0]["lr"]
         self.updates.step_schedules()
         self._episodes = self.episodes_played(batch)
-        reward, total, policy, value, entropy = torch.stack(logged).mean(dim=0)
+        reward, total, policy, value, entropy = torch.stack(logged).view(self._updates, -1).mean(dim=0)
         lesson_metrics = self.learner.metrics(lessons) if self.learner is not None else {}
         self.log_dict(
             {

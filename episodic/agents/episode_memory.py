@@ -209,10 +209,12 @@ class EpisodeMemory:
             return None
         with torch.set_grad_enabled(self.differentiable):
             if plan.constant:
-                query, made = self.query(0), self.recalled
-                first = self.recalls[0] if made is None else Recall(*(part[0] for part in made))
-                recall = Recall(*(part.expand(self.steps, *part.shape) for part in first))
-                return Reads(query.expand(self.steps, *query.shape), recall, plan.made)
+                query, steps = self.query(0), self.steps
+                if self.recalled is not None:
+                    recall = Recall(*(part.expand(steps, *part.shape[1:]) for part in self.recalled))
+                else:
+                    recall = Recall(*(part.expand(steps, *part.shape) for part in self.recalls[0]))
+                return Reads(query.expand(steps, *query.shape), recall, plan.made)
             blank = torch.zeros_like(self.query(plan.searches[0]))
             searches = [self.query(t) for t in plan.searches]
             queries = torch.stack([searches[number] if number >= 0 else blank for number in plan.goes_by])

@@ -35,8 +35,12 @@ def native_game(game: Episode) -> NativeGame | None:
 
 
 def _bandit(game: BanditEpisode) -> NativeGame:
-    arms, luck = tensors = _dense(torch.float32, game.arms, game.luck)
-    return NativeGame("bandit_step", BanditGame(arms.shape[1], arms.data_ptr(), luck.data_ptr()), tensors)
+    rules = game.rules
+    tensors = (
+        *_dense(torch.long, rules.contexts[game.episode]),
+        *_dense(torch.float32, rules.probabilities, game.luck),
+    )
+    return NativeGame("bandit_step", BanditGame(*rules.probabilities.shape[1:], *_addresses(tensors)), tensors)
 
 
 def _compositional(game: CompositionalEpisode) -> NativeGame:

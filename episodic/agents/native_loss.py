@@ -5,6 +5,7 @@ from torch import Tensor
 
 from episodic.networks.episodic_lstm import EpisodicLSTM
 from episodic.networks.heads import ActorCriticHeads
+from episodic.networks.native_heads import PackedHeads
 from episodic.networks.native_lstm_tape import NativeLSTMTape, backpropagate
 from episodic.objectives.actor_critic import ActorCritic
 from episodic.objectives.known_gradient import with_gradient
@@ -27,10 +28,11 @@ def native_episode_loss(
     """
     core: EpisodicLSTM = tape.core
     recalled = recalled if core.reinstatement else None
+    packed = tape.heads if tape.heads is not None and tape.heads.heads is heads else PackedHeads(heads, tape.hidden)
     sources = (inputs, recalled, core.weight, core.bias, heads.weight, heads.bias)
     wanted = [part is not None and part.requires_grad for part in sources[:2]]
     with torch.no_grad():
-        losses, gradients = loss_with_gradients(objective, heads, tape.hidden, actions, rewards, entropy_weight)
+        losses, gradients = loss_with_gradients(objective, packed, actions, rewards, entropy_weight)
         by_hidden, *by_heads = gradients
         by_core = backpropagate(tape, tape.joint_of(inputs), recalled, by_hidden, *wanted)
     total, *parts = losses.unbind()

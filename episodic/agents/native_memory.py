@@ -1,12 +1,14 @@
 """The reads and writes of an episode within the native call that plays it."""
 
 from ctypes import addressof, c_int64, c_void_p
+from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from episodic.agents.episode_memory import EpisodeMemory
-from episodic.agents.memory_plan import Read
+from episodic.agents.memory_plan import MemoryPlan, Read
 from episodic.memory.memory import Memory
 from episodic.memory.native_slots import empty_recall, replaces, served, slots_of
 from episodic.memory.nearest_memory import NearestMemory
@@ -56,7 +58,7 @@ class NativeMemory:
             for part, nothing in zip(self.recall, (0.0, EMPTY, float("-inf"), EMPTY), strict=True):
                 part[-1] = nothing
         steps = len(plan.reads)
-        reads = (c_int64 * steps)(*map(_number, plan.reads, plan.goes_by))
+        reads = _numbers(plan)
         pointers = (c_void_p * steps)(*[queries[t].data_ptr() if t in queries else None for t in range(steps)])
         self.due = memory.due()
         writes = (Write * len(self.due))(*[Write(write.after, *map(_address, write[1:])) for write in self.due])
@@ -99,6 +101,12 @@ def _source(memory: EpisodeMemory) -> int:
 
 def _address(part: Tensor | None) -> int | None:
     return None if part is None else part.data_ptr()
+
+
+@lru_cache(maxsize=64)
+def _numbers(plan: MemoryPlan) -> Any:
+    """An array of what each step does; the kernels only read it."""
+    return (c_int64 * len(plan.reads))(*map(_number, plan.reads, plan.goes_by))
 
 
 def _number(read: Read, search: int) -> int:

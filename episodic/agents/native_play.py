@@ -57,6 +57,7 @@ def play_natively(
         None if known is None else addressof(known.structure),
     )
     refused = kernels().play(tape.reference, choices.packed.reference, byref(call))
+    tape.heads = choices.packed
     if known is not None:
         known.finish(refused)
     elif memory is not None:

@@ -34,14 +34,17 @@ void payoffs_step(const Payoffs* game, int64_t t, const int64_t* taken, Outcome 
 }
 
 struct Bandit {
-    int64_t actions;
-    const float *arms, *luck;  // [B, A] probability of a reward, [T, B]
+    int64_t contexts, actions;
+    const int64_t* context;             // [B], of the episode
+    const float *probabilities, *luck;  // [B, C, A] of a reward, [T, B]
 };
 
 void bandit_step(const Bandit* game, int64_t t, const int64_t* taken, Outcome outcome, Block block) {
     const float* luck = game->luck + t * block.batch;
-    for (int64_t b = block.first; b < block.first + block.count; b++)
-        outcome.reward[b * outcome.reward_row] = luck[b] < game->arms[b * game->actions + taken[b]];
+    for (int64_t b = block.first; b < block.first + block.count; b++) {
+        const float* arms = game->probabilities + (b * game->contexts + game->context[b]) * game->actions;
+        outcome.reward[b * outcome.reward_row] = luck[b] < arms[taken[b]];
+    }
 }
 
 struct Compositional {

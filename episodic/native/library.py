@@ -114,7 +114,10 @@ class PayoffsGame(ctypes.Structure):
 class BanditGame(ctypes.Structure):
     """`Bandit` in `games.hpp`."""
 
-    _fields_ = (("actions", c_int64), ("arms", c_void_p), ("luck", c_void_p))
+    _fields_ = (
+        *((name, c_int64) for name in ("contexts", "actions")),
+        *((name, c_void_p) for name in ("context", "probabilities", "luck")),
+    )
 
 
 class CompositionalGame(ctypes.Structure):

@@ -22,6 +22,7 @@ class PackedHeads:
         steps, batch, size = hidden.shape
         self.weights = heads.weight.detach().contiguous(), heads.bias.detach().contiguous()
         self.hidden, self.packed = hidden, hidden.new_empty(library.heads_packed_size(size, heads.actions))
+        self.heads = heads
         weight, bias = self.weights
         self.structure: Structure = Heads(
             steps,

@@ -10,10 +10,14 @@ from torch.autograd.function import once_differentiable
 from episodic.native import dense, kernels
 from episodic.native.library import LSTM, Gradients
 from episodic.networks.lstm_tape import LSTMTape
+from episodic.networks.native_heads import PackedHeads
 
 
 class NativeLSTMTape(LSTMTape):
     """An episode of the episodic LSTM that native kernels play and replay; arguments as those of `LSTMTape`."""
+
+    #: The heads that played the episode, where it was played as a whole.
+    heads: PackedHeads | None = None
 
     def prepare(self) -> None:
         core, library = self.core, kernels()

@@ -34,30 +34,27 @@ def native_actor_critic_loss(
     Shapes: hidden `[T, B, H]`, actions `[T, B]` long, rewards `[T, B]`.
     """
     with torch.no_grad():
-        losses, gradients = loss_with_gradients(weights, heads, hidden, actions, rewards, entropy_weight)
+        if hidden.stride(2) != 1 or hidden.stride(0) != hidden.shape[1] * hidden.stride(1):
+            hidden = hidden.contiguous()
+        packed = PackedHeads(heads, hidden)
+        losses, gradients = loss_with_gradients(weights, packed, actions, rewards, entropy_weight)
     total, *parts = losses.unbind()
     return with_gradient(total, (hidden, heads.weight, heads.bias), gradients), *parts
 
 
 def loss_with_gradients(
-    weights: Weights,
-    heads: ActorCriticHeads,
-    hidden: Tensor,
-    actions: Tensor,
-    rewards: Tensor,
-    entropy_weight: float,
+    weights: Weights, packed: PackedHeads, actions: Tensor, rewards: Tensor, entropy_weight: float
 ) -> tuple[Tensor, list[Tensor]]:
     """The four losses `[4]`, and the total's gradients by hidden states, weight and bias of the heads.
 
     Shapes as in `native_actor_critic_loss`.
     """
+    hidden = packed.hidden
     actions, rewards = actions.contiguous(), rewards.to(hidden.dtype)
     if rewards.stride(0) != rewards.shape[1] * rewards.stride(1):
         rewards = rewards.contiguous()
-    if hidden.stride(2) != 1 or hidden.stride(0) != hidden.shape[1] * hidden.stride(1):
-        hidden = hidden.contiguous()
-    packed, parts = PackedHeads(heads, hidden), hidden.new_empty(4)
-    gradients = [hidden.new_empty(part.shape) for part in (hidden, heads.weight, heads.bias)]
+    parts = hidden.new_empty(4)
+    gradients = [hidden.new_empty(part.shape) for part in (hidden, *packed.weights)]
     call = ActorCriticCall(
         actions.data_ptr(),
         rewards.data_ptr(),

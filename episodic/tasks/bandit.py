@@ -39,17 +39,23 @@ class BanditEpisode:
     """One episode of a bandit: the episode's luck decides which arms pay.
 
     Args:
-        arms: `[B, A]` probability of a reward for each arm.
+        rules: of the block.
+        episode: its number, from 0.
         luck: `[T, B]`; an arm pays if the luck of the step is below the arm's probability.
         dtype: of the rewards.
 
-    >>> episode = BanditEpisode(arms=torch.tensor([[0.9, 0.1]]), luck=torch.tensor([[0.5]]))
-    >>> episode.pays
+    >>> rules = BanditRules(contexts=torch.tensor([[0]]), probabilities=torch.tensor([[[0.9, 0.1]]]))
+    >>> BanditEpisode(rules, episode=0, luck=torch.tensor([[0.5]])).pays
     (tensor([[1., 0.]]),)
     """
 
-    def __init__(self, arms: Tensor, luck: Tensor, dtype: torch.dtype = torch.float32) -> None:
-        self.arms, self.luck, self.dtype = arms, luck, dtype
+    def __init__(self, rules: BanditRules, episode: int, luck: Tensor, dtype: torch.dtype = torch.float32) -> None:
+        self.rules, self.episode, self.luck, self.dtype = rules, episode, luck, dtype
+
+    @cached_property
+    def arms(self) -> Tensor:
+        """The probability `[B, A]` of a reward for each arm."""
+        return self.rules.arms(self.episode)
 
     @cached_property
     def payoffs(self) -> Tensor:
@@ -194,7 +200,7 @@ class Bandit(Task):
 
     def begin(self, spec: BlockSpec, episode: int, luck: Tensor, observation: Tensor) -> BanditEpisode:
         """Begin an episode; a bandit shows no observation."""
-        return BanditEpisode(spec.rules.arms(episode), luck, observation.dtype)
+        return BanditEpisode(spec.rules, episode, luck, observation.dtype)
 
     def ideal_rewards(self, spec: BlockSpec, *, memory: bool = True) -> Tensor:
         """Return the rewards `[E, T, B]` of the ideal observer, which keeps one posterior per context."""
