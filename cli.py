@@ -4,7 +4,7 @@ import sys
 
 from launcher.errors.startup import startup_fault
 from launcher.help.overview import asks_for_overview, print_overview
-from launcher.quick_imports import without_garbage_collection
+from launcher.quick_imports import quick_imports
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {fault}", file=sys.stderr)
         return 2
     # Imported as late as this because torch and Lightning take seconds.
-    with without_garbage_collection():
+    with quick_imports():
         from launcher.main import run
         from launcher.stage_cli import StageCLI
 

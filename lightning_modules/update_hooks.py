@@ -20,12 +20,14 @@ def updates_are_plain(trainer: pl.Trainer) -> bool:
     """
     module = trainer.lightning_module
     nobody_listens = not any(
-        is_overridden(hook, callback, pl.Callback) for hook in HOOKS for callback in trainer.callbacks
+        is_overridden(hook, callback, pl.Callback)
+        for hook in HOOKS
+        for callback in trainer.callbacks  # type: ignore[attr-defined]
     )
     return (
         nobody_listens
         and not any(is_overridden(hook, module, pl.LightningModule) for hook in MODULE_HOOKS)
         and type(trainer.strategy) is SingleDeviceStrategy
         and type(trainer.precision_plugin) is Precision
-        and type(trainer.profiler) is PassThroughProfiler
+        and type(trainer.profiler) is PassThroughProfiler  # type: ignore[attr-defined]
     )

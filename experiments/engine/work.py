@@ -112,9 +112,9 @@ def _logged(job: Job, log: TextIO, command: Command | None) -> Outcome:
 def command_line() -> Command:
     """Return the project's command line with all that it imports, so that the first job is like the next."""
     from cli import main
-    from launcher.quick_imports import without_garbage_collection
+    from launcher.quick_imports import quick_imports
 
-    with without_garbage_collection():
+    with quick_imports():
         import launcher.main
         import launcher.stage_cli  # noqa: F401
     return main

@@ -52,3 +52,22 @@ def test_a_process_ends_before_lightning_reads_the_environment() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: environment variable RANK is 'abc'")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_command_imports_no_library_that_it_may_not_need() -> None:
+    code = """
+import sys
+from launcher.quick_imports import quick_imports
+with quick_imports():
+    import launcher.main, launcher.stage_cli
+print(*{name.split(".")[0] for name in sys.modules}, "scipy.signal" in sys.modules)
+import torch, torchmetrics, scipy.signal
+boxes = torch.tensor([[0.0, 0, 1, 1]])
+overlap = torchmetrics.functional.detection.intersection_over_union(boxes, boxes)
+print(float(overlap), scipy.signal.get_window("hann", 1))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    imported, afterwards = done.stdout.splitlines()
+    late = {"torchvision", "sklearn", "seaborn", "pandas", "pytorch_metric_learning", "tensorboard", "optuna", "True"}
+    assert not late & {*imported.split()}
+    assert afterwards == "1.0 [1.]"

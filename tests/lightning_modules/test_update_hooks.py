@@ -46,14 +46,15 @@ def train(kind: type[EpisodicAgent] = EpisodicAgent, **options: Any) -> Episodic
     data = BlockDataModule(task=TASK, environments=4, blocks_per_epoch=2)
     torch.manual_seed(0)
     module = kind(memory=EpisodicMemory, sizes=data.sizes)
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=1,
         limit_val_batches=0,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        **quiet,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
         **options,
     )
     trainer.fit(module, datamodule=data)
