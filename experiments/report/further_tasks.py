@@ -109,8 +109,8 @@ def further_sections(found: FurtherResults, plot: str) -> list[str]:
     return [
         "## Experiments 3 to 5, and contextual choice\n\nReward per episode in the test; a two-step episode has "
         "100 trials. The ideal players know the rules and face the same contexts and luck as the agents. "
-        "[tasks.md](tasks.md) has the rules and the readings that we chose. The number beside the contextual choice "
-        "task is that of the public code dnd-lstm.",
+        "[tasks.md](tasks.md) has the rules and our choices where the paper is open. The reported reward of the "
+        "contextual choice task is that of the public code dnd-lstm.",
         f"![Reward, regret, steps to the goal and stay probabilities, with the paper's numbers]({plot})",
         "*Points are means over seeds, with 95 % intervals. (a): 0 is the ideal player without memory, 1 the ideal "
         "player of each task.*",
@@ -121,7 +121,7 @@ def further_sections(found: FurtherResults, plot: str) -> list[str]:
         "**Water maze: steps to the first goal**, by exposure to the context.",
         _steps_table(found),
         "**Two-step task: stay probabilities.** How often the agent repeats the first choice of an earlier trial, by "
-        "that trial's reward and transition. The paper's are read off its figure, to about 0.02.",
+        "that trial's reward and transition. The paper's values are read off its figure, to about 0.02.",
         _stay_table(found),
     ]
 

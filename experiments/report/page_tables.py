@@ -1,11 +1,11 @@
-"""The report's tables: a short one for its first page, all of them for a question's own page."""
+"""The tables of a question's page in the report."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from experiments.planning.grid import EVALUATION, Grid, level_name
+from experiments.planning.grid import Grid, level_name
 from experiments.planning.grid_file import Report
 from experiments.tables.comparison import Comparison, Comparisons, compare
 from experiments.tables.formatting import (
@@ -19,28 +19,17 @@ from experiments.tables.formatting import (
 from experiments.tables.statistics import METHOD, Statistic, interquartile_mean, normalised
 
 NOT_SIGNIFICANT = "n. s."
+#: The last section of the report, which every question's page links to.
+HOW_TO_READ = f"""## How to read the tables
+
+- Scores are interquartile means over seeds, with 95 % intervals ({METHOD}).
+- *Normalised*: 0 % is chance and 100 % the ideal player. Each page gives their rewards.
+- *Difference to baseline*: the interquartile mean of the differences between equal seeds. {NOT_SIGNIFICANT} (not
+  significant): the interval contains 0, or there is no interval.
+- *P*: the probability that a run has a higher score (or a lower one, for a cost) than a run of the baseline; ties count
+  half.
+- Intervals are not corrected for the number of comparisons."""
 SHARE, PROBABILITY = "fraction", "reward"  # the kinds of number that these are written like
-
-
-def short_table(grid: Grid, metric: str, compared: Comparisons) -> str:
-    """Return the means with their intervals: a row for each combination of all axes but the last with several levels.
-
-    That axis, or the evaluations if there are several, has the columns.
-    """
-    several = [name for name, axis in grid.file.axes.items() if len(axis.all) > 1]
-    across = EVALUATION if len(grid.file.evaluations) > 1 else several[-1] if len(several) > 1 else ""
-    cells: dict[str, dict[str, str]] = {}
-    columns: dict[str, None] = {}
-    for condition in grid.conditions:
-        for test in grid.evaluations_of(condition):
-            levels = {name: level_name(name, axis, condition.levels[name]) for name, axis in grid.file.axes.items()}
-            column = test if across == EVALUATION else levels.pop(across, metric_label(metric))
-            row = ", ".join(levels.values())
-            columns[column] = None
-            if (found := compared.get((condition.name, test))) is not None:
-                cells.setdefault(row, {})[column] = format_estimate(metric, found.score, found.score.number)
-    header = ["", *columns]
-    return markdown_table(header, [[row, *(own.get(name, NOTHING) for name in columns)] for row, own in cells.items()])
 
 
 def full_tables(grid: Grid, report: Report, frame: pd.DataFrame, statistic: Statistic = interquartile_mean) -> str:
@@ -101,23 +90,16 @@ def _without_empty_columns(header: Sequence[str], rows: Sequence[Sequence[str]])
 
 
 def report_note(grid: Grid, report: Report, compared: Comparisons, frame: pd.DataFrame) -> str:
-    """Return how the tables were made: seeds, intervals, the meaning of the columns, revisions of the sources."""
+    """Return what a grid's tables rest on: seeds, levels of the normalisation, baseline, revisions of the sources."""
     metric = report.metric or grid.file.metrics[0]
-    seeds, label = seeds_of(grid, compared), metric_label(metric)
-    parts = [f"Interquartile means of the {label} over {_range(seeds)} per condition, with 95 % intervals ({METHOD})."]
+    seeds = seeds_of(grid, compared)
+    parts = [f"Interquartile means over {_range(seeds)} per condition, with 95 % intervals."]
     if report.chance is not None and report.ideal is not None:
         chance, ideal = (_level(metric, level) for level in (report.chance, report.ideal))
         parts.append(f"Normalised: 0 % is chance ({chance}), 100 % the ideal player ({ideal}).")
     if any(comparison.difference is not None for comparison in compared.values()):
         levels = ", ".join(level_name(name, grid.file.axes[name], level) for name, level in grid.file.baseline.items())
-        better = "lower" if is_cost(metric) else "higher"
-        parts += [
-            f"The baseline of a condition has {levels!r} and otherwise the same levels.",
-            "Differences are interquartile means of differences between equal seeds; "
-            f"{NOT_SIGNIFICANT} (not significant): the interval contains 0, or there is no interval.",
-            f"P: probability that a run has a {better} {label} than a run of the baseline; ties count half.",
-            "Intervals are not corrected for the number of comparisons.",
-        ]
+        parts.append(f"The baseline of a condition has {levels!r} and otherwise the same levels.")
     revisions = dict.fromkeys(part for revision in frame["revision"].astype(str) for part in revision.split("/"))
     parts.append(f"Revision{'s' if len(revisions) > 1 else ''} {', '.join(revisions)}.")
     return " ".join(parts)

@@ -38,13 +38,13 @@ PLAYERS: Mapping[str, tuple[str, float | None]] = {  # by name: title, and the p
 IDEAL, MAKER = "ideal", "python -m experiments.bandit_players"
 HEAD = """# Reproduction: the five experiments of Ritter et al. 2018
 
-"Been There, Done That: Meta-Learning with Episodic Recall" ([arXiv 1805.09692](https://arxiv.org/abs/1805.09692)) from
-our own runs, beside the paper's numbers. `make report` writes this page from the CSVs that are named at its end. The
-first part is figure 3 of the paper, the two bandits of experiments 1 and 2."""
+Results of our runs beside those of "Been There, Done That: Meta-Learning with Episodic Recall"
+([arXiv 1805.09692](https://arxiv.org/abs/1805.09692)). The first part repeats figure 3 of the paper: the two bandits of
+experiments 1 and 2. `make report` writes this page from the CSVs that are named at its end."""
 CAPTION = (
-    "*Lines are means over seeds, bands their 95 % intervals; dashed levels and diamonds are the paper's. (c) and (d): "
-    f"regret added up within an episode. `{NEAREST}`: the same agents, tested with a memory that recalls the nearest "
-    "entry however far it is, as the paper's does. UCB1 and random choice lie on each other.*"
+    "*Lines are means over seeds and bands their 95 % intervals. Dashed levels and diamonds are the paper's values. "
+    f"(c) and (d) show the regret summed within an episode. `{NEAREST}`: the same agents, tested with a memory that always "
+    "recalls the nearest entry, as the paper's does. The lines of UCB1 and random choice coincide.*"
 )
 
 

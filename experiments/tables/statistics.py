@@ -19,7 +19,7 @@ CONFIDENCE, RESAMPLES, RANDOM_STATE = 0.95, 9999, 0
 #: The share of the scores that the interquartile mean leaves out at either end.
 TRIMMED = 0.25
 #: How intervals are made, in words.
-METHOD = f"percentile bootstrap over seeds, {RESAMPLES} resamples, random state {RANDOM_STATE}"
+METHOD = f"percentile bootstrap over seeds, {RESAMPLES} resamples, random state {RANDOM_STATE}; no width: not shown"
 
 
 class Estimate(NamedTuple):

@@ -123,6 +123,11 @@ def test_numbers_are_written_by_their_kind(metric: str, value: float, signed: bo
     assert format_value(metric, value, signed) == text
 
 
+def test_an_interval_without_width_is_left_out() -> None:
+    assert format_estimate("test/reward", Estimate(8.0, 7.999, 8.001, 5), 5) == "8.00"
+    assert format_estimate("test/recall_accuracy", Estimate(0.5, 0.499, 0.5, 5), 5) == "50.0 % [49.9, 50.0]"
+
+
 def test_fewer_seeds_are_told() -> None:
     estimate = Estimate(8.0, 7.5, 8.25, 4)
     assert format_estimate("test/reward", estimate, 5) == "8.00 [7.50, 8.25] (n = 4)"
