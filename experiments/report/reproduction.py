@@ -43,8 +43,8 @@ Results of our runs beside those of "Been There, Done That: Meta-Learning with E
 experiments 1 and 2. `make report` writes this page from the CSVs that are named at its end."""
 CAPTION = (
     "*Lines are means over seeds and bands their 95 % intervals. Dashed levels and diamonds are the paper's values. "
-    f"(c) and (d) show the regret summed within an episode. `{NEAREST}`: the same agents, tested with a memory that always "
-    "recalls the nearest entry, as the paper's does. The lines of UCB1 and random choice coincide.*"
+    f"(c) and (d) show the regret summed within an episode. `{NEAREST}`: the same agents, tested with a memory that "
+    "always recalls the nearest entry, as the paper's does. The lines of UCB1 and random choice coincide.*"
 )
 
 
