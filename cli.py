@@ -8,7 +8,7 @@ from launcher.quick_imports import quick_imports
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status. One line on standard error where the input is at fault."""
+    """Run one command; returns the exit status. Invalid input prints one line on standard error."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if asks_for_overview(arguments):
         print_overview()

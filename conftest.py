@@ -1,4 +1,4 @@
-"""Notebooks, which run in processes and folders of their own, import the packages of this checkout."""
+"""Notebooks run in separate processes and folders; they import the packages of this checkout."""
 
 from collections.abc import Iterator
 from pathlib import Path

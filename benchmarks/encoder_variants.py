@@ -1,4 +1,4 @@
-"""Training of the encoders of drawings, measured step by step: in a bare loop, through Lightning, and input alone."""
+"""Training of the encoders of drawings, measured in a bare loop, through Lightning, and for the input only."""
 
 import sys
 import time
@@ -124,7 +124,7 @@ class Variant(ABC):
 
 
 class Input(Variant):
-    """The data alone: batches are cut, moved to the device and changed at random."""
+    """Time the data only: batches are cut, moved to the device and changed at random."""
 
     def seconds(self) -> float:
         return self.time_steps(self._change)

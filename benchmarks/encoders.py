@@ -1,4 +1,4 @@
-"""Training speed of the encoders of drawings: in 16 and in 32 bits, through Lightning, and of their input alone.
+"""Training speed of the encoders of drawings: in 16 and in 32 bits, through Lightning, and of their input.
 
     python benchmarks/encoders.py [--batch-size 64] [--threads 2] [--rounds 5] [--steps 8] [--device auto|cpu|cuda]
         [--channels N] [--characters 10]
@@ -11,7 +11,7 @@ Prints one JSON object: images a second.
 - `residual_bf16_lightning`: the same steps through Lightning.
 - `input`, `autoencoder_input`: batches of the encoders and of the autoencoder, deformed or turned, on the device.
 
-`input_share` is the share of a step's time that the input alone takes. On a CUDA device, which computes while the next
+`input_share` is the input's share of a step's time. On a CUDA device, which computes while the next
 batch is made, this is an upper bound.
 
 Models and data are those of the shipped configs, except for the batch size, which is the same for all, and the

@@ -8,7 +8,7 @@ Prints one JSON object.
   that a table, such as `torch.nn.Embedding` has for whole numbers, would have a row for.
 - `table_accuracy`: by pull, how often the training's most frequent context of a state's cell is its own, where the
   training's states are gathered into so many cells by k-means: a table of cells, one row each.
-- `embed_over_forward`: the time that `embed` takes in training, where the classifier is left off, over `forward`'s.
+- `embed_over_forward`: the time that `embed` takes in training, without the classifier, divided by that of `forward`.
 - `copy_over_embed`: what it would take besides to copy the network for the classifier to be cut off, over `embed`.
 - `same`: whether `embed` in training gives what the encoder gives after it, to the bit.
 """
@@ -64,7 +64,7 @@ def by_pull(
 ) -> tuple[list[float], list[float]]:
     """Shares of the others' states that are known exactly, and that a table of cells places rightly, by pull.
 
-    Shapes: states `[N, T, H]` float16, labels `[N]` long; the others' likewise.
+    Shapes: states `[N, T, H]` float16, labels `[N]` long; the others' in the same way.
     """
     pulls = states.shape[1]
     seen = {row.tobytes() for row in states.flatten(0, 1).numpy()}
@@ -85,7 +85,7 @@ def stripping(width: int, classes: int = 50) -> dict[str, Any]:
     torch.manual_seed(SEED)
     encoder = HiddenStateEncoder(input_size=width, classes=classes)
     states = torch.randn(BATCH, width)
-    encoder.train().network.eval()  # keys are made in evaluation mode, whatever the module is in
+    encoder.train().network.eval()  # keys are made in evaluation mode
     during = encoder.embed(states)
     same = bool(torch.equal(during, encoder.eval().embed(states)))
     encoder.train().network.eval()

@@ -72,7 +72,7 @@ class AgentPlots(pl.Callback):
         plot_rewards(tested)
 
     def plot_task(self, tested: Tested) -> None:
-        """Make the plots of a task of its own."""
+        """Make the task's additional plots."""
 
 
 def plot_rewards(tested: Tested) -> None:

@@ -75,7 +75,7 @@ def best_arms(labels: Tensor, spec: BlockSpec, environment: int) -> Tensor | Non
 def read_counts(statistics: EpisodeStatistics, memory: Memory) -> ReadCounts:
     """Add up the reads of all processes, on the CPU; every process must call this.
 
-    The sampled similarities are this process's alone.
+    The sampled similarities are those of this process only.
     """
     similarity, kinds = (part.cpu() for part in statistics.similarity_samples())
     names = {"right": RIGHT, "wrong": WRONG, "nothing recalled": NOTHING}

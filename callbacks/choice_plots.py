@@ -12,7 +12,7 @@ class ChoicePlots(AgentPlots):
     """Plot an agent's choices after `test`: the plots of `AgentPlots`, and `accuracy_by_step`.
 
     It shows the share of right choices by step in both halves of a block, beside the ideal players, and the mean
-    reinstatement gate, if there is one. Other tasks get the plots of `AgentPlots` alone.
+    reinstatement gate, if there is one. Other tasks get only the plots of `AgentPlots`.
     """
 
     def plot_task(self, tested: Tested) -> None:

@@ -22,7 +22,7 @@ class CompositionalPlots(AgentPlots):
       episode of the block, beside the ideal players';
     - `regret_by_pull`: the same regret up to and including each pull.
 
-    Other tasks get the plots of `AgentPlots` alone.
+    Other tasks get only the plots of `AgentPlots`.
     """
 
     def plot_task(self, tested: Tested) -> None:

@@ -33,7 +33,7 @@ class MazePlots(AgentPlots):
       and last exposure;
     - `maze_paths`: paths in a few contexts of one block, at the same exposures.
 
-    For the last two the agent plays another block. Other tasks get the plots of `AgentPlots` alone.
+    For the last two the agent plays another block. Other tasks get only the plots of `AgentPlots`.
     """
 
     def plot_task(self, tested: Tested) -> None:

@@ -25,7 +25,7 @@ class EpisodeSplit(NamedTuple):
 
 @dataclass(frozen=True)
 class HarvestSplit:
-    """A rule that splits the episodes of a harvest; it depends on `seed` alone, never on the run's seed.
+    """A rule that splits the episodes of a harvest; it depends on `seed`, never on the run's seed.
 
     Args:
         by: `block` holds out whole blocks, so that all parts share their contexts; `context` holds out contexts, so

@@ -42,7 +42,7 @@ class HiddenStateDataModule(pl.LightningDataModule):
             missing, damaged or too small for the split; labels are contexts but mean another context in every block.
     """
 
-    #: The `sizes` that a trained model keeps, whatever data it is tested on.
+    #: The `sizes` that a trained model keeps, also for a test on other data.
     training_sizes = ("input_size", "classes")
 
     def __init__(

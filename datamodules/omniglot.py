@@ -39,7 +39,7 @@ class OmniglotDataModule(pl.LightningDataModule):
     train: OmniglotPart
     val: OmniglotPart
     test: OmniglotPart
-    #: The `sizes` that a trained model keeps, whatever data it is tested on.
+    #: The `sizes` that a trained model keeps, also for a test on other data.
     training_sizes = ("classes",)
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The order of data: a pure function of (seed, epoch, rank), so that a resume needs the epoch and the batch alone.
+"""The order of data: a pure function of (seed, epoch, rank), so a resume needs only the epoch and the batch.
 
 Lightning calls `set_epoch` on a loader's sampler at the start of each epoch, but creates the first iterator before
 that call. Every `__iter__` here is therefore a generator: it reads the epoch when its first item is requested, so a

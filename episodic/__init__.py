@@ -14,5 +14,5 @@ Import from the packages, each of which lists its public names in `__all__`:
 - `episodic.checkpoints`: safe reading of checkpoints, `load_embedder`, and shipped encoders.
 - `episodic.errors`: `InputError`, raised for every invalid argument or file.
 
-`import episodic` alone loads none of them.
+`import episodic` loads none of them.
 """

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from episodic.errors import InputError
 
-#: Age in seconds from which an unfinished file counts as left behind by a process that was killed.
+#: Age in seconds from which an unfinished file counts as left over from a killed process.
 ABANDONED = 3600.0
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Write a file under a temporary name beside it, then put it in its place.
+    """Write a file under a temporary name beside it, then rename it.
 
     The new content reaches the disk before it replaces the old one, so a process that is killed, or a disk that fills
     up, leaves the old file whole. Missing folders are created.
@@ -77,7 +77,7 @@ def unfinished(folder: Path) -> list[Path]:
 
 
 def remove_abandoned(folder: Path, pattern: str) -> None:
-    """Remove temporary files and folders directly in a folder that a killed process has left behind.
+    """Remove temporary files and folders directly in a folder that a killed process has left over.
 
     Args:
         folder: to look in; it may be missing.

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Write both files, and print the largest difference from the encoder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("encoder", help="a shipped encoder of drawings, or a checkpoint")
-    parser.add_argument("folder", type=Path, help="where the files go")
+    parser.add_argument("folder", type=Path, help="folder for the files")
     given = parser.parse_args(arguments)
     encoder, drawings = load_embedder(given.encoder), torch.rand(5, 1, 28, 28)
     given.folder.mkdir(parents=True, exist_ok=True)

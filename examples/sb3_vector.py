@@ -1,4 +1,4 @@
-"""A native vector environment of this project as the vector environment that Stable-Baselines3 wants."""
+"""Adapt this project's vector environments to Stable-Baselines3."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from episodic.environments import TaskVectorEnv
 
 
 class Sb3VectorEnv(VecEnv):
-    """Hand steps on to a `TaskVectorEnv` that begins anew in the same step.
+    """Pass steps on to a `TaskVectorEnv` that resets in the same step.
 
     Stable-Baselines3 gets `terminal_observation` and, after each end, the reward and length of what has ended.
     """

@@ -48,7 +48,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def player_regrets(task: Bandit, blocks: Sequence[BlockSpec], names: Iterable[str] = NAMES) -> pd.DataFrame:
-    """Return the mean regret of players by exposure and pull: a function of the blocks alone.
+    """Return the mean regret of players by exposure and pull: a function of the blocks.
 
     Players do not look at cues: blocks of another bandit with the same seeds have the same order of contexts, best arms
     and luck.

@@ -1,6 +1,6 @@
 """Trains and tests a grid: `python -m experiments.run experiments/grids/NAME.yaml`.
 
-After an interruption, or when the grid has grown, the same command goes on where it was.
+After an interruption, or when the grid has grown, the same command continues.
 """
 
 import argparse
@@ -51,9 +51,9 @@ def run_grid(
     Args:
         grid: the grid.
         root: folder of all runs.
-        results: folder of the CSV. While the grid is not complete and more rows are there, it is left alone, and what
-            is done is written to `root`.
-        options: where the jobs run; without workers only the CSV is written.
+        results: folder of the CSV. While the grid is incomplete, a CSV with more rows stays as it is, and the new
+            rows are written to `root`.
+        options: of the cluster; without workers only the CSV is written.
         only: conditions whose name contains it, with what they need.
         seeds: how many of the grid's seeds, from the first; None: all.
 

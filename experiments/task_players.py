@@ -90,7 +90,7 @@ def _play(task: Task, block: BlockSpec, *, memory: bool) -> dict[str, Tensor]:
 
 
 def _mean_where(values: Tensor, counted: Tensor) -> Tensor:
-    """Return the mean over the counted episodes of values `[E, B]`, `[B]`; NaN where there are none."""
+    """Return the mean over the counted episodes of values `[E, B]`, `[B]`; NaN if there are none."""
     return (values * counted).sum(dim=0) / counted.sum(dim=0)
 
 

@@ -12,14 +12,14 @@ from launcher.trust.run_config import read_run_config
 #: First line of a run's `config.yaml`: configs of other formats are refused.
 FORMAT = "# episodic-memory-lab, format 2"
 COMMANDS = ("fit", "validate", "test", "predict")
-#: Uses the config beside a checkpoint whatever it names; see `launcher.trust.check`.
+#: Uses the config beside a checkpoint without a check; see `launcher.trust.check`.
 TRUST = "--trust"
 
 
 def with_run_config(arguments: Sequence[str]) -> list[str]:
-    """Put the run's own `config.yaml` in front where a command names a checkpoint and no config.
+    """Put the run's own `config.yaml` in front if a command names a checkpoint and no config.
 
-    A version takes the place of `latest` in the checkpoint's path; see `launcher.runs.latest`.
+    A version replaces `latest` in the checkpoint's path; see `launcher.runs.latest`.
 
     Raises:
         InputError: no `config.yaml` lies beside the checkpoint's folder, it cannot be read, or it is not trusted.

@@ -1,6 +1,6 @@
 """Another class for a part keeps the options that were given, and takes its own defaults for all others.
 
-jsonargparse alone hands the default values of the former class on to the new one, where both know the name. Then
+By itself, jsonargparse passes the default values of the former class on to the new one, if both have the name. Then
 `--data.task CompositionalBandit` would have the ten pulls of the default task, `BarcodeBandit`.
 """
 
@@ -27,7 +27,7 @@ def _discard_defaults(part: Any, former: Any, new: Any) -> None:
 
 
 def _defaults(class_path: str, keywords: Any) -> Namespace:
-    """The default values of a class's arguments; none for a name that is no class."""
+    """The default values of a class's arguments; none if the name is not a class."""
     try:
         parser: Any = _typehints.ActionTypeHint.get_class_parser(class_path, keywords)
     except ValueError:

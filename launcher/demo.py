@@ -57,7 +57,7 @@ def demo() -> int:
 
 
 def command(arguments: list[str]) -> int:
-    """Run `python cli.py` with these arguments in a process of its own, and return its exit status."""
+    """Run `python cli.py` with these arguments in a separate process, and return its exit status."""
     with subprocess.Popen([sys.executable, str(CLI), *arguments]) as process:
         while process.poll() is None:
             with suppress(KeyboardInterrupt):  # Ctrl-C reaches the process too, which then stops by itself

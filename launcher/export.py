@@ -47,7 +47,7 @@ def _command(arguments: list[str]) -> None:
     parser.add_argument("run", help="folder of a trained and tested run")
     parser.add_argument("target", help="file to write, such as episodic/checkpoints/shipped/NAME.ckpt")
     parser.add_argument("--precision", type=int, choices=sorted(PRECISIONS), default=16, help="bits per weight")
-    parser.add_argument("--no-card", action="store_true", help="write the .ckpt file alone")
+    parser.add_argument("--no-card", action="store_true", help="write only the .ckpt file")
     parser.add_argument("--overwrite", action="store_true", help="replace existing files")
     given = parser.parse_args(arguments)
     files = export(Path(given.run), Path(given.target), given.precision, not given.no_card, given.overwrite)
@@ -101,7 +101,7 @@ def example_input(network: Embedder) -> Tensor:
 def _tested_run(path: Path) -> RunFolder:
     """Find the run in a folder."""
     home = RunFolder.of_checkpoint(path.resolve() / "checkpoints" / "best.ckpt")
-    require(path.is_dir() and home is not None, f"there is no run folder {path}: it must be runs/NAME/VERSION")
+    require(path.is_dir() and home is not None, f"run folder {path} does not exist: it must be runs/NAME/VERSION")
     assert home is not None
     require(home.best.is_file(), f"run {path} has no checkpoints/best.ckpt: `python cli.py fit` creates one")
     require(home.config.is_file(), f"run {path} has no config.yaml: it is incomplete")

@@ -15,7 +15,7 @@ from launcher.arguments import with_run_config
 from launcher.errors.failures import input_failures
 from launcher.messages import one_line
 
-#: Set to anything, a failed command shows where it failed.
+#: Set to anything, a failed command shows its traceback.
 DEBUG_VARIABLE = "EPISODIC_DEBUG"
 INTERRUPTED = 130
 TERMINATED = 143
@@ -56,7 +56,7 @@ def _fail(error: Exception) -> int:
 
 
 def quieten() -> None:
-    """Leave out what libraries say about themselves and nobody can act on."""
+    """Hide messages of libraries that the user cannot act on."""
     for library in ("pytorch_lightning", "lightning_fabric", "lightning.fabric", "lightning.pytorch"):
         logging.getLogger(library).setLevel(logging.WARNING)
     for message in (

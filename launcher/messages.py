@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from episodic.errors import printable
 
 LONGEST = 400
-#: Lines in which a parser speaks of its own doings, which nobody can act on.
+#: Lines of a parser's messages that describe its internals.
 NOISE = re.compile(
     r"^(usage:|tip:|Parser key|Problem with given|Does not validate|Subtypes:|Errors:|Given value|"
     r"Expected a path but|Subclass types expect|a class path \(str\)|a dict with(out)? |The error is)"
@@ -87,7 +87,7 @@ def _named(text: str, message: str) -> str:
 
 
 def _expected(types: Sequence[re.Match[str]], message: str) -> str:
-    """What a value is, and what it would have to be."""
+    """What a value is, and what it must be."""
     kinds = list(dict.fromkeys(kind for expected in types for kind in _spoken(expected.group(1))))
     wanted = " or ".join(kind for kind in kinds if kind != "null") or "null"
     wanted += " or null" if "null" in kinds and len(kinds) > 1 else ""

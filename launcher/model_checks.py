@@ -24,7 +24,7 @@ STAGES: dict[type[LightningModule], type[LightningDataModule]] = {
 
 
 def check_stage(class_path: str, data: LightningDataModule) -> None:
-    """Raise `InputError` where a model of one stage is given the data of another.
+    """Raise `InputError` if a model of one stage gets the data of another.
 
     Classes from elsewhere are let pass: they may be made for each other.
     """
@@ -50,14 +50,14 @@ def fill_in_drawing_embedder(arguments: Namespace) -> None:
 
 
 def _part(arguments: Namespace, name: str) -> Namespace:
-    """The arguments of a part; none where it is not given."""
+    """The arguments of a part; none if it is not given."""
     part = arguments.get(name)
     settings = part.get("init_args") if isinstance(part, Namespace) else None
     return settings if isinstance(settings, Namespace) else Namespace()
 
 
 def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str) -> None:
-    """Raise `InputError` where a checkpoint's weights are not those of the model that the config describes."""
+    """Raise `InputError` if a checkpoint's weights do not fit the model that the config describes."""
     contents = {f"{MEMORY}{name}" for name, _ in _memory(model).named_buffers()}  # of any batch, and not looked at
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if name not in contents}
     present = {name: tensor.shape for name, tensor in saved.items() if name not in contents}
@@ -78,6 +78,6 @@ def check_fit(saved: dict[str, torch.Tensor], model: LightningModule, path: str)
 
 
 def _memory(model: LightningModule) -> torch.nn.Module:
-    """An agent's store; an empty module where there is none."""
+    """An agent's store; an empty module if there is none."""
     memory = model.agent.memory if isinstance(model, EpisodicAgent) else None
     return memory.store if memory is not None else torch.nn.Module()

@@ -32,7 +32,7 @@ yaml.SafeDumper.add_multi_representer(StrEnum, lambda dumper, member: dumper.rep
 
 
 class OneLineParser(LightningArgumentParser):
-    """A parser whose complaints are one line each, and that says what a misspelt name may mean."""
+    """A parser with one-line errors that suggest the right name for a misspelt one."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"formatter_class": CommandFormatter, **kwargs})
@@ -89,7 +89,7 @@ class OneLineParser(LightningArgumentParser):
 
 
 def _with_whole_name(error: InputError, arguments: Sequence[str]) -> InputError:
-    """The error with the name of the option that has no value; argparse knows the beginning of the name alone."""
+    """The error with the name of the option that has no value; argparse knows only the beginning of the name."""
     lacking = re.fullmatch(r"(?:--)?(\w+) needs a value", str(error))
     if lacking is None:
         return error

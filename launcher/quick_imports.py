@@ -15,7 +15,7 @@ RARELY_USED = ("scipy.optimize", "scipy.signal", "torchvision", "torchvision.mod
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """Import torch, torchmetrics and whatever is imported inside faster, where Lightning is not there already.
+    """Speed up imports of torch, torchmetrics and everything imported inside, unless Lightning is already imported.
 
     An import makes hundreds of thousands of objects that all stay. Looking for garbage among them again and again takes
     a fifth of the time that it takes to import torch and Lightning, so it is switched off. They are left out of later

@@ -67,7 +67,7 @@ TRAINER_DEFAULTS = {
 
 
 class StageCLI(LightningCLI):
-    """The command line of every stage; model and data are whatever classes the config names."""
+    """The command line of every stage; the config names the classes of model and data."""
 
     run: RunFolder
     checkpoint: dict[str, Any] | None = None
@@ -96,8 +96,8 @@ class StageCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_class_arguments(RunSettings, "run")
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
-        # For the help alone: `with_run_config` takes it off the command line.
-        help_text = "use the config beside --ckpt_path whatever classes and folders it names; see SECURITY.md"
+        # Only for the help: `with_run_config` takes it off the command line.
+        help_text = "use the config beside --ckpt_path without checking its classes and folders; see SECURITY.md"
         parser.add_argument(TRUST, action="store_true", default=SUPPRESS, help=help_text)
 
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
@@ -161,7 +161,7 @@ class StageCLI(LightningCLI):
         configs = [Path(str(path)) for path in settings.get("config") or []]
         placement = place(Request(str(self.subcommand), asked, configs, settings.get("ckpt_path"), self.arguments))
         self.run = occupy(placement, self.cleanup, writes=not settings.trainer.fast_dev_run)
-        if placement.checkpoint is not None:  # read now that nobody else writes to the run
+        if placement.checkpoint is not None:  # read now that no other process writes to the run
             settings.ckpt_path = str(placement.checkpoint)
             self.checkpoint = read_checkpoint(placement.checkpoint)
         resolve_all(settings, "model", required=self.checkpoint is None)
@@ -237,7 +237,7 @@ class StageCLI(LightningCLI):
         return trainer
 
     def _prediction_writer(self) -> PredictionWriter:
-        """What keeps the predictions: an agent's are a harvest, which says where it comes from."""
+        """The writer of predictions: an agent's are a harvest, which records its origin."""
         if not isinstance(self.model, EpisodicAgent):
             return PredictionWriter()
         digest = hashlib.sha256(Path(str(self.settings.ckpt_path)).read_bytes())

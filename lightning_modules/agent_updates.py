@@ -65,7 +65,7 @@ class AgentUpdates:
         return self.learner.lesson(None, generator)
 
     def after_episodes(self, total: Tensor, lesson: Lesson | None) -> None:
-        """Step the agent's optimiser and, where there is a lesson, the learner's.
+        """Step the agent's optimiser and, if there is a lesson, the learner's.
 
         One backward pass serves both: distributed processes wait for the gradient of every parameter in each pass.
         """

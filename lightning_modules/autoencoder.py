@@ -55,7 +55,7 @@ class OmniglotAutoencoder(LearningRate, pl.LightningModule):
         augmentation: strengths of the random deformations of training drawings; None leaves drawings unchanged. The
             deformed drawing is input and target, unless `denoising`.
         denoising: whether the target is the drawing before augmentation and erasing.
-        dropped: probability that a pixel of the input is erased, for denoising alone.
+        dropped: probability that a pixel of the input is erased, only for denoising.
         few_shot_episodes: number of episodes that a few-shot accuracy averages over, the same every time.
         image_size: side of the drawings that the network computes with; None takes the data's.
         optimizer: builds the optimiser.

@@ -68,7 +68,7 @@ class EpisodicAgent(pl.LightningModule):
 
     tasks: dict[str, Task]  # by split; they differ in what the data's `evaluation` says
     task: Task  # of training
-    evaluation: AgentEvaluation  # made anew for every stage
+    evaluation: AgentEvaluation  # a new one for every stage
     transferred: Tensor  # whether the warm start is done: in the checkpoint, so that a resume keeps what was learned
 
     def __init__(
@@ -88,7 +88,7 @@ class EpisodicAgent(pl.LightningModule):
     ) -> None:
         super().__init__()
         require_positive(gradient_norm=gradient_norm)
-        require(sizes is not None, "sizes is null: where no data module fills it in, it must be given")
+        require(sizes is not None, "sizes is null: it must be given if no data module fills it in")
         self.save_hyperparameters()
         self.automatic_optimization = False
         self.sizes = TaskSizes(**(sizes or {}))
@@ -162,7 +162,7 @@ class EpisodicAgent(pl.LightningModule):
         return rollout(self.tasks[split], self.agent, batch, greedy=split != "train" and self.greedy_evaluation)
 
     def perceived(self, batch: BlockSpec, split: str) -> BlockSpec:
-        """The block with its cues, which are made here where it shows drawings."""
+        """The block with its cues, which are made here if it shows drawings."""
         if batch.drawings is None:
             return batch
         data = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -295,7 +295,7 @@ class EpisodicAgent(pl.LightningModule):
         return {f"agent.memory.store.{name}": buffer for name, buffer in buffers}
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers but for the memory's contents, which averages of weights must leave alone."""
+        """The buffers except the memory's contents, which averages of weights must not change."""
         contents = self._contents()
         return (buffer for name, buffer in self.named_buffers(recurse=recurse) if name not in contents)
 

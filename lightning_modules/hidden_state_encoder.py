@@ -27,10 +27,10 @@ class HiddenStateEncoder(Encoder):
     Args:
         network: builds the embedder from the length of a state. A recurrent one needs whole episodes
             (`data.episodes`).
-        objectives: the losses; None is softmax alone.
+        objectives: the losses; None is only softmax.
         fine_tune: checkpoint of another hidden-state encoder, whose network this one starts from; the classifier starts
-            anew. The file is read when training starts, and not needed afterwards.
-        trained: `all`, or `head` to train the classifier alone.
+            from random weights. The file is read when training starts, and not needed afterwards.
+        trained: `all`, or `head` to train only the classifier.
         noise: standard deviation of Gaussian noise on the training states, in units of each number's own.
         averaging: decay of a moving average of the weights, which validation, test and later stages use; None keeps no
             average.

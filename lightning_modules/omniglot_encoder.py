@@ -32,7 +32,7 @@ class OmniglotEncoder(Encoder):
 
     Args:
         network: builds the embedder from the side of its drawings.
-        objectives: the losses; None is softmax alone.
+        objectives: the losses; None is only softmax.
         augmentation: strengths of the random deformations of training drawings; None leaves drawings unchanged.
         averaging: decay of a moving average of the weights, which validation, test and later stages use; None keeps no
             average.

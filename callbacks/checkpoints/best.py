@@ -13,8 +13,8 @@ from episodic.errors import require_positive
 class RunCheckpoint(ModelCheckpoint):
     """Keep the best checkpoint as `best.ckpt`, chosen among the ends of epochs.
 
-    A training that was validated but reached no such end gets a `best.ckpt` of where it stopped. The checkpoint's state
-    holds scores and no paths, so that nothing is written or deleted where a checkpoint says.
+    A training that was validated but reached no such end gets a `best.ckpt` of the state in which it stopped. The
+    callback's saved state contains scores and no paths, so a checkpoint cannot cause files to be written or deleted.
 
     Args:
         monitor: name of the validation metric that decides; None keeps the newest checkpoint.
@@ -45,11 +45,11 @@ class RunCheckpoint(ModelCheckpoint):
         return os.path.join(str(self.dirpath), f"best{self.FILE_EXTENSION}")
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
-        """As in the base class; a score that is no number is never the best."""
+        """As in the base class; a NaN score is never the best."""
         return current is not None and not bool(current.isnan()) and super().check_monitor_top_k(trainer, current)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the last state where no epoch's end was saved."""
+        """Save the last state if no epoch's end was saved."""
         known = self.monitor is None or self.monitor in trainer.callback_metrics
         if known and not self.best_model_path and trainer.global_step > 0 and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             self._save_checkpoint(trainer, self.path)

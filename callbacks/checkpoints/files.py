@@ -21,7 +21,7 @@ class CheckpointFiles(TorchCheckpointIO):
     which leaves half a file if the process is killed.
 
     Args:
-        path: file of a checkpoint that was read before; None where there is none.
+        path: file of a checkpoint that was read before; None if there is none.
         checkpoint: its content, which is handed out once instead of reading the file again.
     """
 
@@ -39,7 +39,7 @@ class CheckpointFiles(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Callable[..., Any] | None = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Return a checkpoint on the CPU; it is always read with `weights_only`, whatever is asked for."""
+        """Return a checkpoint on the CPU; always read with `weights_only`, whatever the argument."""
         read = self._read.pop(os.path.realpath(path), None)
         return read_checkpoint(path) if read is None else read
 

@@ -19,7 +19,7 @@ class Diverged(InputError):
 
 
 class FiniteLosses(pl.Callback):
-    """Raise `Diverged` where a loss or a weight is NaN or infinite; no checkpoint is written then.
+    """Raise `Diverged` if a loss or a weight is NaN or infinite; no checkpoint is written then.
 
     The losses of a hundred batches are read at once, and before each validation and checkpoint.
     """

@@ -56,7 +56,7 @@ class ExactEpochLoop(_TrainingEpochLoop):
 
 
 class ExactFitLoop(_FitLoop):
-    """A training that leaves its last epoch unfinished where it stops inside of it."""
+    """A training that leaves its last epoch unfinished if it stops within it."""
 
     ending: type[BaseException] | None = None  # how a signal asked this process to end
 
@@ -92,7 +92,7 @@ class ExactFitLoop(_FitLoop):
     def on_run_start(self) -> None:
         super().on_run_start()
         if not self.restarting:
-            self._resuming_from_checkpoint = False  # a whole epoch follows, with an iterator of its own
+            self._resuming_from_checkpoint = False  # a whole epoch follows, with its own iterator
 
     def on_advance_end(self) -> None:
         if limit_reached(self.trainer) and not self.epoch_loop._num_ready_batches_reached():
@@ -103,7 +103,7 @@ class ExactFitLoop(_FitLoop):
         super().on_advance_end()
 
     def _validate(self) -> None:
-        """Validate a training where it stops."""
+        """Validate a training when it stops."""
         if self.epoch_loop._should_check_val_epoch():
             connector = self.trainer._logger_connector
             first = connector._first_loop_iter

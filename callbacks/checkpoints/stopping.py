@@ -32,7 +32,7 @@ def stops_here(trainer: pl.Trainer) -> bool:
 def signals_handled(ask: Callable[[type[BaseException]], None]) -> Iterator[None]:
     """Call `ask` with what SIGTERM or SIGINT ends a training with; a second SIGINT interrupts at once.
 
-    Signals reach the main thread alone: in another thread nothing changes.
+    Signals reach only the main thread: in another thread nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -174,7 +174,7 @@ def send_comparison(logger: Logger, comparison: Comparison) -> None:
 @send_comparison.register(WandbLogger)
 @send_comparison.register(MLFlowLogger)
 def _(logger: Logger, comparison: Comparison) -> None:
-    names = ("model", "seed_everything", "trainer.max_epochs")  # of which Lightning knows nothing
+    names = ("model", "seed_everything", "trainer.max_epochs")  # unknown to Lightning
     logger.log_hyperparams({name: comparison.options[name] for name in names if name in comparison.options})
 
 

@@ -31,7 +31,7 @@ class CueProjection(nn.Linear):
 
     def __init__(self, cue_size: int, size: int) -> None:
         require_positive(**{"perception.cue_projection": size})
-        super().__init__(cue_size, size, bias=False)  # the core's input has a bias of its own
+        super().__init__(cue_size, size, bias=False)  # the core's input has its own bias
         nn.init.normal_(self.weight, std=0.3 * cue_size**0.5)
 
     def forward(self, cue: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ class Agent(nn.Module):
         return torch.cat([*by_episode], dim=1)
 
     def _perceived(self, trajectory: Trajectory, cue: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-        """What an episode recalled, and the core's inputs where a learned projection made them; both with gradients."""
+        """What an episode recalled, and the core's inputs if a learned projection made them; both with gradients."""
         inputs = self._inputs(trajectory, cue)
         recalled = trajectory.reads.recall.value if trajectory.reads is not None else None
         return recalled, None if inputs is None else inputs[:-1]

@@ -14,7 +14,7 @@ from episodic.tasks.task import Task, TaskSizes
 def require_together(
     sizes: TaskSizes, memory: MemoryFactory | None, keys: Keys, perception: Perception, learner: Learner | None
 ) -> None:
-    """Raise `InputError` where the settings of an agent exclude each other."""
+    """Raise `InputError` if settings of an agent exclude each other."""
     require(
         memory is not None or keys.embedder is None,
         "memory is null, yet keys.embedder is given: it makes keys for a memory, set one of them",
@@ -74,7 +74,7 @@ def require_slots(store: Store, learner: Learner | None) -> None:
 
 
 def require_learnable(task: Task, learner: EmbedderLearner) -> None:
-    """Raise `InputError` where an embedder of keys is to learn, yet cannot from this task."""
+    """Raise `InputError` if an embedder of keys should learn but cannot on this task."""
     settings, classifier = learner.settings, learner.classifier
     if settings.of_drawings:
         return
@@ -95,7 +95,7 @@ def require_learnable(task: Task, learner: EmbedderLearner) -> None:
 
 
 def require_updates(task: Task, episodes: int, learner: EmbedderLearner | None) -> None:
-    """Raise `InputError` where a block cannot be learned from so many episodes at a time."""
+    """Raise `InputError` if a block cannot be divided into updates of so many episodes."""
     require(
         task.episodes % episodes == 0,
         f"loss.episodes is {episodes}: it must divide the episodes of a block, {task.episodes}",
@@ -107,7 +107,7 @@ def require_updates(task: Task, episodes: int, learner: EmbedderLearner | None) 
 
 
 def require_sizes(own: TaskSizes, task: Task) -> None:
-    """Raise `InputError` where an agent was built for another task's sizes; memories may be larger than a block."""
+    """Raise `InputError` if an agent was built for another task's sizes; memories may be larger than a block."""
     for name in ("actions", "observation_size", "cue_size", "label_count", "steps"):
         size, wanted = getattr(own, name), getattr(task.sizes, name)
         require(size == wanted, f"model.sizes.{name} is {size}: the data's is {wanted}")

@@ -34,7 +34,7 @@ class Choices:
         return self.taken.unbind()
 
     def prepare(self) -> None:
-        """Make whatever the steps need."""
+        """Allocate the tensors that the steps need."""
         self.policy, self.input_at = self.heads.policy(), self.tape.inputs.unbind()
         self.noise = None if self.uniform is None else self.uniform.log().neg_().log_()  # minus Gumbel noise
 

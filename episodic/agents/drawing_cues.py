@@ -25,7 +25,7 @@ class DrawingCues(nn.Module):
     """Makes the cues of a block of its drawings.
 
     A split's drawings are embedded once and kept. While the embedder learns, they are embedded again after each update,
-    in training those of the block alone.
+    in training only those of the block.
 
     Args:
         settings: of the embedder; None takes the drawings' pixels.
@@ -49,7 +49,7 @@ class DrawingCues(nn.Module):
         self.learning = True
         self.network.requires_grad_(True)
         if isinstance(self.network, Autoencoder):
-            self.network.decoder.requires_grad_(False)  # it has no part in an embedding
+            self.network.decoder.requires_grad_(False)  # an embedding does not use it
         return self.network
 
     def train(self, mode: bool = True) -> "DrawingCues":
@@ -92,7 +92,7 @@ class DrawingCues(nn.Module):
         return class_signs(cues, drawings.labels.to(device)) if self.settings.code == "class_sign" else cues
 
     def _of_block(self, rows: Tensor, drawings: DrawingTable) -> Tensor:
-        """Cues `[..., K]` of a block's drawings alone, `[...]` long."""
+        """Cues `[..., K]` of only a block's drawings, `[...]` long."""
         assert self.network is not None
         shown, row = rows.unique(return_inverse=True)
         return embed_table(self.network, drawings.images[shown.to(drawings.images.device)])[row]

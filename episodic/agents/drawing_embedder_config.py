@@ -23,7 +23,7 @@ class DrawingEmbedderConfig:
         code: a cue is the drawing's `embedding`, or `class_sign`: one binary code for each character, the signs of its
             drawings' mean embedding against the mean of all characters.
         noise: share of the bits of a `class_sign` that are flipped in an episode's cue, drawn anew for each episode.
-        cache_dir: folder where a frozen embedder's embeddings are kept; None takes the user's cache folder.
+        cache_dir: folder for the embeddings of a frozen embedder; None is the user's cache folder.
 
     Raises:
         InputError: an unknown code, noise on embeddings.

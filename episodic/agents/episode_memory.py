@@ -133,7 +133,7 @@ class EpisodeMemory:
         return self.cues[t if len(self.cues) > 1 else 0]
 
     def after(self, t: int) -> None:
-        """Write after step t, where the schedule writes within the episode."""
+        """Write after step t, if the schedule writes within the episode."""
         if self.plan.writes_inside and t in self.plan.written:
             self._write(t, self.tape.cells[t + 1], t + 1)
 
@@ -184,7 +184,7 @@ class EpisodeMemory:
         return [(self.embedder.step(key, self.embedder.initial_state(len(key)))[0], key) for key in keys]
 
     def _drawing(self, t: int) -> Tensor | None:
-        """The row of the drawing at step t in its table, `[B, 1]`, where the memory keeps it."""
+        """The row of the drawing at step t in its table, `[B, 1]`, if the memory keeps it."""
         drawings = self.spec.drawings
         if drawings is None or not self.keeps_sources:
             return None
@@ -203,7 +203,7 @@ class EpisodeMemory:
         return parts[self.episode, 0 if entries == 1 else t if entries == self.steps else written.index(t)]
 
     def reads(self) -> Reads | None:
-        """The episode's reads, `[T, B, ...]`; None where it had none."""
+        """The episode's reads, `[T, B, ...]`; None if it had none."""
         plan = self.plan
         if not plan.searches:
             return None

@@ -21,7 +21,7 @@ class Keys:
     - `context`: the cue (Ritter et al. 2018); the same at every step, unless the task changes it;
     - `input`: the core's input at the step (last action, last reward, observation) and the cue;
     - `hidden`: the state that the core would have after the step if nothing were reinstated. At an episode's first
-      step it is a function of the input alone;
+      step it is a function of the input only;
     - `label`: the context's label, one-hot: an upper bound. It needs a similarity threshold above 0, since otherwise
       a first exposure recalls the memory of another label.
 
@@ -76,7 +76,7 @@ class Keys:
             f"keys.stored is {stored!r}: with read_at 'first', where later steps have no key, it must be 'first'",
         )
         require(
-            embedder is None or source != "label", "keys.embedder is given: with source 'label' there is none, set null"
+            embedder is None or source != "label", "keys.embedder is given: source 'label' has no embedder, set null"
         )
 
     @property

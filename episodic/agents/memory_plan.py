@@ -54,7 +54,7 @@ class MemoryPlan:
 
     @staticmethod
     def _reads(schedule: Schedule, fixed: bool, once: bool) -> tuple[Read, ...]:
-        """What each step does: a search is repeated where the query or the memory has changed."""
+        """What each step does: a search is repeated if the query or the memory has changed."""
         reads, current = [], False
         for read, write in zip(schedule.reads, schedule.writes, strict=True):
             reads.append(Read.NOTHING if not read else Read.KEEP if current else Read.SEARCH)

@@ -70,7 +70,7 @@ def _two_step(game: TwoStepEpisode) -> NativeGame:
     return NativeGame("two_step_step", TwoStepGame(game.per_trial, *_addresses(tensors)), tensors)
 
 
-#: How episodes are made ready; a subclass with rules of its own is not among them.
+#: How episodes are prepared; subclasses with other rules are not included.
 GAMES: dict[type, Callable[[Any], NativeGame]] = {
     BanditEpisode: _bandit,
     CompositionalEpisode: _compositional,

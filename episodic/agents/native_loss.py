@@ -22,7 +22,7 @@ def native_episode_loss(
     rewards: Tensor,
     entropy_weight: float,
 ) -> tuple[Tensor, ...]:
-    """Total, policy, value and entropy loss; the total alone has a gradient.
+    """Total, policy, value and entropy loss; only the total has a gradient.
 
     It equals `objective.of_hidden(heads, core.replay(tape, recalled, inputs), actions, rewards, entropy_weight)`.
     """

@@ -39,7 +39,7 @@ def native_memory(memory: EpisodeMemory) -> "NativeMemory | None":
 
 
 class NativeMemory:
-    """What an episode reads and writes, as `kernels.cpp` wants it.
+    """What an episode reads and writes, in the layout of `kernels.cpp`.
 
     Args:
         memory: of the episode; it gets the queries and what was recalled.

@@ -18,7 +18,7 @@ from episodic.tasks.task import Episode
 def play_natively(
     tape: Tape, choices: Choices, game: Episode, rewards: Tensor, memory: EpisodeMemory | None, observation: int
 ) -> bool:
-    """Play an episode, with its reads and writes, where the kernels know all parts; False where they do not.
+    """Play an episode, with its reads and writes, if the kernels support all parts; otherwise return False.
 
     A memory that they do not know will do if all its reads can be made before the episode.
 

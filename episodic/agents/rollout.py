@@ -29,7 +29,7 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
 
     A core whose state lasts for the block continues from the state of the previous episode; others start from zero.
 
-    The noise in the choices is a function of the block's seed alone: the same weights play the same block the same
+    The noise in the choices is a function of the block's seed: the same weights play the same block the same
     way.
 
     Args:
@@ -51,7 +51,7 @@ def rollout(task: Task, agent: Agent, spec: BlockSpec, *, greedy: bool = False) 
     generator = seeded(spec.seed, 2, device)
     if agent.memory is not None:
         agent.memory.store.reset(batch)
-    last: Tape | None = None  # of the episode before, for a core that goes on from it
+    last: Tape | None = None  # of the previous episode, for a core that continues from it
     for episode in range(spec.episodes):
         trajectory = _episode(task, agent, spec, episode, luck[episode], generator if not greedy else None, last)
         if agent.core.lasts == "block":
@@ -74,7 +74,7 @@ def _episode(
     if generator is not None:
         uniform = torch.rand(task.steps, batch, task.actions, generator=generator, device=device)
     tape, memory = agent.core.tape(task.steps, batch), None
-    # Rewards lie in the core's input, or beside it where the agent does not see them.
+    # Rewards lie in the core's input, or beside it if the agent does not see them.
     rewards = tape.inputs[1:, :, task.actions]
     if not task.shows_feedback:
         rewards = torch.zeros_like(rewards)

@@ -57,7 +57,7 @@ class WarmStart:
         copy_embedder(network, self.drawings)
 
     def fill_keys(self, agent: Agent, classifier: CosineClassifier | None) -> None:
-        """Copy the embedder of keys and, where the checkpoint has one that fits, its classifier.
+        """Copy the embedder of keys and, if the checkpoint has one that fits, its classifier.
 
         Raises:
             InputError: see `copy_embedder` and `copy_classifier`; an embedder that was trained on something else than

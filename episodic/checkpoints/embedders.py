@@ -132,7 +132,7 @@ def _arguments(description: Mapping[str, Any], path: str | Path) -> dict[str, An
 
 
 def _rebuilt(name: str, arguments: dict[str, Any], weights: dict[str, Tensor], path: str | Path) -> Embedder:
-    """Build a network and load its weights; whatever does not fit becomes one `InputError`."""
+    """Build a network and load its weights; anything that does not fit becomes one `InputError`."""
     try:
         require_fit(NETWORKS[name], arguments, weights)
         network = NETWORKS[name](**arguments)

@@ -1,6 +1,6 @@
 """Drawings of characters: Omniglot's files and protocols, generated handwriting, deformations, embedding many drawings.
 
-`read_drawings` reads image files of one's own.
+`read_drawings` reads image files.
 
 Drawings are square, with ink = 1 (floats) or 255 (bytes) on paper = 0.
 """

@@ -64,7 +64,7 @@ def inverse_affine(angle: Tensor, factors: Tensor, slant: Tensor, shift: Tensor)
 def warp(images: Tensor, affine: Affine, displacement: Tensor | None = None) -> Tensor:
     """Move the ink of drawings `[B, 1, S, S]`: point p takes it from `matrix p + shift + displacement(p)`.
 
-    Ink is interpolated bilinearly; there is none outside the drawing. The displacement is `[B, 2, S, S]`.
+    Ink is interpolated bilinearly; outside the drawing there is no ink. The displacement is `[B, 2, S, S]`.
     """
     side = images.shape[-1]
     centres = (torch.arange(side, device=images.device, dtype=torch.float32) * 2 + 1) / side - 1

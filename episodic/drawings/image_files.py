@@ -1,4 +1,4 @@
-"""Drawings of one's own, read from image files."""
+"""Read drawings from image files."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -25,7 +25,7 @@ class BlockPlay:
         task: the rules.
         batch_size: number of environments B.
         unit: what `over` refers to: a whole `block`, or each `episode` of it.
-        table: `[rows, C]`, cues that stand for the drawings of a task of characters.
+        table: `[rows, C]`, cues that replace the drawings of a task with characters.
 
     Raises:
         InputError: an unknown unit; a batch size below 1.

@@ -31,7 +31,8 @@ class TaskVectorEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         task: a task, or the name of one in `episodic.tasks`.
         num_envs: number of environments B.
         unit: `block` or `episode`, what a Gymnasium episode is.
-        autoreset_mode: `NextStep` (Gymnasium's default): the step after the end ignores its actions and begins anew;
+        autoreset_mode: `NextStep` (Gymnasium's default): the step after the end ignores its actions and starts a new
+            episode;
             `SameStep`: the last step returns the new observation, and the last one as `info["final_obs"]`;
             `Disabled`: the caller calls `reset`.
         render_mode: `rgb_array`, or None.

@@ -24,7 +24,7 @@ class AttentionMemory(Memory):
     s_0 is the learned score of recalling nothing. W_q and W_k start as the same orthogonal matrix, and all b as 0.
     This is the memory of MRA (Fortunato et al. 2019, "Generalization of Reinforcement Learners with Working and
     Episodic Memory", arXiv 1910.13406) and of HCAM (Lampinen et al. 2021, "Towards mental time travel", arXiv
-    2105.14039) in the small: a slot stands for an episode, and there is one level of attention.
+    2105.14039) at a small scale: a slot holds an episode, and there is one level of attention.
 
     Label and slot of a `Recall` are those of the largest weight, and -1 where that of nothing is larger. The similarity
     is the cosine of the projected query and that slot's projected key. A read mixes all slots, so it does not count as

@@ -117,7 +117,7 @@ class DeltaMemory(Store):
         source: Tensor | None = None,
         stack: Tensor | None = None,
     ) -> None:
-        """Associate keys `[B, K]` with values `[B, V]`; label, returns and source play no part.
+        """Associate keys `[B, K]` with values `[B, V]`; label, returns and source are ignored.
 
         Raises:
             InputError: a wrong shape or dtype, a stack, and on the CPU a number that is not finite.

@@ -24,7 +24,7 @@ class EpisodicMemory(NearestMemory):
         value_size: length V of a value.
         kernel: `cosine`, `l2` or `l1`; the last two are negative distances.
         neighbours: number of nearest keys k whose values a read mixes; label and slot are those of the nearest.
-        threshold: lowest similarity that is recalled; None recalls the nearest key however far it is.
+        threshold: lowest similarity that is recalled; None always recalls the nearest key.
         weighting: of the neighbours, `softmax`, `inverse_distance` or `posterior`; see `episodic.memory.weights`.
         temperature: of the softmax over the neighbours' similarities.
         learned_query: pass queries through a learned square matrix, the identity at first; needs 2 neighbours or more.

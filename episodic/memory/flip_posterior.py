@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-#: Keeps logarithms finite where no bit is ever flipped.
+#: Keeps logarithms finite if no bit is ever flipped.
 SMALLEST = 1e-9
 
 
@@ -18,7 +18,7 @@ def flip_posterior(distance: Tensor, chosen: Tensor, bits: int, flip_probability
 
         w_i = l_i / (1 + sum_j l_j),    l_i = (2 r)^d_i (2 (1 - r))^(K - d_i)
 
-    What is missing to 1 is the probability of a new context, of which nothing is recalled.
+    The remainder to 1 is the probability of a new context, for which nothing is recalled.
 
     >>> flip_posterior(torch.tensor([[0.0, 5.0]]), torch.tensor([[True, True]]), bits=10, flip_probability=0.1)
     tensor([[9.9244e-01, 5.0582e-04]])

@@ -112,7 +112,7 @@ class KaiserMemory(nn.Module):
 
         `[q.k_b - q.k_p + margin]_+` (section 2.2), where k_p is the nearest key of the query's own label, among the
         neighbours or not, and k_b the nearest key of another label among the neighbours. The loss is the mean over the
-        queries that have both, and 0 if none has. The gradient flows to the query alone; it stays right if the
+        queries that have both, and 0 if none has. The gradient flows only to the query; it stays right if the
         memory is updated before the backward pass.
 
         Raises:
@@ -235,7 +235,7 @@ class KaiserMemory(nn.Module):
 def _nearest(similarity: Tensor) -> tuple[Tensor, Tensor]:
     """The most similar slot of each row of `[B, N]`, the lowest among equals -> `[B]` long, and its similarity."""
     best = similarity.amax(dim=1)
-    # The same key in two slots can come out of a matrix product with different last bits.
+    # The same key in two slots can have different last bits after a matrix product.
     slot = (similarity >= _just_below(best).unsqueeze(1)).long().argmax(dim=1)
     return slot, similarity.gather(1, slot.unsqueeze(1)).squeeze(1)
 

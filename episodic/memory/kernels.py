@@ -25,7 +25,7 @@ def inverse_norms(vectors: Tensor) -> Tensor:
 def cosine_similarity(query: Tensor, keys: Tensor, key_scales: Tensor) -> Tensor:
     """`q.k / (|q| |k|)`, in [-1, 1]; 0 where either vector is zero.
 
-    In single precision, lengths must lie between 1e-8 and 1e19: outside, the similarity comes out closer to 0.
+    In single precision, lengths must lie between 1e-8 and 1e19: outside, the computed similarity is closer to 0.
 
     Shapes: query `[B, K]`, keys `[B, N, K]`, key_scales `[B, N]` (their `inverse_norms`) -> `[B, N]`.
     """

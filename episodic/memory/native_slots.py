@@ -79,7 +79,7 @@ def _fit(memory: "Slots", key: Tensor, value: Tensor, source: Tensor | None, lab
 
 
 def slots_of(memory: "Slots", slack: float = 0.0) -> MemorySlots:
-    """The memory's contents as the kernels want them; a read with slack takes the newest of about equal keys."""
+    """The memory's contents in the kernels' layout; a read with slack takes the newest of about equal keys."""
     stacks = memory.stacks
     of_stacks = (None,) * 3 if stacks is None else (stacks.numbers, stacks.used, stacks.uses)
     keys = memory.keys

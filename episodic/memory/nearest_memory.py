@@ -22,7 +22,7 @@ class NearestMemory(Memory):
         key_size: length K of a key.
         value_size: length V of a value.
         kernel: `cosine`, `l2` or `l1`.
-        threshold: lowest similarity that is recalled; None recalls the nearest key however far it is.
+        threshold: lowest similarity that is recalled; None always recalls the nearest key.
         neighbours: how many nearest keys a read mixes, and by which weights.
         slack: keys at most this much less similar than the nearest count as equally near, so that the newest wins.
         stacks: rules of the stacks; None gives every write a slot.
@@ -90,9 +90,9 @@ class NearestMemory(Memory):
         return Recall(value, label.squeeze(1), nearest.squeeze(1), slot.squeeze(1))
 
     def _weights(self, query: Tensor, rows: Tensor, nearest: Tensor, recalled: Tensor) -> Tensor:
-        """Weights `[B, k]` of the neighbours, differentiable by the query where it has a gradient."""
+        """Weights `[B, k]` of the neighbours, differentiable by the query if it has a gradient."""
         if query.requires_grad and torch.is_grad_enabled():
-            # Once more, for the neighbours alone and from copies: a write may come before the backward pass.
+            # Once more, only for the neighbours and from copies: a write may come before the backward pass.
             keys = self.keys.view(-1, self.key_size).index_select(0, rows).view(*nearest.shape, -1)
             scales = self.key_scales.view(-1).index_select(0, rows).view(nearest.shape)
             nearest = KERNELS[self.kernel](query, keys, scales)

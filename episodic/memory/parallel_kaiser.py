@@ -9,7 +9,7 @@ from episodic.memory.recall import EMPTY
 
 
 class ParallelKaiserMemories:
-    """E memories, each of which does what `KaiserMemory` does with a batch of one.
+    """E memories, each like `KaiserMemory` with a batch of one.
 
     Streams of examples are evaluated in parallel with it: no stream answers with another's keys or takes its slots.
 

@@ -16,7 +16,7 @@ class Slots(nn.Module):
     """The contents of a memory: allocating, clearing, comparing, saving and loading them.
 
     All contents are buffers. `reset(batch_size)` allocates them; they are saved together and move with the module.
-    After `keep_sources` each slot also keeps what its key was computed from, so that `rekey` can compute the keys anew.
+    After `keep_sources` each slot also keeps what its key was computed from, so that `rekey` can recompute the keys.
 
     Args:
         capacity: number of slots N for each environment.
@@ -129,7 +129,7 @@ class Slots(nn.Module):
 
     @torch.no_grad()
     def rekey(self, function: Callable[[Tensor], Tensor]) -> None:
-        """Compute the stored keys anew from their sources by `function`, `[M, S]` -> `[M, K]`; all else stays.
+        """Recompute the stored keys from their sources by `function`, `[M, S]` -> `[M, K]`; all else stays.
 
         Raises:
             InputError: the memory keeps no sources, or the function gives another shape.

@@ -10,7 +10,7 @@ class StackMemory(NearestMemory):
 
     A second write to a label updates its slot by the rules `key_update` and `value_update`. With `match_above` no label
     is needed: a write goes to the slot of the nearest key if that is similar enough. A new label takes a free slot or,
-    if there is none, that of the least recently used one, where both reads and writes count as use.
+    otherwise that of the least recently used one, where both reads and writes count as use.
 
     >>> import torch
     >>> memory = StackMemory(capacity=50, key_size=2, value_size=1, update="mean")
@@ -35,7 +35,7 @@ class StackMemory(NearestMemory):
         kernel: `cosine`, `l2` or `l1`; the last two are negative distances.
         neighbours: number of nearest keys whose values a read mixes, or `Neighbours(count, weighting, temperature,
             learned_query)`; label and slot are those of the nearest.
-        threshold: lowest similarity that is recalled; None recalls the nearest key however far it is.
+        threshold: lowest similarity that is recalled; None always recalls the nearest key.
         slack: keys at most this much less similar than the nearest count as equally near, so that the newest wins.
             Needs a single neighbour.
 

@@ -77,7 +77,7 @@ class StackedWrite(NamedTuple):
 class StackTable(nn.Module):
     """Which stack is in which slot, when it was last used, and how often it was written.
 
-    A new stack takes a free slot or, if there is none, that of the least recently used stack.
+    A new stack takes a free slot or, otherwise, that of the least recently used stack.
 
     Args:
         capacity: number of slots N.

@@ -36,7 +36,7 @@ def nearest_neighbours(
         embeddings: `[N, D]`.
         count: Number k of neighbours.
         queries: `[Q]` long, rows of `embeddings`; None is all.
-        groups: `[N]` long; members of the query's group are left out. None leaves out the query alone.
+        groups: `[N]` long; members of the query's group are left out. None leaves out only the query.
 
     Raises:
         InputError: There are fewer than `count` others.
@@ -104,7 +104,7 @@ def retrieval_metrics(embeddings: Tensor, labels: Tensor, groups: Tensor | None 
     Args:
         embeddings: `[N, D]`.
         labels: `[N]` long.
-        groups: `[N]` long; a query is not compared with members of its group. None leaves out the query alone.
+        groups: `[N]` long; a query is not compared with members of its group. None leaves out only the query.
 
     Returns:
         Scalars by name.
@@ -120,7 +120,7 @@ def retrieval_metrics(embeddings: Tensor, labels: Tensor, groups: Tensor | None 
     groups = None if groups is None else groups.to(points.device)
     others = others_of_class(labels, groups)  # R of each query
     queries = (others > 0).nonzero().squeeze(1)
-    require(len(queries) > 0, f"labels name no class twice among {len(labels)} embeddings: two of one class are needed")
+    require(len(queries) > 0, f"labels have no class twice among {len(labels)} embeddings: two of one class are needed")
     parts = [
         _scores(labels[neighbours.rows] == labels[rows].unsqueeze(1), others[rows])
         for rows, neighbours in _in_chunks(points, int(others.max()), queries, groups)

@@ -27,7 +27,7 @@ class CompilationError(RuntimeError):
 def compiled(source: Path) -> Path:
     """Return the library of a source file and the headers beside it: the cached one if it is whole, else a new one.
 
-    The library's name holds a hash of its content, so that a damaged file is noticed and compiled anew. Processes
+    The library's name holds a hash of its content, so a damaged file is noticed and recompiled. Processes
     that compile at the same time put equal files in the same place. Where the cache cannot be written to, the
     library goes to a temporary folder.
 
@@ -44,7 +44,7 @@ def compiled(source: Path) -> Path:
 
 
 def _user_cache() -> Path:
-    import platformdirs  # here, so that a memory or a network needs torch alone until it computes
+    import platformdirs  # here, so that a memory or a network needs only torch until it computes
 
     return platformdirs.user_cache_path("episodic-memory-lab") / "native"
 

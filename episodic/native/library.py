@@ -225,7 +225,7 @@ def serves(like: Tensor) -> bool:
 
 
 def pick(native: Implementation, otherwise: Implementation, like: Tensor) -> Implementation:
-    """Return the native implementation where the kernels serve tensors like this one, else the other.
+    """Return the native implementation if the kernels support tensors like this one, else the other.
 
     >>> pick("native", "PyTorch", torch.zeros(1, dtype=torch.float64))
     'PyTorch'

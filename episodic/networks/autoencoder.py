@@ -31,7 +31,7 @@ class Autoencoder(ImageEmbedder):
         return latent
 
     def logits(self, latent: Tensor) -> Tensor:
-        """Return the logits `[B, 1, S, S]` of the grey levels that latent vectors `[B, D]` stand for."""
+        """Return the logits `[B, 1, S, S]` of the grey levels that latent vectors `[B, D]` encode."""
         logits: Tensor = self.decoder(latent)
         return logits
 

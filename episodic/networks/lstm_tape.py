@@ -48,7 +48,7 @@ class LSTMTape(Tape):
         return self.hidden.unbind()
 
     def prepare(self) -> None:
-        """Make whatever the steps need."""
+        """Allocate the tensors that the steps need."""
         self.joint_at, self.gates_at = self.joint.unbind(), self.gates.unbind()
         self.weights = self.core.doubled()
 

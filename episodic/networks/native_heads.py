@@ -10,7 +10,7 @@ from episodic.networks.heads import ActorCriticHeads
 
 
 class PackedHeads:
-    """The heads' weights as they are now, as native kernels want them.
+    """The heads' weights as they are now, in the layout of the native kernels.
 
     Args:
         heads: actor and critic.

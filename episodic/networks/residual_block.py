@@ -24,7 +24,7 @@ class ResidualBlock(nn.Module):
     """Compute `relu(x + f(x))`, with two normalised 3 x 3 convolutions as f.
 
     He et al. 2016, "Deep Residual Learning", arXiv 1512.03385. Where f changes the shape, a normalised 1 x 1
-    convolution of x takes the place of x.
+    convolution of x replaces x.
 
     Args:
         before: channels of the input.

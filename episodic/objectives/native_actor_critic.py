@@ -29,7 +29,7 @@ def native_actor_critic_loss(
     rewards: Tensor,
     entropy_weight: float,
 ) -> tuple[Tensor, ...]:
-    """Total, policy, value and entropy loss; see `actor_critic_loss`. The total alone has a gradient.
+    """Total, policy, value and entropy loss; see `actor_critic_loss`. Only the total has a gradient.
 
     Shapes: hidden `[T, B, H]`, actions `[T, B]` long, rewards `[T, B]`.
     """

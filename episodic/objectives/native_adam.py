@@ -70,7 +70,7 @@ class NativeAdam(torch.optim.Adam):
 
 
 class NativeSteps:
-    """Builds an optimiser as `build` does, but with native steps where it is a plain `torch.optim.Adam`.
+    """Builds an optimiser as `build` does, but with native steps if it is a plain `torch.optim.Adam`.
 
     >>> from functools import partial
     >>> type(NativeSteps(partial(torch.optim.Adam, lr=0.1))([torch.nn.Parameter(torch.ones(3))])).__name__

@@ -42,10 +42,10 @@ class Objectives:
 
         Args:
             embedding_size: length D of an embedding.
-            classes: number of training classes, needed by `softmax` alone.
+            classes: number of training classes, needed only by `softmax`.
 
         Raises:
-            InputError: no loss takes part, a setting is out of its range, or softmax has no number of classes.
+            InputError: No loss has a weight above 0, a setting is out of range, or softmax has no number of classes.
         """
         parts: dict[str, tuple[Objective, float]] = {}
         for name, config in self.configs.items():

@@ -46,7 +46,7 @@ class ConfiguredOptimizer:
         """Build optimiser and scheduler, in the dictionary that Lightning's `configure_optimizers` returns.
 
         Args:
-            parameters: whatever the optimiser's class accepts.
+            parameters: anything that the optimiser's class accepts.
             steps: returns the number of scheduler steps in the whole training.
             interval: how often the scheduler steps, `step` or `epoch`.
             scaled: whether a gradient scaler multiplies the loss. The optimiser is then not a fused one, which would

@@ -15,7 +15,7 @@ def checked_optimizer(build: Callable[[Any], torch.optim.Optimizer], parameters:
 
     Args:
         build: makes the optimiser from parameters.
-        parameters: whatever the optimiser's class accepts.
+        parameters: anything that the optimiser's class accepts.
 
     Raises:
         InputError: the optimiser refuses its settings or the parameters, needs a closure or sparse gradients, or has a

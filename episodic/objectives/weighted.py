@@ -11,7 +11,7 @@ from episodic.objectives.softmax import SoftmaxObjective
 
 
 class WeightedObjectives(nn.Module):
-    """Compute a weighted sum of objectives, in full precision whatever the type of the embedding.
+    """Compute a weighted sum of objectives, in full precision, also for an embedding of another type.
 
     Args:
         parts: objective and weight by name.

@@ -1,7 +1,7 @@
 """The common style of all plots: colours that colour-blind readers can distinguish, and small helpers.
 
 The colours are those of Okabe and Ito 2008, "Color Universal Design". Lines also differ in their dashes, and classes in
-their markers, so that no plot depends on hue alone.
+their markers, so no plot relies on hue only.
 """
 
 from collections.abc import Sequence

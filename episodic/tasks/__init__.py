@@ -1,11 +1,10 @@
 """Tasks whose contexts return, the blocks that specify what happens in them, and players that do not learn.
 
-`Task` is what an agent, a data module or a rollout knows of a task, and `BarcodeTask` a base for tasks of one's own.
-`Bandit` holds the rules of the contextual bandits;
-`BarcodeBandit` and `DrawingBandit` add their cues. `PLAYERS` are classical and ideal players of bandits.
-`CompositionalBandit`, `WaterMaze`, `TwoStep` and `ContextualChoice` are the further tasks, each with its ideal player.
-`RepeatPrevious` tests a core's own memory.
-`DrawingTask` is what tasks share whose cues are drawings: `DrawingBandit` and `CompositionalDrawingBandit`.
+`Task` is the interface of tasks for agents, data modules and rollouts. `BarcodeTask` is a base class for your own
+tasks. `Bandit` has the rules of the contextual bandits; `BarcodeBandit` and `DrawingBandit` add their cues. `PLAYERS`
+are classical and ideal players of bandits. `CompositionalBandit`, `WaterMaze`, `TwoStep` and `ContextualChoice` are the
+further tasks, each with its ideal player. `RepeatPrevious` tests a core's own memory. `DrawingTask` is the base class
+of tasks whose cues are drawings: `DrawingBandit` and `CompositionalDrawingBandit`.
 """
 
 from episodic.tasks.bandit import Bandit, BanditEpisode, BanditRules

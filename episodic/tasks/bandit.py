@@ -2,7 +2,7 @@
 
 A block has `contexts` contexts. A bag gives every context `exposures` episodes in random order; an urn draws the
 contexts of as many episodes with unequal frequencies. An episode is `pulls` pulls in one context. In each context one
-arm pays with probability `best` and every other arm with probability `rest`. The best arms are drawn anew for each
+arm pays with probability `best` and every other arm with probability `rest`. The best arms are redrawn for each
 block. The LSTM state starts each episode from zero; the memory is cleared at the start of a block.
 """
 

@@ -12,13 +12,13 @@ from episodic.tasks.blocks import BlockSpec
 
 @dataclass(frozen=True)
 class BarcodeBandit(BarcodeCues, Bandit):
-    """A bandit whose cues are barcodes, drawn anew for each block (Ritter et al. 2018, section 4.1).
+    """A bandit whose cues are barcodes, redrawn for each block (Ritter et al. 2018, section 4.1).
 
     Tasks that differ only in their noise draw the same blocks up to the flipped bits.
 
     Args:
         bits: Length of a barcode; barcodes are distinct within a block.
-        noise: Fraction of the bits of an episode's cue that are flipped, drawn anew for each episode.
+        noise: Fraction of the bits of an episode's cue that are flipped, redrawn for each episode.
         noise_kind: Where bits are flipped first: `left`, `right`, `center`, `checkerboard`, or `random` (anywhere).
         clusters: Number of Hamming clusters of the barcodes; None draws barcodes independently.
         cluster_spread: Largest Hamming distance between two barcodes of one cluster.
@@ -31,7 +31,7 @@ class BarcodeBandit(BarcodeCues, Bandit):
 
     Raises:
         InputError: See `Bandit`; also if there are not enough barcodes of this length, the kind of noise is unknown,
-            no such clusters are found, or the vocabulary is smaller than the number of contexts.
+            the search finds no such clusters, or the vocabulary is smaller than the number of contexts.
 
     >>> spec = BarcodeBandit(contexts=10, exposures=2, bits=20).draw_block(batch_size=3, seed=0)
     >>> spec.cues.shape, spec.labels.shape

@@ -1,4 +1,4 @@
-"""A base for tasks of one's own: contexts with barcodes in random order, so that only the rules are left to write."""
+"""A base class for your own tasks: it provides contexts with barcodes in random order; a subclass defines the rules."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class BarcodeTask(BarcodeCues):
     Args:
         contexts: Number of contexts C in a block.
         exposures: Episodes of each context in a block.
-        bits: Length of a barcode; barcodes are drawn anew for each block, and are distinct within it.
-        noise: Fraction of the bits of an episode's cue that are flipped, drawn anew for each episode.
+        bits: Length of a barcode; barcodes are redrawn for each block, and are distinct within it.
+        noise: Fraction of the bits of an episode's cue that are flipped, redrawn for each episode.
         vocabulary: Number of fixed barcodes from which every block draws its contexts; their numbers are the labels.
             None draws new barcodes for each block.
         vocabulary_seed: Seed of the fixed barcodes.

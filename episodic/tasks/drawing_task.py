@@ -36,7 +36,7 @@ class DrawingTask(Task):
         bits: Length of a barcode.
         distance: Smallest Hamming distance between two characters' barcodes.
         barcode_seed: Seed of the barcodes.
-        noise: Fraction of the bits of an episode's barcode that are flipped, drawn anew for each episode.
+        noise: Fraction of the bits of an episode's barcode that are flipped, redrawn for each episode.
         labels: Number of distinct labels, at least `characters`; None: `characters`.
     """
 

@@ -83,7 +83,7 @@ class WaterMaze(BarcodeCues):
         contexts: Number of contexts C in a block.
         exposures: Episodes of each context in a block.
         bits: Length of a barcode.
-        noise: Fraction of the bits of an episode's cue that are flipped, drawn anew for each episode.
+        noise: Fraction of the bits of an episode's cue that are flipped, redrawn for each episode.
         vocabulary: Number of fixed barcodes from which every block draws its contexts; their numbers are the labels.
             None draws new barcodes for each block.
         vocabulary_seed: Seed of the fixed barcodes.

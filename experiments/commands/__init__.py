@@ -34,9 +34,9 @@ def one_line(command: Callable[[], int], interrupted: str = "interrupted") -> in
 
 
 def resumable(command: Callable[[], int]) -> int:
-    """Return the same for a command that goes on where it was when it is run again."""
+    """Return the same for a command that continues when it is run again."""
     with terminable():
-        return one_line(command, "interrupted: the same command goes on from here")
+        return one_line(command, "interrupted: run the same command again to continue")
 
 
 @contextmanager

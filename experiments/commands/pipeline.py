@@ -1,6 +1,6 @@
 """`make pipeline`: all stages on the Omniglot bandit, from drawings to agents, and a plot that compares them.
 
-Run again, it goes on where it was, and only draws where everything is done. Without Omniglot and the network it says
+Run again, it continues; if everything is done, it only draws. Without Omniglot and the network it says
 so, and takes generated characters.
 """
 
@@ -66,7 +66,7 @@ def _report(grid: Grid, root: Path, generated: bool) -> int:
 
 
 def _omniglot_is_there() -> bool:
-    """Return whether Omniglot is there, or can be downloaded; says so where it is not."""
+    """Return whether Omniglot exists or can be downloaded; print a line if not."""
     try:
         find_omniglot(None)
     except InputError as error:

@@ -1,6 +1,6 @@
 """`make results`: runs every grid of the report, one after the other, then writes the report.
 
-Interrupted, it goes on where it was. A CSV in the folder of results is replaced once its grid is complete, not before.
+After an interruption it continues. A CSV in the folder of results is replaced only when its grid is complete.
 """
 
 import argparse

@@ -19,7 +19,7 @@ def check_options_of(client: Client, jobs: Sequence[Job]) -> None:
 
     Args:
         client: of the cluster whose workers read the options.
-        jobs: to be checked; one of those that differ in their seed alone is enough.
+        jobs: to be checked; of jobs that differ only in their seed, one is enough.
 
     Raises:
         InputError: an option of a job has a wrong name or value.

@@ -98,7 +98,7 @@ def connected(options: ClusterOptions, timeout: float = 30.0) -> Iterator[Client
     Raises:
         InputError: there is no such cluster, or it cannot be started.
     """
-    logging.getLogger("distributed").setLevel(logging.ERROR)  # deaths of workers are told by the jobs' ends
+    logging.getLogger("distributed").setLevel(logging.ERROR)  # the jobs' ends report deaths of workers
     with dask.config.set(SETTINGS), contextlib.ExitStack() as stack:
         address = options.scheduler or stack.enter_context(_started(options))
         try:
@@ -116,7 +116,7 @@ def _started(options: ClusterOptions) -> Any:
         return start_cluster(options.cluster)
     host, port = DASHBOARD
     with socket.socket() as probe:
-        address = f"{host}:{port if probe.connect_ex(DASHBOARD) else 0}"  # any free port where the usual one is taken
+        address = f"{host}:{port if probe.connect_ex(DASHBOARD) else 0}"  # any free port if the usual one is taken
     return LocalCluster(n_workers=options.workers, threads_per_worker=1, dashboard_address=address)
 
 
@@ -131,6 +131,6 @@ def start_cluster(path: Path) -> Any:
     try:
         cluster = getattr(import_module(module), name)(**file.init_args)
         cluster.adapt(minimum_jobs=file.least, maximum_jobs=file.jobs)
-    except Exception as error:  # whatever the class raises
+    except Exception as error:  # the class may raise anything
         raise InputError(f"cluster {path}: {file.class_path}: {' '.join(str(error).split())}") from error
     return cluster

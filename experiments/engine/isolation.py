@@ -19,7 +19,7 @@ NEIGHBOURS = ("distributed", "dask", "tornado")  # packages whose threads run in
 
 @contextmanager
 def isolated() -> Iterator[None]:
-    """Put back whatever a job changes in this process.
+    """Restore everything that a job changes in this process.
 
     That is the working directory, the environment, Python's path, filters of warnings, loggers, random generators,
     and torch's threads, default type and choices of algorithms.
@@ -60,9 +60,9 @@ def isolated() -> Iterator[None]:
 
 @cache
 def _give_dask_its_own_generator() -> None:
-    """Have Dask's threads draw from a generator of their own: they run beside a job, and would draw from its."""
+    """Give Dask's threads a separate random generator: they run beside a job and would draw from its."""
     own, shared = random.Random(), getattr(random.random, "__self__", None)
-    own.Random = random.Random  # type: ignore[attr-defined] # it stands for the module
+    own.Random = random.Random  # type: ignore[attr-defined] # it replaces the module
     for module in [module for name, module in sys.modules.items() if name.partition(".")[0] in NEIGHBOURS]:
         for name, value in list(vars(module).items()):
             if value is random:

@@ -72,7 +72,7 @@ class Record:
     Args:
         identity: the job's.
         title: the job's, under the first grid that asked for it.
-        revision: of the sources; several, joined by `/`, where it was resumed with others.
+        revision: of the sources; several, joined by `/`, if it was resumed with others.
         started: when it was begun or resumed, in seconds since 1970.
         seconds: its duration, without time lost by interruptions.
         finished: when it ended well; None: it has not.
@@ -110,7 +110,7 @@ def joined(*revisions: str) -> str:
 
 
 def read_record(job: Job) -> Record | None:
-    """Return the record of a job; None where there is none, or another job's."""
+    """Return the record of a job; None if there is none, or another job's."""
     try:
         record = Record(**json.loads(job.record_path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -135,7 +135,7 @@ def new_record(job: Job, revision: str, started: float) -> Record:
 
 
 def is_done(job: Job) -> bool:
-    """Return whether a job ended well, its files are whole, and what it used has not been made anew since.
+    """Return whether a job succeeded, its files are complete, and the jobs that it used have not been repeated since.
 
     Files that it used may be deleted.
     """
@@ -146,7 +146,7 @@ def is_done(job: Job) -> bool:
 
 
 def is_stale(job: Job, record: Record) -> bool:
-    """Return whether a job that this one needs was done anew, or is stale itself, since this one began."""
+    """Return whether a job that this one needs was repeated since this one began, or is stale itself."""
     for need in job.needs:
         now, then = read_record(need), record.needs.get(need.key)
         if now is not None and (then is None or then["finished"] != now.finished or is_stale(need, now)):

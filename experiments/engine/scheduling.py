@@ -17,8 +17,8 @@ from experiments.engine.display import Display, duration
 from experiments.engine.job import Job, to_do
 from experiments.engine.work import Command, JobFailed, Outcome, work
 
-WORKER_DIED = "its worker died each time that it was tried: was it killed for want of memory?"
-LOST = "the cluster was lost: the same command goes on from here"
+WORKER_DIED = "its worker died in every attempt: did it run out of memory?"
+LOST = "the cluster was lost: run the same command again to continue"
 PAUSE = 10.0  # seconds between two calls of `progressed`
 
 

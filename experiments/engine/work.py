@@ -151,7 +151,7 @@ def carry_out(job: Job, command: Command, revision: str) -> Outcome:
 
 
 def _mend(need: Job, command: Command, revision: str) -> list[str]:
-    """Run a job again whose file is damaged or gone; says so."""
+    """Repeat a job whose file is damaged or missing, and report it."""
     if need.product.is_file() and not damage(need.product):
         return []
     with _held(need):
@@ -176,8 +176,8 @@ def _begin(job: Job, revision: str) -> tuple[Record, tuple[str, ...], list[str]]
             seconds = found.seconds + max(0.0, job.run.last.stat().st_mtime - found.started)
             record = replace(record, revision=joined(found.revision, revision), seconds=seconds)
             return record, ("fit", "--ckpt_path", str(job.run.last)), []
-        notes = [f"{job.title}: {reason}: it is trained anew"]
-    shutil.rmtree(job.run.path, ignore_errors=True)  # stopped before its first checkpoint, or to be done anew
+        notes = [f"{job.title}: {reason}: it is repeated"]
+    shutil.rmtree(job.run.path, ignore_errors=True)  # stopped before its first checkpoint, or to be repeated
     return record, job.arguments, notes
 
 

@@ -56,7 +56,7 @@ class Grid:
         return [name for name in names if not any(matches(where, {**levels, EVALUATION: name}) for where in skip)]
 
     def baseline_of(self, condition: Condition) -> Condition | None:
-        """Return the condition that another is compared with; None where there is none, or it is the same."""
+        """Return the condition that another is compared with; None if there is none, or it is the same."""
         levels = {**condition.levels, **self.file.baseline}
         if levels == condition.levels or not self._has(levels):
             return None

@@ -49,8 +49,8 @@ class Level:
     Args:
         config: file of the config; None: from another axis or from the grid.
         options: of the training.
-        stage: the stage that is tested, in place of a training of its own.
-        test: options of the test alone.
+        stage: test this stage instead of training.
+        test: options of the test only.
         stages: further settings of stages at this level, by their names.
     """
 
@@ -69,7 +69,7 @@ class Axis:
         levels: by name.
         option: the option that takes the values.
         values: of the option; they are the levels.
-        tested: the option is set in the test alone.
+        tested: set the option in the test only.
         percent: values are shares, and are shown in per cent.
         label: in plots; empty is the axis' name.
     """
@@ -115,7 +115,7 @@ class Addition:
         where: the conditions.
         config: in place of the levels' config; None keeps it.
         options: of the training; they override the levels' options.
-        test: options of the test alone.
+        test: options of the test only.
         seeds: the grid's seeds that these conditions are trained with; None: all of them.
     """
 
@@ -137,7 +137,7 @@ class Plot:
 
     Args:
         x: axis with numbers, for lines; empty draws rows of points, one for each combination of the other axes.
-        hue: axis, or `evaluation`, that colours, markers and lines stand for; empty for none.
+        hue: axis, or `evaluation`, for colours, markers and lines; empty for none.
         panel: axis, or `evaluation`, with a panel for each level; empty for none.
         even: the numbers of x are drawn at even distances.
     """
@@ -159,10 +159,10 @@ class Report:
         order: sections are sorted by it.
         metric: the metric to plot and compare; None takes the first of the grid's metrics.
         chance: value of a player that chooses at random, or one for each evaluation; None: not known.
-        ideal: value of the ideal player, likewise.
+        ideal: value of the ideal player, in the same form.
         also: further metrics of the tables.
         plot: how it is drawn.
-        few: why the answer rests on fewer than ten seeds, where it does.
+        few: why the answer rests on fewer than ten seeds, if it does.
     """
 
     question: str
@@ -201,8 +201,8 @@ class GridFile:
         exceptions: conditions with other settings.
         additions: further settings of conditions that are no exceptions, in order; a later one overrides an earlier.
         baseline: levels of the condition that others are compared with; the other levels stay the same.
-        curves: metrics of the trainings that are kept step by step, in a CSV of their own.
-        regret_by_pull: whether the regret of tests is kept by exposure and pull, in a CSV of its own.
+        curves: metrics of the trainings that are kept step by step, in a separate CSV.
+        regret_by_pull: whether the regret of tests is kept by exposure and pull, in a separate CSV.
         report: the grid's section in the report; None leaves it out.
     """
 

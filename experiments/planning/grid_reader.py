@@ -18,7 +18,7 @@ def read_grid(path: Path) -> Grid:
     """Return the grid of a file; configs are named relative to the working directory.
 
     Raises:
-        InputError: whatever is wrong with the file, in one line.
+        InputError: The file is invalid.
     """
     content = read_yaml(path)
     try:

@@ -11,7 +11,7 @@ from experiments.planning.yaml_files import read_yaml
 BY_NUMBER = r"(_(exposure|pull)_\d\d)?"
 DRAWINGS = r"(recall_at_1|map_at_r|\d+way_\d+shot|\d+way_presentation_\d\d|within_alphabet_error)(_rotated)?"
 ENCODER_TRAINING = r"train/(loss|accuracy|softmax|triplet|kaiser|learning_rate)"
-#: Patterns of the names by the class of a config's model. `MEASURES` stands for what the task measures.
+#: Patterns of the names by the class of a config's model. `MEASURES` is replaced by the task's measures.
 LOGGED = {
     "EpisodicAgent": (
         r"(val|test)/(reward|MEASURES)(_exposure_\d\d)?",
@@ -32,7 +32,7 @@ LOGGED = {
         rf"(val|test)/{DRAWINGS}",
     ),
 }
-#: What the project's tasks measure; a task of one's own may measure anything.
+#: What the project's tasks measure; your own task may measure anything.
 TASKS = {
     "BarcodeBandit": r"regret",
     "DrawingBandit": r"regret",
@@ -77,7 +77,7 @@ def logged_by(config: Any) -> tuple[str, ...]:
 
 
 def _class(part: Any, key: str) -> str:
-    """Return the short class name of a part of a config; empty where it has none."""
+    """Return the short class name of a part of a config; empty if it has none."""
     value = part.get(key) if isinstance(part, dict) else None
     path = value.get("class_path", "") if isinstance(value, dict) else value
     return str(path or "").rpartition(".")[2]

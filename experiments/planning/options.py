@@ -23,7 +23,7 @@ ALLOWED = re.compile(
 
 
 def check_options(options: Mapping[str, Scalar], where: str) -> None:
-    """Check that options have names, and leave a run in its place.
+    """Check that options have names, and do not move the run.
 
     Raises:
         InputError: a name is not an option's, or the engine sets that option itself.

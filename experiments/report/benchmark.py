@@ -42,7 +42,7 @@ class Levels(NamedTuple):
     Args:
         chance: of random actions.
         without_memory: of the ideal player that forgets each episode.
-        noisy: of the ideal player that sees the noisy cues alone; None: cues are exact.
+        noisy: of the ideal player that sees only the noisy cues; None: cues are exact.
     """
 
     chance: float

@@ -100,7 +100,7 @@ def _draw_familiarity(axes: Axes, results: FurtherResults) -> None:
         axes.plot(positions, ideal, "_", color=style.color, markersize=14, label=f"ideal, {style.name}")
     axes.set_xticks(range(len(FAMILIARITY)), [name.replace(" one", "\none") for name in FAMILIARITY.values()])
     axes.set_ylim(bottom=0)
-    label(axes, "arms met before", "regret of an episode", "(b) Compositional bandit: regret by familiarity")
+    label(axes, "familiar arms", "regret of an episode", "(b) Compositional bandit: regret by familiarity")
     axes.legend(loc="upper right", **LEGEND)
 
 

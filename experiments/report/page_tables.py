@@ -77,7 +77,7 @@ def _cells(grid: Grid, report: Report, evaluation: str, comparisons: Sequence[Co
         cells[1] = format_estimate(SHARE, normalised(own.score, *scale), seeds)
     if own.difference is not None:
         mark = "" if own.is_significant else f" {NOT_SIGNIFICANT}"
-        # A digit more, so that a bound near 0 can be told from it.
+        # A digit more, so that a bound near 0 can be distinguished from 0.
         cells[2] = format_estimate(metric, own.difference, seeds, signed=True, finer=1) + mark
     if own.improvement is not None:
         cells[3] = format_estimate(PROBABILITY, own.improvement, seeds)

@@ -90,7 +90,7 @@ def report_grids() -> list[Path]:
 
 
 def with_results(paths: Iterable[Path], results: Path) -> list[Path]:
-    """Return the grids that have a CSV; says which have none."""
+    """Return the grids that have a CSV; print the names of the others."""
     there = {path: csv_path(results, path.stem).is_file() for path in paths}
     without = [path.stem for path, has in there.items() if not has]
     if without:

@@ -115,7 +115,7 @@ def _sharing(figure: Figure) -> Figure:
 
 
 def interval(values: Any) -> tuple[float, float]:
-    """Return the bounds of the interquartile mean's interval, as seaborn wants them."""
+    """Return the bounds of the interquartile mean's interval, in seaborn's format."""
     return interquartile_mean(list(values)).bounds
 
 
@@ -216,7 +216,7 @@ def _legend(figure: Figure, hues: Sequence[str], missing: bool, ideals: Collecti
 
 
 def _hidden(data: pd.DataFrame, hues: Sequence[str]) -> list[str]:
-    """Return which lines cannot be told apart."""
+    """Return the lines that coincide."""
     means = {hue: data[data[HUE] == hue].groupby(X)[VALUE].agg(iqm) for hue in hues}
     span = float(data[VALUE].max() - data[VALUE].min()) or 1.0
     notes = []

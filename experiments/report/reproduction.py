@@ -26,7 +26,7 @@ from launcher.summaries.references import PAPER
 
 OUTPUT = Path("docs/reproduction.md")
 AGENTS = tuple(PAPER["BarcodeBandit"])
-#: The memory that recalls the nearest entry however far it is, as the paper's does.
+#: The memory that always recalls the nearest entry, as the paper's does.
 NEAREST = "epL2RL, nearest"
 EXPOSURES: Mapping[int, float | None] = {1: 6.2, 2: 4.8, 5: None, 9: 3.4}  # the paper's regret after ten pulls
 PLAYERS: Mapping[str, tuple[str, float | None]] = {  # by name: title, and the paper's regret after ten pulls

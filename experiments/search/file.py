@@ -53,7 +53,7 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """How a search is made, whatever it trains.
+    """The settings of a search, apart from what it trains.
 
     Args:
         seeds: one training of each trial for each; a trial's value is the mean.
@@ -111,7 +111,7 @@ def read_search(path: Path, trials: int | None = None) -> Search:
     """Return the search of a file, of so many trials; None: as many as the file says.
 
     Raises:
-        InputError: whatever is wrong with the file, in one line.
+        InputError: The file is invalid.
     """
     content = read_yaml(path)
     try:

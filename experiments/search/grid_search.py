@@ -54,7 +54,7 @@ def read_searches(path: Path, trials: int | None = None, only: str = "") -> list
         only: of a grid's conditions, those whose name contains it.
 
     Raises:
-        InputError: whatever is wrong with the file, in one line.
+        InputError: The file is invalid.
     """
     content = read_yaml(path)
     if not isinstance(content, dict) or "grid" not in content:

@@ -65,13 +65,13 @@ def open_study(search: Search, root: Path, storage: str | None = None) -> tuple[
 
 
 def open_storage(address: str) -> BaseStorage:
-    """Return the storage at an address, with signs of life where it is a database."""
+    """Return the storage at an address, with heartbeats if it is a database."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", ExperimentalWarning)
     warnings.filterwarnings("ignore", message="Heartbeat of storage")  # signs of life are given without `optimize`
     if "://" not in address:
         drop_unfinished_line(Path(address))
-        # The other kind of lock is a link to the journal, which dangles where it has another path on another machine.
+        # The other kind of lock is a link, which is broken if the journal has another path on another machine.
         return JournalStorage(JournalFileBackend(address, lock_obj=JournalFileOpenLock(address)))
     settings = {"connect_args": {"timeout": 60}} if address.startswith("sqlite") else {"pool_pre_ping": True}
     return RDBStorage(
@@ -105,7 +105,7 @@ def process_name() -> str:
 
 
 def give_back(study: optuna.Study, trial_id: int, trial: FrozenTrial) -> None:
-    """End a trial that nobody does any more, and put one with the same values in its place."""
+    """End an abandoned trial, and replace it by one with the same values."""
     try:
         if study._storage.set_trial_state_values(trial_id, state=TrialState.FAIL):
             RETRY(study, trial)
@@ -124,7 +124,7 @@ def take_up_dead(study: optuna.Study) -> None:
 
 @contextmanager
 def one_line(what: str) -> Iterator[None]:
-    """Turn whatever goes wrong inside into one line.
+    """Turn any failure inside into one line.
 
     Raises:
         InputError: it did.

@@ -1,6 +1,6 @@
 """Searches for good hyperparameters: `python -m experiments.search experiments/searches/NAME.yaml`.
 
-After an interruption the same command goes on where it was. Begun on several machines, it shares the trials.
+After an interruption the same command continues. Several machines that run it share the trials.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def run_search(search: Search, root: Path, options: ClusterOptions, storage: str
         search: which.
         root: folder of all searches; without workers only the results are written.
         options: where trainings run.
-        storage: where the trials are kept, see `open_study`.
+        storage: address of the trials, see `open_study`.
     """
     study, address = open_study(search, root, storage)
     if options.can_work:
@@ -120,7 +120,7 @@ class SearchLoop:
         waiting = any(trial.state == TrialState.WAITING for trial in trials)
         if not waiting and len(counted(self.study)) >= self.search.trials:
             return None
-        # By the number: a process that starts anew does not repeat what an earlier one drew.
+        # By the number: a restarted process does not repeat the draws of an earlier one.
         self.study.sampler = TPESampler(seed=1 + len(trials), constant_liar=True)
         trial = self.study.ask(self.distributions)
         trial.set_user_attr(PROCESS, process_name())

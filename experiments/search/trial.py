@@ -1,4 +1,4 @@
-"""One trial of a search on a worker: its trainings, seed after seed, stopped early where the pruner says so."""
+"""One trial of a search on a worker: its trainings, seed after seed, stopped early if the pruner decides so."""
 
 import math
 import time
@@ -82,7 +82,7 @@ def train_trial(
 
 
 def _cli_with(report: pl.Callback) -> type[StageCLI]:
-    """Return the command line with one more callback, which is no part of the run's config."""
+    """Return the command line with one more callback, which is not part of the run's config."""
 
     class ReportingCLI(StageCLI):
         def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[pl.Callback]) -> pl.Trainer:
@@ -94,7 +94,7 @@ def _cli_with(report: pl.Callback) -> type[StageCLI]:
 def best_value(run_folder: RunFolder, metric: str) -> float:
     """Return a validation metric of a run's best checkpoint: the last one logged before it was written.
 
-    Not the best one of the whole training: of weights that nobody kept it would promise what the run cannot give.
+    Not the best one of the whole training: those weights may not have been saved.
 
     Raises:
         InputError: the run has not logged the metric, or it is not a number.

@@ -21,7 +21,7 @@ class Comparison(NamedTuple):
 
     Args:
         score: the interquartile mean of the metric, or another statistic, in the metric's unit.
-        difference: to the baseline, paired by seed; positive where the condition has more. None: no baseline.
+        difference: to the baseline, paired by seed; positive if the condition has more. None: no baseline.
         improvement: the probability that a run of the condition is better than one of the baseline.
     """
 

@@ -183,7 +183,7 @@ def write_results(grid: Grid, cells: Sequence[Cell], results: Path, partial: Pat
 
 
 def _has_more(csv: Path, count: int) -> bool:
-    """Return whether a CSV has more rows than `count`, or cannot be read, so that nobody knows."""
+    """Return whether a CSV has more rows than `count`, or cannot be read."""
     try:
         return csv.exists() and len(read_table(csv, ())) > count
     except InputError:

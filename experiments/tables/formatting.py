@@ -27,7 +27,7 @@ def is_cost(metric: str) -> bool:
 def format_estimate(metric: str, estimate: Estimate, seeds: int, signed: bool = False, finer: int = 0) -> str:
     """Return `8.37 [8.35, 8.39]`, or `8.37` if the interval has no width at this precision.
 
-    The number of values follows where there are fewer than `seeds`.
+    The number of values follows if there are fewer than `seeds`.
     """
     middle, low, high = (format_value(metric, value, signed, finer) for value in estimate[:3])
     without = math.isnan(estimate.low) or low == middle == high

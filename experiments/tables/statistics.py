@@ -23,7 +23,7 @@ METHOD = f"percentile bootstrap over seeds, {RESAMPLES} resamples, random state 
 
 
 class Estimate(NamedTuple):
-    """A statistic of `number` scores and the bounds of its interval, which are NaN where there is none."""
+    """A statistic of `number` scores and the bounds of its interval, which are NaN if there is none."""
 
     value: float
     low: float
@@ -32,7 +32,7 @@ class Estimate(NamedTuple):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The interval; of no width where there is none."""
+        """The interval; of no width if there is none."""
         return (self.value, self.value) if math.isnan(self.low) else (self.low, self.high)
 
 

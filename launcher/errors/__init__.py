@@ -1,1 +1,1 @@
-"""Mistakes of the user, told in one line before or instead of a traceback."""
+"""One-line errors for invalid input, instead of a traceback."""

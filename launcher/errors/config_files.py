@@ -78,5 +78,5 @@ def _meant(path: str) -> str:
 
 
 def _shown(path: Path) -> Path:
-    """A path relative to the working directory where it lies below it."""
+    """A path relative to the working directory if it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

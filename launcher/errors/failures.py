@@ -1,4 +1,4 @@
-"""Failures of libraries whose cause is the input, told as one line."""
+"""One-line errors for failures of libraries that the input causes."""
 
 import errno
 import re

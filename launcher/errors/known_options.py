@@ -52,7 +52,7 @@ def option_names(parser: ArgumentParser) -> Iterator[str]:
 
 
 def _meant(name: str, names: Iterable[str]) -> str:
-    """`: did you mean ...?`; empty where no name is close."""
+    """`: did you mean ...?`; empty if no name is close."""
     names = list(names)
     section, _, last = name.rpartition(".")
     beside = {other.rpartition(".")[2]: other for other in names if other.rpartition(".")[0] == section}
@@ -64,7 +64,7 @@ def _meant(name: str, names: Iterable[str]) -> str:
 
 
 def class_names(parser: ArgumentParser, message: str) -> list[str]:
-    """The names of the project's classes that the option accepts of which a message speaks, the likeliest first."""
+    """The project's classes that the option in a message accepts, the likeliest first."""
     key = re.search(r'[Kk]ey "([\w.]+)"', message)
     action = next((action for action in parser._actions if key and action.dest == key.group(1)), None)
     kinds = {kind for base in _bases(getattr(action, "_typehint", None)) for kind in (base, *descendants(base))}
@@ -99,7 +99,7 @@ def members(hint: Any) -> Iterator[Any]:
 def whole_numbers_first(hint: Any) -> Any:
     """The type hint with `int` ahead of `float`, so that the parser reads `1` as a whole number.
 
-    `typing` hands out equal unions with whatever order it met first, which may be another library's. For a trainer's
+    `typing` returns equal unions in the order that was used first, which may be another library's. For a trainer's
     `limit_train_batches` 1 is one batch, and 1.0 is all.
 
     >>> [kind.__name__ for kind in members(whole_numbers_first(float | int | None))]

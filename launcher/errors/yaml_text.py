@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 from jsonargparse import get_loader, set_loader
 
-#: Mappings and lists in each other; more than that nobody writes, and reading it would exhaust Python's stack.
+#: Depth of nested mappings and lists; deeper ones would exhaust Python's stack.
 DEEPEST = 60
 _LOAD = get_loader("yaml")
 

@@ -1,1 +1,1 @@
-"""What goes along with an exported encoder: its card, and where it comes from."""
+"""The model card of an exported encoder, and its origin."""

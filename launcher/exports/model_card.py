@@ -16,7 +16,7 @@ from launcher.exports.card_metadata import card_metadata
 #: Training data of Omniglot's protocols.
 TRAINED_ON = {
     "LakeProtocol": "Omniglot's background alphabets, except for {number} that were held out for validation, chosen by "
-    "the protocol's `seed`. The evaluation alphabets were used for the test alone.",
+    "the protocol's `seed`. The evaluation alphabets were used only for the test.",
     "VinyalsProtocol": "characters from all of Omniglot's alphabets; others, chosen by the protocol's `seed`, were "
     "held out for validation and for the test.",
 }
@@ -39,7 +39,7 @@ embedder = load_embedder("{name}")  # frozen, in evaluation mode, single precisi
 {call} -> [B, {embedding_size}]
 ```
 
-`{name}.ckpt` has {size:,} bytes: the encoder alone, with {precision}-bit weights. `{name}.safetensors` holds the same
+`{name}.ckpt` has {size:,} bytes: only the encoder, with {precision}-bit weights. `{name}.safetensors` holds the same
 weights for other readers: `load_state_dict` of a `{network}` with the arguments above takes them.
 
 ## Metrics
@@ -134,7 +134,7 @@ def _data(data: Mapping[str, Any]) -> str:
     """Describe the training data, then list the settings of the data module."""
     settings = {name: value for name, value in (data.get("init_args") or {}).items() if value is not None}
     protocol, omniglot = settings.get("protocol") or {}, _is_omniglot(data)
-    # Data other than Omniglot are described by their settings alone.
+    # Data other than Omniglot are described only by their settings.
     description = TRAINED_ON.get(_short(protocol), "") if omniglot else ""
     number = (protocol.get("init_args") or {}).get("validation_alphabets", LakeProtocol.validation_alphabets)
     listed = ", ".join(f"`{name}: {_value(value)}`" for name, value in settings.items())

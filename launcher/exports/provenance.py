@@ -21,7 +21,7 @@ def read_provenance(run: RunFolder, checkpoint: Mapping[str, Any]) -> dict[str, 
 
     Returns:
         `config` (YAML, without paths), `metrics` of the test by name, `global_step` and `epoch` (from 0) of the
-        checkpoint, `training_seconds` (None where the run has no TensorBoard events), versions of `torch` and
+        checkpoint, `training_seconds` (None if the run has no TensorBoard events), versions of `torch` and
         `pytorch_lightning`.
 
     Raises:

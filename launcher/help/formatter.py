@@ -1,4 +1,4 @@
-"""The look of `--help`: coloured on a terminal, a line or two for an option, rare options on a page of their own."""
+"""The look of `--help`: coloured on a terminal, a line or two for an option, rare options on a separate page."""
 
 import re
 from argparse import SUPPRESS, Action
@@ -127,6 +127,6 @@ class CommandFormatter(OptionsFormatter):
 
 
 def name_sections(parser: ArgumentParser) -> None:
-    """Give the sections of a command titles that say what they are for."""
+    """Give the sections of a command titles that describe their purpose."""
     for name, group in (parser.groups or {}).items():
         group.title = TITLES.get(name, "checkpoint file")

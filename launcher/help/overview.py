@@ -33,7 +33,7 @@ EXAMPLES = {
 MORE = """\
 Completion in a shell: python -m launcher.completion bash, see docs/reference/command_line.md.
 Everything else: README.md, or the site that `make docs` builds.
-EPISODIC_DEBUG=1 shows where an error comes from."""
+EPISODIC_DEBUG=1 shows an error's traceback."""
 
 
 def asks_for_overview(arguments: Sequence[str]) -> bool:

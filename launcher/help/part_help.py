@@ -20,10 +20,10 @@ from launcher.parser import OneLineParser
 
 
 def print_part_help(arguments: Sequence[str]) -> bool:
-    """Print the help for the first `--PART.help [CLASS]` among the arguments; False where there is none.
+    """Print the help for the first `--PART.help [CLASS]` among the arguments; False if there is none.
 
     Raises:
-        InputError: there is no such part, or no such class.
+        InputError: The part or the class does not exist.
     """
     for position, argument in enumerate(arguments):
         asked = re.fullmatch(r"--([\w.]+)\.help(?:=(.*))?", argument)
@@ -49,7 +49,7 @@ def _find_part(path: str, arguments: Sequence[str]) -> Part:
     """Find what the part at `path` takes, by the classes that stand on the way to it.
 
     Raises:
-        InputError: there is none.
+        InputError: It does not exist.
     """
     walked, *names = path.split(".")
     part = SECTIONS[walked]
@@ -70,7 +70,7 @@ def _find_part(path: str, arguments: Sequence[str]) -> Part:
 
 
 def _first_with(name: str, part: Part) -> type | None:
-    """The first class with an argument of that name, where nothing says which class it is."""
+    """The first class with an argument of that name, if the class is not given."""
     return next((kind for kind in classes_of(part) if is_own(kind) and name in arguments_of(kind)), None)
 
 
@@ -86,7 +86,7 @@ def _known(path: str, name: str | None, part: Part) -> type:
     """The class of that name.
 
     Raises:
-        InputError: the part takes no such class.
+        InputError: The part does not accept the class.
     """
     kind = class_named(str(name), part)
     if kind is None:

@@ -22,7 +22,7 @@ class Part(NamedTuple):
 
     Args:
         bases: a value is an object of one of these classes.
-        given: number of leading arguments that the program gives, where the part is a factory.
+        given: number of leading arguments that the program gives, if the part is a factory.
         default: the class that stands there if a config says nothing.
         fixed: whether it is always that class.
     """
@@ -46,7 +46,7 @@ SECTIONS = {
 
 
 def arguments_of(kind: type) -> dict[str, Any]:
-    """The types of a constructor's arguments, and of the base's where the constructor passes others on.
+    """The types of a constructor's arguments, and of the base's if the constructor passes others on.
 
     >>> from datamodules import OmniglotBanditDataModule
     >>> arguments_of(OmniglotBanditDataModule)["test_blocks"]
@@ -106,7 +106,7 @@ def _default_of(kind: type, name: str) -> Any:
 def classes_of(part: Part) -> list[type]:
     """The classes that a part takes, as far as they are imported: the project's first, then those of libraries.
 
-    Of the project's, those with a short name for configs; where there are none, all.
+    Of the project's, those with a short name for configs; if there are none, all.
     """
     everything = {kind for base in part.bases for kind in (base, *descendants(base))}
     concrete = {kind for kind in everything if not inspect.isabstract(kind) and not _is_hidden(kind, part)}
@@ -121,7 +121,7 @@ def _is_hidden(kind: type, part: Part) -> bool:
 
 
 def class_named(name: str, part: Part) -> type | None:
-    """The class with a short name or an import path that a part takes; None: there is none."""
+    """The class with a short name or an import path that a part accepts; None if there is none."""
     everything = {kind for base in part.bases for kind in (base, *descendants(base))}
     kind: Any = next((known for known in everything if known.__name__ == name), None)
     if kind is None and "." in name:

@@ -19,7 +19,7 @@ from launcher.runs.run_folder import RunFolder
 RUNS_FILE = "logger_runs.json"
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-#: The arguments that say which run a logger continues.
+#: The arguments that identify the run that a logger continues.
 CONTINUED_BY: dict[type[Logger], tuple[str, ...]] = {WandbLogger: ("version", "id"), MLFlowLogger: ("run_id",)}
 
 
@@ -42,7 +42,7 @@ def start_loggers(trainer: Trainer, run: RunFolder) -> None:
     """Connect the loggers that keep runs elsewhere, and note which runs these are.
 
     Raises:
-        InputError: a logger cannot start, for instance because nobody is logged in.
+        InputError: A logger cannot start, for instance because the user is not logged in.
     """
     runs: dict[str, str] = {}
     for logger in trainer.loggers:

@@ -40,7 +40,7 @@ def make_loggers(given: Any, run: RunFolder, parser: LightningArgumentParser, ke
     """Make the loggers of a run: ours and the ones in the configuration. A TensorBoardLogger there replaces ours.
 
     Args:
-        given: `trainer.logger` of the configuration: null or true for ours alone, or settings of one or more loggers.
+        given: `trainer.logger` of the configuration: null or true for only ours, or settings of one or more loggers.
         run: the run's folder, where loggers write by default.
         parser: of the command.
         kept: what a training keeps of earlier logs; None for a command that writes no `metrics.csv`.

@@ -32,7 +32,7 @@ def resolve_latest(path: str, option: str, *, finished: bool = True, root: str |
         path: of a run's checkpoint or harvest, as an option gives it.
         option: name of the option, for messages.
         finished: whether the run must be finished; a run to be resumed need not be.
-        root: `--run.root` of the command, which says where it writes and moves no path in a config.
+        root: `--run.root` of the command: the folder that it writes to. It changes no path in a config.
 
     Raises:
         InputError: no run of that name is finished, or the newest one lacks the file.
@@ -65,7 +65,7 @@ def resolve_all(settings: Namespace, section: str, *, required: bool) -> None:
     Args:
         settings: of the command; changed in place.
         section: name of the section.
-        required: whether a path that leads to no run is an error; otherwise it stays as it is.
+        required: whether a path without a run is an error; otherwise it stays as it is.
 
     Raises:
         InputError: see `resolve_latest`.

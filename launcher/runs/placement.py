@@ -49,7 +49,7 @@ def place(request: Request) -> Placement:
     """Choose the run folder and the checkpoint; nothing is written.
 
     Raises:
-        InputError: there is no such checkpoint or run; a name is no folder's name.
+        InputError: The checkpoint or run does not exist; a name is not a folder's name.
     """
     if request.checkpoint is None and request.command == "fit":
         return Placement(Path(request.run.root), request.name, request.run.version, None, new=True)
@@ -66,7 +66,7 @@ def occupy(placement: Placement, cleanup: ExitStack, *, writes: bool) -> RunFold
     """Claim or lock the run's folder for this command; `cleanup` gives it back when the command ends.
 
     The other processes of a distributed run use the folder that the first one has chosen. A command that does not
-    write leaves the folder alone.
+    write leaves the folder as it is.
 
     Raises:
         InputError: a new run's folder exists; another process writes to the folder, or this user may not.
@@ -89,7 +89,7 @@ def occupy(placement: Placement, cleanup: ExitStack, *, writes: bool) -> RunFold
 
 
 def _trained(request: Request) -> tuple[RunFolder, Path]:
-    """Find the run to resume or use where no checkpoint is named by its path."""
+    """Find the run to resume or use if no path of a checkpoint is given."""
     folder = Path(request.run.root) / request.name
     version, reasons = request.run.version or chosen_version(), ""
     if version is not None:

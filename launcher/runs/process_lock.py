@@ -1,6 +1,6 @@
 """A lock that one process holds at a time, as a file that is there while the lock is held.
 
-The kernel releases the lock of a process that dies. The file it leaves behind stands for nothing, and the next holder
+The kernel releases the lock of a process that dies. The remaining file has no meaning, and the next holder
 takes it over.
 """
 
@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-#: The module of POSIX locks; on Windows there is none, and nothing is locked.
+#: The module of POSIX locks; on Windows it does not exist, and nothing is locked.
 fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
 
 #: Seconds for which a lock must stay taken to count as held: a look at a lock takes it for an instant.
@@ -99,7 +99,7 @@ class ProcessLock:
 
 
 def holder(path: Path) -> str | None:
-    """Describe the process that holds the lock at a path, such as "process 12 on pc"; None where nobody does.
+    """Describe the process that holds the lock at a path, such as "process 12 on pc"; None if there is none.
 
     A lock in a folder that this process may only read can be looked at, too.
     """

@@ -46,7 +46,7 @@ def _joined(reasons: list[str]) -> str:
 
 
 def shortfall(run: RunFolder) -> str | None:
-    """Say what a training lacks, such as "has 3 of 20 epochs"; None for one that has come to its end.
+    """Say what a training lacks, such as "has 3 of 20 epochs"; None for a finished one.
 
     EarlyStopping ends a training, `max_time` only interrupts it. A run whose length is not known counts as finished.
     """
@@ -87,7 +87,7 @@ def _limits(config: Path) -> dict[str, int]:
 
 
 def _mapping(value: Any, *names: str) -> dict[str, Any]:
-    """Look up nested mappings; an empty one where there is none."""
+    """Look up nested mappings; an empty one if there is none."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}

@@ -9,10 +9,10 @@ VERSION_VARIABLE = "EPISODIC_RUN_VERSION"
 
 
 def rank() -> int:
-    """Return the number of this process, 0 where it runs alone.
+    """Return the number of this process, 0 if it is the only one.
 
     Raises:
-        InputError: an environment variable that holds it is no number.
+        InputError: The environment variable that holds it is not a number.
     """
     return next((_number(name) for name in _rank_variables() if name in os.environ), 0)
 
@@ -21,7 +21,7 @@ def chosen_version() -> str | None:
     """Return the version that the first process chose, for the other processes that it started; None in the first.
 
     Raises:
-        InputError: the processes were started apart (by torchrun or SLURM), so that nobody could tell them a version.
+        InputError: the processes were started apart (by torchrun or SLURM), so they cannot agree on a version.
     """
     number, version = rank(), os.environ.get(VERSION_VARIABLE)
     if number == 0 and not _started_apart():

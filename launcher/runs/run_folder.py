@@ -77,7 +77,7 @@ class RunFolder:
         return self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
 
     def user(self) -> str | None:
-        """Describe the process that writes into the folder now; None where there is none."""
+        """Describe the process that writes into the folder now; None if there is none."""
         return holder(self.lock)
 
     def create(self) -> None:
@@ -99,7 +99,7 @@ class RunFolder:
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Path) -> "RunFolder | None":
-        """The run that a checkpoint lies in, or None where it lies in no run's `checkpoints/`."""
+        """The run of a checkpoint; None if the file is not in a run's `checkpoints/`."""
         path = checkpoint.absolute()
         if path.parent.name != "checkpoints" or len(path.parents) < 4:
             return None
@@ -107,7 +107,7 @@ class RunFolder:
         return cls(root=_as_given(run.parents[1]), name=run.parent.name, version=run.name)
 
     def _make(self) -> bool:
-        """Make the folder; False where it exists."""
+        """Make the folder; False if it exists."""
         try:
             if not self.root.exists():
                 MADE_ROOTS.add(self.root.absolute())
@@ -180,7 +180,7 @@ def _acquire(lock: ProcessLock, run: RunFolder) -> None:
 
 
 def _as_given(path: Path) -> Path:
-    """Relative to the working directory where it lies below it: shorter to read."""
+    """Relative to the working directory if it lies below it: shorter to read."""
     return Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path
 
 

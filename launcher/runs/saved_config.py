@@ -16,7 +16,8 @@ from lightning_modules.episodic_agent import EpisodicAgent
 class SaveRunConfig(SaveConfigCallback):
     """Write `config.yaml` into the folder of a training run; an earlier one is kept beside it.
 
-    A comment says what computed an agent's episodes, since the last digits depend on it. What the model took from the data stays open there, so that a test on other data takes it from those.
+    A comment names what computed an agent's episodes, since the last digits depend on it. Sizes from the data stay open,
+    so that a test on other data takes them from those data.
     """
 
     def __init__(self, *args: Any, filled_in: list[str], **kwargs: Any) -> None:

@@ -38,7 +38,7 @@ NUMBERED = re.compile(r"(.+_)(\d\d+)(_.*)?$")
 def headline_metrics(names: Iterable[str], most: int | None = None) -> list[str]:
     """Choose the metrics to show, the most telling ones first.
 
-    Of metrics that differ in a number alone, the first two and the last are shown; variants for rotated drawings never.
+    Of metrics that differ only in a number, the first two and the last are shown; variants for rotated drawings never.
 
     >>> headline_metrics(["test/x_pull_01", "test/x_pull_02", "test/x_pull_03", "test/x_pull_10", "test/reward"])
     ['test/reward', 'test/x_pull_01', 'test/x_pull_02', 'test/x_pull_10']

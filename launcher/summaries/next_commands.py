@@ -44,7 +44,7 @@ def resume_command(run: RunFolder) -> str:
 
 
 def _continue(command: str, checkpoint: Path) -> str:
-    """The command that goes on with a checkpoint; it trusts the checkpoint's run if the run's config needs that."""
+    """The command that uses a checkpoint, with `--trust` if the run's config needs it."""
     run = RunFolder.of_checkpoint(checkpoint)
     trust = [] if run is None or _is_trusted(run) else ["--trust"]
     return cli(command, "--ckpt_path", checkpoint, *trust)
@@ -88,11 +88,11 @@ def _tensorboard(run: RunFolder) -> list[str]:
 
 
 def _program(name: str) -> str:
-    """A program of this environment: by its name alone where the shell finds it, else by its path."""
+    """A program of this environment: by its name if the shell finds it, else by its path."""
     path = Path(sys.executable).with_name(name)
     return name if shutil.which(name) == str(path) else _shortest(path)
 
 
 def _shortest(path: Path) -> str:
-    """A path relative to the working directory, where it lies below it."""
+    """A path relative to the working directory if it lies below it."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,4 +1,4 @@
-"""The summary that a command ends with: where the run is, its metrics beside known numbers, and the next command."""
+"""The summary at the end of a command: the run, its metrics beside known numbers, and the next command."""
 
 import time
 from collections.abc import Iterator, Mapping

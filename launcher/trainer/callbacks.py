@@ -23,7 +23,7 @@ REFUSED: dict[type[Callback], str] = {
     ),
     ModelPruning: "config.yaml cannot hold its settings, so that the run could not be resumed or tested; leave it out",
 }
-#: Callbacks that need Lightning to take the optimiser steps, and what to use where the model does.
+#: Callbacks that need Lightning to take the optimiser steps, and what to use if the model does.
 AUTOMATIC: dict[type[Callback], str] = {
     GradientAccumulationScheduler: "use --data.environments for larger batches",
     LearningRateFinder: "compare learning rates by experiments.search.study",

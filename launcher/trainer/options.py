@@ -35,9 +35,9 @@ FIXED: dict[str, tuple[Any, str]] = {
     ),
     "use_distributed_sampler": (False, "the data modules share out the data among the processes themselves"),
     "barebones": (False, "it would keep nothing of the run; benchmarks/throughput.py measures raw speed"),
-    "model_registry": (None, "checkpoints are kept in the run's folder alone"),
+    "model_registry": (None, "checkpoints are kept only in the run's folder"),
 }
-#: What takes the place of an option where the model makes its own optimiser steps.
+#: What replaces an option if the model makes its own optimiser steps.
 BY_ITSELF = {
     "accumulate_grad_batches": (1, "--data.environments"),
     "gradient_clip_val": (None, "--model.gradient_norm"),

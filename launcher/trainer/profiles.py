@@ -1,4 +1,4 @@
-"""Where a profiler's report goes: into the run's folder, with a line that says so."""
+"""Write a profiler's report into the run's folder, and print its path."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ NAME = "profile"
 
 
 def place_profiler(options: dict[str, Any], folder: Path) -> None:
-    """Have the Trainer's profiler write `<command>-profile.txt` into a folder; where no run is kept, it prints."""
+    """Have the Trainer's profiler write `<command>-profile.txt` into a folder; without a run folder, it prints."""
     if options.get("profiler") in KINDS:
         options["profiler"] = KINDS[options["profiler"]]()
     profiler = options.get("profiler")
@@ -32,7 +32,7 @@ def place_profiler(options: dict[str, Any], folder: Path) -> None:
 
 
 def report_profile(trainer: Trainer) -> None:
-    """Print where the report is."""
+    """Print the report's path."""
     profiler: Any = trainer.profiler  # type: ignore[attr-defined]
     if not trainer.is_global_zero or profiler.dirpath is None or profiler.filename is None:
         return

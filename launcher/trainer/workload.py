@@ -61,7 +61,7 @@ def require_done(trainer: Trainer, command: str) -> None:
 
 
 def _without_validation(trainer: Namespace) -> str | None:
-    """Say why a training never validates; None where it does."""
+    """Say why a training never validates; None if it does."""
     if trainer.limit_val_batches == 0:
         return "trainer.limit_val_batches is 0"
     every, epochs = trainer.check_val_every_n_epoch, trainer.max_epochs

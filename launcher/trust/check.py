@@ -101,8 +101,8 @@ class Checker:
                 self._plain(value, where)
 
     def _plain(self, value: Any, where: str) -> None:
-        """Check a value that holds no part."""
-        _require(bool(KEY.fullmatch(where.rpartition(".")[2])), f"{where} is no option")
+        """Check a value that contains no part."""
+        _require(bool(KEY.fullmatch(where.rpartition(".")[2])), f"{where} is not an option")
         if isinstance(value, Mapping):
             _require("class_path" not in value, f"{where} names {value.get('class_path')!r}")
             for name, part in value.items():
@@ -114,7 +114,7 @@ class Checker:
             _require(not isinstance(value, str) or _is_word(value), f"{where} is {value!r}")
 
     def _value(self, value: Any, kind: Any, where: str) -> None:
-        """Check a value of an argument of some type; `object` stands for any part."""
+        """Check a value of an argument of some type; `object` means any part."""
         if isinstance(value, str):
             self._text(value, kind, where)
         elif isinstance(value, list):
@@ -126,7 +126,7 @@ class Checker:
             _require(value is None or isinstance(value, bool | int | float), f"{where} is {value!r}")
 
     def _text(self, text: str, kind: Any, where: str) -> None:
-        """Check a text: where parts may stand, it has to be the name of a trusted class, rather than of a file."""
+        """Check a text: if a part is allowed there, it must be the name of a trusted class, not of a file."""
         if kind is not None and all(leaf in PLAIN for leaf in _leaves(kind)):
             again = _read_again(text)
             if isinstance(again, Mapping | list):
@@ -135,7 +135,7 @@ class Checker:
             _require(trusted_class(text) is not None, f"{where} names {text!r}")
 
     def _part(self, value: Mapping[str, Any], kind: Any, where: str) -> None:
-        """Check a part: a class with its arguments, or the arguments alone."""
+        """Check a part: a class with its arguments, or only the arguments."""
         candidates = [leaf for leaf in _leaves(kind) if isinstance(leaf, type)]
         if "class_path" in value:
             name = value["class_path"]

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-#: Packages of this project. Of `callbacks` only those in `PLOTS` count; the others write where they are told.
+#: Packages of this project. Of `callbacks` only those in `PLOTS` count; the others write to paths from their arguments.
 PACKAGES = ("callbacks", "datamodules", "episodic", "lightning_modules")
 PLOTS = (
     "AgentPlots",

@@ -52,7 +52,7 @@ OWN_INSTALLS = ("sb3_contrib", "stable_baselines3", "torchrl")
 #: Parts of errors that are not the command's, and what it lacks.
 LACKING = {
     "this computer has none that torch can use": "needs other hardware",
-    "there is no run folder runs/": "needs a finished run",
+    "it must be runs/NAME/VERSION": "needs a finished run",
 }
 
 

@@ -69,7 +69,7 @@ def test_a_damaged_run_is_trained_anew_and_says_so(damaged: str, jobs: dict[str,
     path = agent.run.last if damaged == "last checkpoint" else agent.run.config
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     (note,) = work(agent, command=fake).notes
-    assert "trained anew" in note
+    assert "it is repeated" in note
     assert path.name in note
     assert is_done(agent)
 

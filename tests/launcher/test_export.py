@@ -355,8 +355,8 @@ def test_the_largest_number_of_half_precision_is_kept() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["{run}/none", "{target}"], "there is no run folder"),
-        (["{run}/checkpoints/best.ckpt", "{target}"], "there is no run folder"),
+        (["{run}/none", "{target}"], "does not exist: it must be runs/NAME/VERSION"),
+        (["{run}/checkpoints/best.ckpt", "{target}"], "does not exist: it must be runs/NAME/VERSION"),
         (["{run}", "{target}.pt"], "must end in .ckpt"),
         (["{run}", "{target}", "--precision", "8"], "precision"),
         (["{run}"], "target"),

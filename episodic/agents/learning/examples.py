@@ -34,7 +34,7 @@ class Examples(ABC):
 
         Args:
             memory: keeps the sources of its keys, and holds something.
-            images: the drawings `[N, S, S]` uint8 that sources are rows of, where there are any.
+            images: the drawings `[N, S, S]` uint8 whose rows the sources are, if there are any.
             generator: on the CPU.
         """
 

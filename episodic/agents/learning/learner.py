@@ -58,7 +58,7 @@ class Learner:
         require(
             not (isinstance(self.examples, StoredDrawings) and self.examples.labels == "episode")
             or tuple(self.objectives.configs) == ("triplet",),
-            f"learner.objectives are {', '.join(self.objectives.configs)}: labels 'episode' go with triplet alone",
+            f"learner.objectives are {', '.join(self.objectives.configs)}: labels 'episode' work only with triplet",
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Learner":
@@ -75,7 +75,7 @@ class Lesson(NamedTuple):
     """The loss of one update."""
 
     loss: Tensor  # [] with a gradient to embedder and objectives, and to nothing else
-    accuracy: Tensor  # [] share of the examples that the classifier names right; NaN where there is none
+    accuracy: Tensor  # [] share of the examples that the classifier names right; NaN without a classifier
 
     @property
     def metrics(self) -> Tensor:
@@ -118,7 +118,7 @@ class EmbedderLearner(nn.Module):
 
     @property
     def classifier(self) -> CosineClassifier | None:
-        """The classifier of the softmax objective; None where there is none."""
+        """The classifier of the softmax objective, or None."""
         softmax = self.objectives.softmax
         return softmax.classifier if softmax is not None else None
 
@@ -138,7 +138,7 @@ class EmbedderLearner(nn.Module):
     def lesson(self, images: Tensor | None, generator: torch.Generator) -> Lesson:
         """Compute the loss of examples that the generator, on the CPU, draws.
 
-        `images` `[N, S, S]` uint8 are the drawings that the memory's sources are rows of, where it keeps such.
+        `images` `[N, S, S]` uint8 are the drawings whose rows the memory's sources are, if it keeps any.
         """
         inputs, labels = self.settings.examples.draw(self.store, images, generator)
         self.network.train()  # statistics of these very inputs; searching goes by the running ones
@@ -152,7 +152,7 @@ class EmbedderLearner(nn.Module):
             return Lesson(loss, (softmax.cosines(embedding).argmax(dim=1) == labels).float().mean())
 
     def refresh(self) -> None:
-        """Make the stored keys anew by what the embedder of keys has become."""
+        """Recompute the stored keys with the embedder's present weights."""
         if self.settings.rekey and not self.settings.of_drawings:
             with full_precision(self.store.keys.device):  # queries are made in full precision, too
                 self.store.rekey(self.network.embed)

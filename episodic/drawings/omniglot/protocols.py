@@ -21,7 +21,7 @@ class SplitProtocol(ABC):
     """A rule that splits Omniglot's characters.
 
     A subclass implements `split_all`; `split` then applies `alphabets` and `classes` to the training characters.
-    Splits depend on `seed` alone, never on the run's seed.
+    Splits depend on `seed`, never on the run's seed.
     """
 
     seed: int

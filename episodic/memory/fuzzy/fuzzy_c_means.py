@@ -17,7 +17,7 @@ from episodic.memory.fuzzy.memberships import (
     to_exponent,
 )
 
-#: Seed of the start where no generator is given.
+#: Seed of the start if no generator is given.
 SEED = 0
 #: Iterations between two checks which clouds have settled: a check makes a CUDA device wait.
 STRIDE = 4
@@ -66,7 +66,7 @@ def fuzzy_c_means(
     Differs from the book: the centres, not the memberships, have to stand still.
 
     The start is k-means++ (Arthur and Vassilvitskii 2007). All clouds share the same random numbers, so that a
-    cloud's start depends on its points alone.
+    cloud's start depends only on its points.
 
     >>> points = torch.tensor([[[0.0], [0.2], [5.0], [5.2]]])
     >>> fuzzy_c_means(points, clusters=2).centres.flatten().sort().values.round(decimals=1)
@@ -75,7 +75,7 @@ def fuzzy_c_means(
     Args:
         points: `[B, N, D]`, in single or double precision.
         clusters: number of clusters C.
-        fuzziness: m, 1 or more; the larger the softer. With 1 each point belongs to the nearest centre alone, which is
+        fuzziness: m, 1 or more; the larger the softer. With 1 each point belongs only to the nearest centre, which is
             k-means (Lloyd 1982).
         mask: `[B, N]` bool, False where a slot holds no point.
         tolerance: largest movement of a settled centre, relative to the cloud's spread.

@@ -31,7 +31,7 @@ class FuzzyMemory(Memory):
     keys than clusters, some centres coincide; they share what belongs to them.
 
     Clusters are computed at the first read after a change. The clustering starts from the same random numbers each
-    time, so that it depends on the contents alone. A read mixes all memories, so it does not count as use of a stack: a
+    time, so it depends only on the contents. A read mixes all memories, so it does not count as use of a stack: a
     new stack replaces the least recently written one.
 
     >>> memory = FuzzyMemory(capacity=100, key_size=2, value_size=1, clusters=2)
@@ -126,7 +126,7 @@ class FuzzyMemory(Memory):
         self._outdated = True
 
     def rekey(self, function: Callable[[Tensor], Tensor]) -> None:
-        """Compute the stored keys anew; see `Memory.rekey`."""
+        """Recompute the stored keys; see `Memory.rekey`."""
         super().rekey(function)
         self._outdated = True
 
@@ -181,7 +181,7 @@ class FuzzyMemory(Memory):
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args)
-        self._outdated = True  # the saved clusters may be outdated too; computing them anew gives the same
+        self._outdated = True  # the saved clusters may be outdated too; recomputing them gives the same
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, {self.clusters} clusters, fuzziness={self.fuzziness}"

@@ -22,8 +22,8 @@ def memberships(points: Tensor, centres: Tensor, fuzziness: float = 2.0) -> Tens
     """Compute how much each point belongs to each cluster; the memberships of a point sum to 1.
 
     `u_c = d_c^(-2/(m-1)) / sum_j d_j^(-2/(m-1))`, where d is the distance to a centre and m the fuzziness
-    (Bezdek 1981, equation 11.3a). A point on a centre belongs to it alone, shared equally among centres that
-    coincide. With a fuzziness of 1 every point belongs to its nearest centre alone. Distances within rounding of 0
+    (Bezdek 1981, equation 11.3a). A point on a centre belongs only to it, shared equally among centres that
+    coincide. With a fuzziness of 1 every point belongs only to its nearest centre. Distances within rounding of 0
     count as 0: in single precision, those below about two thousandths of the distances from the centres' mean.
     Differentiable, with a gradient of 0 on a centre. The unit of length does not matter.
 

@@ -7,8 +7,8 @@ normalised input,
     y_t = Re(C x_t) + D * u_t
 
 and the layer's output is its input plus `GLU(GELU(y_t))`, with `GLU(v) = V v * sigmoid(W v)`. The recurrence is linear:
-playing computes it step by step, learning all steps at once by a scan. The state is reset where a block starts, as S5
-does it for reinforcement learning (Lu et al. 2023, arXiv 2303.03982).
+playing computes it step by step, learning all steps at once by a scan. The state is reset at the start of a block, as
+in S5 for reinforcement learning (Lu et al. 2023, arXiv 2303.03982).
 
 Differs from the paper: layer normalisation instead of batch normalisation, no dropout; the hidden state is a
 normalisation of the last layer's output.

@@ -64,7 +64,7 @@ class MemoryContents(NamedTuple):
 
     @property
     def title(self) -> str:
-        """A line that says which memory this is, for a plot's title."""
+        """A line that describes the memory, for a plot's title."""
         shown, labels = len(self.labels), len(self.labels.unique())
         some = f" ({shown} shown)" if shown < self.in_use else ""
         split = f"{self.split}, " if self.split else ""

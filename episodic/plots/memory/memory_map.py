@@ -12,7 +12,7 @@ def plot_memory_map(contents: MemoryContents, *, tsne: bool = True) -> Figure:
     """Plot keys (upper row) and values (lower row) by principal components and t-SNE.
 
     Args:
-        contents: of one environment; without `best_arms` points are distinguished by label alone.
+        contents: of one environment; without `best_arms` points are distinguished only by label.
         tsne: whether to plot t-SNE, which takes seconds.
     """
     classes = [Classes("label", contents.labels)]

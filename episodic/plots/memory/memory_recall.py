@@ -56,7 +56,7 @@ def _draw_accuracy(figure: Figure, axes: Axes, reads: ReadCounts) -> None:
     if share.numel() <= NUMBERED:
         _write_numbers(axes, share)
     name_cells(axes, range(1, share.shape[0] + 1), range(1, share.shape[1] + 1))
-    first = "\n(at the first exposure there is none)" if len(share) > 1 else ""
+    first = "\n(none at the first exposure)" if len(share) > 1 else ""
     label(axes, "step of the read", "exposure", f"Reads that returned a memory of the right context{first}")
 
 

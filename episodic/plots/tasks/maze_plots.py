@@ -33,7 +33,7 @@ def plot_search(
 
     Args:
         steps: `[X]` of the agent, by exposure.
-        limit: Steps of an episode; one more stands for a goal that was not reached.
+        limit: Steps of an episode; one more means that the goal was not reached.
         players: `[X]` of other players, by name.
         reads: Share of the reads `[X]` with each outcome, by its name in OUTCOMES; None for an agent without memory.
     """

@@ -50,7 +50,7 @@ def clustered_barcodes(batch: int, codes: int, bits: int, rule: ClusterRule, gen
     Each row is the codebook of `cluster_codebook` with permuted bits, inverted by a random mask.
 
     Raises:
-        InputError: The search finds no such codes.
+        InputError: The search finds no codes with these distances.
 
     >>> clustered_barcodes(2, 6, 10, ClusterRule(3, spread=2, separation=4), seeded(0, 0)).shape
     torch.Size([2, 6, 10])

@@ -19,7 +19,7 @@ class BarcodeCues(Task):
 
     contexts: int  # of a block
     bits: int  # of a barcode
-    noise: float  # fraction of the bits of an episode's cue that are flipped, drawn anew for each episode
+    noise: float  # fraction of the bits of an episode's cue that are flipped, redrawn for each episode
     vocabulary: int | None  # fixed barcodes from which blocks draw their contexts; None draws new ones for each block
     vocabulary_seed: int
 

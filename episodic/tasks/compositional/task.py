@@ -2,7 +2,7 @@
 
 A block has `classes` classes of cues; half of them are good and half are bad for the whole block. An episode shows one
 good and one bad class, at random positions. The arm of the good class pays with probability `best`, the other with
-probability `rest`. Each class occurs in `exposures` episodes; partners are drawn anew, so a pair rarely returns.
+probability `rest`. Each class occurs in `exposures` episodes; partners are redrawn, so a pair rarely returns.
 
 At every pull the agent attends to one of the two cues. Action 0 pulls the arm of the attended cue, action 1 the other
 arm; so what the agent learns about the attended cue holds at any position. The memory is searched by the cue that is

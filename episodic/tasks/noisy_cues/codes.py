@@ -31,7 +31,7 @@ class CodeBelief(Protocol):
     def log_likelihood(self, cue: Tensor, bits: Tensor, counts: Tensor) -> Tensor:
         """Return the log likelihood `[B, P, S]` of cues `[B, K]`; `counts` `[B, P, S]` are the slots' episodes so far.
 
-        A slot without episodes stands for a context that the block has not shown yet.
+        A slot without episodes is a context that the block has not shown yet.
         """
         ...
 

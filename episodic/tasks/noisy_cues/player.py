@@ -69,8 +69,8 @@ def bayes_rewards(
 def _belief(task: BarcodeBandit, spec: BlockSpec, known: str, flips: str) -> CodeBelief:
     require_choice("known", known, KNOWN)
     require_choice("flips", flips, FLIPS)
-    require(task.order == "bag", f"order is {task.order!r}: the player knows the bag alone")
-    require(task.noise_kind == "random", f"noise_kind is {task.noise_kind!r}: the player knows 'random' noise alone")
+    require(task.order == "bag", f"order is {task.order!r}: this player supports only 'bag'")
+    require(task.noise_kind == "random", f"noise_kind is {task.noise_kind!r}: this player supports only 'random'")
     require(
         known != "vocabulary" or task.vocabulary is not None, "known is 'vocabulary': the task's vocabulary is null"
     )

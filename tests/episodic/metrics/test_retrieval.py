@@ -177,7 +177,7 @@ def test_lengths_mean_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": torch.arange(40)}, "labels name no class twice among 40 embeddings"),
+        ({"labels": torch.arange(40)}, "labels have no class twice among 40 embeddings"),
         ({"labels": torch.zeros(39).long()}, r"labels have shape \(39,\)"),
         ({"embeddings": torch.ones(40, 2, 2)}, r"embeddings have shape \(40, 2, 2\)"),
         ({"embeddings": torch.full((40, 2), math.nan)}, "embeddings hold NaN"),
