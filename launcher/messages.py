@@ -15,7 +15,7 @@ NOISE = re.compile(
 MISSING = re.compile(r"(?:Requirement|Module not found:) '([\w-]+)[^']*'")
 UNKNOWN_CLASS = re.compile(
     r"Expected a dot import path string: (\S+)|Unexpected import path format: (\S+)|"
-    r"No module named '?(\S+?)'?(?:\.|$)|module '\S+' has no attribute '(\S+)'"
+    r"No module named '?(?P<module>\S+?)'?(?:\.|$)|module '\S+' has no attribute '(\S+)'"
 )
 EXPECTED = re.compile(r"^(?:Expected (?:a|an)|Not a valid subclass of) (.+?)(?:\. Got value: (.*))?$")
 #: How a value's type is spoken of.
@@ -119,6 +119,8 @@ def _readable(line: str, known: Sequence[str]) -> str:
     """A line in plain words."""
     if unknown := UNKNOWN_CLASS.search(line):
         name = next(group for group in unknown.groups() if group)
+        if unknown["module"]:
+            return f"module {name} does not exist: it must be a file in the current folder or on PYTHONPATH"
         return f"{name} is not a known class" + (
             f": it may be {', '.join(known)}, or the import path of another" if known else ""
         )

@@ -58,6 +58,12 @@ def test_an_unknown_class_is_answered_with_those_there_are() -> None:
     assert one_line(message, ["One", "Other"]) == expected
 
 
+def test_a_module_that_does_not_exist_is_named() -> None:
+    message = union("data.task", "No module named 'corridr'", "Expected a <class 'NoneType'>")
+    expected = "data.task: module corridr does not exist: it must be a file in the current folder or on PYTHONPATH"
+    assert one_line(message, ["BarcodeBandit"]) == expected
+
+
 @pytest.mark.parametrize(
     "message", ["plain", "unrecognized arguments: --nosuch 3", "a\nb", "x" * 1000, "", "\x1b[31mred\u202e\x07"]
 )
