@@ -1,35 +1,44 @@
 # syntax=docker/dockerfile:1
 # The checkout with everything installed, for a CPU (default) or for NVIDIA GPUs:
 #
-#     docker build --tag episodic .
+#     docker build --tag episodic --build-arg CPU_INDEX=https://download.pytorch.org/whl/cpu .
 #     docker build --tag episodic:cuda --build-arg DEVICE=cuda .
-#     docker run --rm --volume "$PWD/runs:/lab/runs" episodic fit --config configs/barcode_bandit.yaml
-#     docker run --rm --gpus all --volume "$PWD/runs:/lab/runs" episodic:cuda fit --config configs/barcode_bandit.yaml
+#     mkdir -p runs
+#     docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD/runs:/lab/runs" episodic fit --config configs/barcode_bandit.yaml
+#     docker run --rm --gpus all --user "$(id -u):$(id -g)" --volume "$PWD/runs:/lab/runs" episodic:cuda fit --config configs/barcode_bandit.yaml
+#
+# `--user` lets the container write to the mounted folder, which belongs to you.
 FROM python:3.11-slim
 
-# cpu: torch from CPU_INDEX, the address of PyTorch's index of CPU builds (about 1 GB). cuda: torch with its CUDA
-# libraries (about 5 GB).
+# cpu: torch from CPU_INDEX, PyTorch's index of CPU builds (about 1 GB); without it, torch comes with its CUDA libraries
+# (about 5 GB) and runs on a CPU all the same. cuda: torch with its CUDA libraries.
 ARG DEVICE=cpu
 ARG CPU_INDEX=
 ARG EXTRAS=train,experiments,environments
 
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1
+# The native kernels are compiled at first use.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends g++ \
+    && rm -rf /var/lib/apt/lists/*
 
-RUN useradd --create-home lab && mkdir /lab && chown lab /lab
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1 \
+    HOME=/lab/home USER=lab
+
+# Any user may write caches and runs, so that `--user` works.
+RUN mkdir --mode 1777 --parents /lab /lab/home /lab/runs
 WORKDIR /lab
 
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY episodic ./episodic
-# The CPU build's versions of torch and torchvision carry a suffix, which the constraint `==` accepts. Without an index
-# of CPU builds, torch comes with its CUDA libraries, and runs on a CPU all the same.
+# The CPU build of a version has a suffix, such as 2.9.0+cpu. The constraint `==` accepts it, and pip prefers it.
 RUN case "$DEVICE" in \
-      cpu) pip install --constraint constraints.txt ${CPU_INDEX:+--index-url "$CPU_INDEX"} torch torchvision ;; \
+      cpu) pip install --constraint constraints.txt ${CPU_INDEX:+--extra-index-url "$CPU_INDEX"} torch torchvision ;; \
       cuda) ;; \
       *) echo "DEVICE is $DEVICE: it must be cpu or cuda" >&2; exit 2 ;; \
     esac \
     && pip install --constraint constraints.txt --editable ".[$EXTRAS]"
 
-COPY --chown=lab . .
-USER lab
+COPY . .
+USER nobody
 ENTRYPOINT ["python", "cli.py"]
 CMD ["--help"]
