@@ -239,6 +239,8 @@ def test_every_config_parses_as_it_is(config: Path, capsys: pytest.CaptureFixtur
         ),
         (["--model.nosuch", "3"], "'nosuch' is not accepted"),
         (["--nosuch", "3"], "unrecognized arguments: --nosuch"),
+        (["--keys.source", "hidden"], "did you mean model.keys.source?"),
+        (["--task.bits", "20"], "did you mean data.task.bits?"),
         (["--model.core.hidden_size", "-5"], "hidden_size is -5"),
         (["--model.core.hidden_size", "many"], "hidden_size"),
         (["--model.loss.discount", "1.5"], "discount is 1.5"),

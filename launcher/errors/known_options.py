@@ -14,6 +14,8 @@ from launcher.help.known_classes import descendants
 
 #: More names than these are not listed.
 SHORT_LIST = 12
+#: Sections of a config by the package of their classes.
+SECTIONS = {"lightning_modules": "model", "datamodules": "data"}
 HELP = "--help lists the options, --model.help CLASS those of a class"
 
 
@@ -36,9 +38,19 @@ def suggestion(parser: ArgumentParser, message: str) -> str:
         return ""
     name = next(group for group in unknown.groups() if group is not None)
     names = sorted(set(option_names(parser)))
-    meant = _meant(name, names)
+    meant = _meant(name, names) or (_with_section(name) if unknown.group(3) else "")
     few = f": it may be {', '.join(names)}" if name and 0 < len(names) <= SHORT_LIST else ""
     return f"{meant or few} ({HELP})"
+
+
+def _with_section(name: str) -> str:
+    """`: did you mean model.keys.source?` of `keys.source`, an argument of a model or data module; else empty."""
+    short_names = sys.modules.get("launcher.short_names")
+    for kind in (getattr(short_names, own) for own in getattr(short_names, "__all__", ())):
+        section = SECTIONS.get(kind.__module__.partition(".")[0])
+        if section and name.partition(".")[0] in inspect.signature(kind).parameters:
+            return f": did you mean {section}.{name}?"
+    return ""
 
 
 def option_names(parser: ArgumentParser) -> Iterator[str]:
