@@ -1,11 +1,11 @@
-"""The tables of a question's page in the report."""
+"""The report's tables: a short one for its first page, and all of them for a question's own page."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from experiments.planning.grid import Grid, level_name
+from experiments.planning.grid import EVALUATION, Grid, level_name
 from experiments.planning.grid_file import Report
 from experiments.tables.comparison import Comparison, Comparisons, compare
 from experiments.tables.formatting import (
@@ -30,6 +30,27 @@ HOW_TO_READ = f"""## How to read the tables
   half.
 - Intervals are not corrected for the number of comparisons."""
 SHARE, PROBABILITY = "fraction", "reward"  # the kinds of number that these are written like
+
+
+def short_table(grid: Grid, metric: str, compared: Comparisons) -> str:
+    """Return the means with their intervals: a row for each combination of all axes but the last with several levels.
+
+    That axis, or the evaluations if there are several, has the columns.
+    """
+    several = [name for name, axis in grid.file.axes.items() if len(axis.all) > 1]
+    across = EVALUATION if len(grid.file.evaluations) > 1 else several[-1] if len(several) > 1 else ""
+    cells: dict[str, dict[str, str]] = {}
+    columns: dict[str, None] = {}
+    for condition in grid.conditions:
+        for test in grid.evaluations_of(condition):
+            levels = {name: level_name(name, axis, condition.levels[name]) for name, axis in grid.file.axes.items()}
+            column = test if across == EVALUATION else levels.pop(across, metric_label(metric))
+            row = ", ".join(levels.values())
+            columns[column] = None
+            if (found := compared.get((condition.name, test))) is not None:
+                cells.setdefault(row, {})[column] = format_estimate(metric, found.score, found.score.number)
+    header = ["", *columns]
+    return markdown_table(header, [[row, *(own.get(name, NOTHING) for name in columns)] for row, own in cells.items()])
 
 
 def full_tables(grid: Grid, report: Report, frame: pd.DataFrame, statistic: Statistic = interquartile_mean) -> str:

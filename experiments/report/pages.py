@@ -1,7 +1,7 @@
 """Writes the report over the grids' results: `python -m experiments.report [GRID.yaml ...]`.
 
-`docs/results.md` has a short answer and a plot for each grid with a section `report`. Each grid's own page beside it
-has the reasoning, all tables and the commands.
+`docs/results.md` has a short answer, a plot and a folded table, unless that is long, for each grid with a section
+`report`. Each grid's own page beside it has the reasoning, all tables and the commands.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from experiments.commands import RESULTS, OneLineParser, one_line
 from experiments.planning.grid import Grid
 from experiments.planning.grid_file import Report
 from experiments.planning.grid_reader import read_grid
-from experiments.report.page_tables import HOW_TO_READ, full_tables, report_note, seeds_of
+from experiments.report.page_tables import HOW_TO_READ, full_tables, report_note, seeds_of, short_table
 from experiments.report.plots import report_plot
 from experiments.tables.comparison import Comparisons, compare
 from experiments.tables.files import csv_path, read_results
@@ -29,6 +29,8 @@ GRIDS, OUTPUT = Path("experiments/grids"), Path("docs/results.md")
 #: A small grid for a first look, which is not part of the report.
 QUICK = "quick"
 ENOUGH_SEEDS = 10
+#: Rows of the longest table on the first page; longer ones are only on the question's own page.
+MOST_ROWS = 20
 HEAD = """# Results
 
 This page answers one question per experiment. Each question links to a page with the reasoning, all tables and the
@@ -149,11 +151,14 @@ def report_text(entries: Sequence[Entry], output: Path = OUTPUT) -> str:
 
 def _section(entry: Entry, output: Path) -> str:
     folder, name = pages(output).name, entry.grid.name
+    table = short_table(entry.grid, entry.metric, entry.compared)
+    rows = table.count("\n") - 1  # under the header
     parts = [
         f'<a id="{name}"></a>',
         f"## {entry.report.question}",
         " ".join(filter(None, [*entry.report.answer.split("\n"), _few_seeds(entry)])).strip(),
         f"![{_caption(entry)}]({folder}/{name}.png)",
+        f"<details><summary>Table</summary>\n\n{table}\n\n</details>" if rows <= MOST_ROWS else "",
         f"[Reasoning, all tables, commands]({folder}/{name}.md)",
     ]
     return "\n\n".join(filter(None, parts))

@@ -18,7 +18,7 @@ from experiments.planning.grid import Grid
 from experiments.planning.plan import grid_cells
 from experiments.report import pages as report
 from experiments.report import reproduction
-from experiments.report.page_tables import full_tables
+from experiments.report.page_tables import full_tables, short_table
 from experiments.report.pages import pages, read_entries, report_grids, report_text, with_results, write_report
 from experiments.report.plots import report_plot
 from experiments.tables.comparison import compare
@@ -152,6 +152,9 @@ def test_conditions_are_compared_with_their_baselines(grid: Grid, tmp_path: Path
 def test_tables(grid: Grid, tmp_path: Path) -> None:
     frame = read_results(grid, tmp_path)
     assert grid.file.report is not None
+    short = short_table(grid, "test/reward", compare(grid, "test/reward", frame))
+    assert short.splitlines()[0] == "|  | noise 0 % | noise 20 % |"
+    assert short.splitlines()[3] == "| label | 6.15 [6.10, 6.20] | 6.15 [6.10, 6.20] |"
     full = full_tables(grid, grid.file.report, frame).splitlines()
     assert full[0] == "| condition | reward | normalised | difference to baseline | P(higher than baseline) | seeds |"
     assert full[4].startswith("| label, noise 0 % | 6.15 [6.10, 6.20] | 64.4 % [63.7, 65.0] | +1.000 | 1.00")
