@@ -1,5 +1,7 @@
 """The published list of characters."""
 
+from typing import Any
+
 import pytest
 
 from episodic.drawings.omniglot.class_split import alphabet_of
@@ -33,7 +35,7 @@ def test_the_test_has_whole_alphabets_and_the_end_of_one() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"validation_alphabets": 0}, {"validation_alphabets": 6}, {"classes": 0}])
-def test_bad_settings_are_named(settings: dict[str, int]) -> None:
+def test_bad_settings_are_named(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=f"^{next(iter(settings))} is ") as error:
         ListedVinyalsProtocol(**settings)
     assert "\n" not in str(error.value)
