@@ -21,7 +21,7 @@ class OmniglotDataModule(pl.LightningDataModule):
     Args:
         root: Folder that holds `omniglot-py/`; None searches OMNIGLOT_ROOT, then `data`, then downloads.
         drawings: Source of the drawings, `OmniglotDrawings` or `GeneratedDrawings`.
-        protocol: Split of the characters, `LakeProtocol` or `VinyalsProtocol`.
+        protocol: Split of the characters, `LakeProtocol`, `VinyalsProtocol` or `ListedVinyalsProtocol`.
         image_size: Side S of the drawings in pixels, 28 to 105; smaller than 105 is an area average.
         cache_dir: Folder of decoded and generated drawings; None is the user's cache folder.
         batch_size: Drawings in a batch of one process.

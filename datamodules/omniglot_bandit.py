@@ -29,7 +29,7 @@ class OmniglotBanditDataModule(BlockDataModule):
             `labels` and `barcode_seed` follow from the drawings.
         root: Folder that holds `omniglot-py/`; None searches OMNIGLOT_ROOT, then `data`, then downloads.
         drawings: Source of the drawings, `OmniglotDrawings` or `GeneratedDrawings`.
-        protocol: Split of the characters, `LakeProtocol` or `VinyalsProtocol`.
+        protocol: Split of the characters, `LakeProtocol`, `VinyalsProtocol` or `ListedVinyalsProtocol`.
         image_size: Side of the drawings in pixels, 28 to 105; smaller than 105 is an area average.
         cache_dir: Folder of decoded and generated drawings; None is the user's cache folder.
         predict_split: Split whose characters the predict blocks show: `train`, `val` or `test`.

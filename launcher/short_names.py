@@ -14,7 +14,13 @@ from callbacks import (
 )
 from datamodules import BlockDataModule, HiddenStateDataModule, OmniglotBanditDataModule, OmniglotDataModule
 from episodic.agents import AfterBlock, AfterEpisode, Keys, Learner, Perception, StoredDrawings, StoredStates, WarmStart
-from episodic.drawings import GeneratedDrawings, LakeProtocol, OmniglotDrawings, VinyalsProtocol
+from episodic.drawings import (
+    GeneratedDrawings,
+    LakeProtocol,
+    ListedVinyalsProtocol,
+    OmniglotDrawings,
+    VinyalsProtocol,
+)
 from episodic.memory import AttentionMemory, DeltaMemory, EpisodicMemory, FuzzyMemory, Neighbours, StackMemory
 from episodic.networks import (
     ConvolutionalAutoencoder,
@@ -74,6 +80,7 @@ __all__ = [
     "Learner",
     "LinearRecurrentUnit",
     "LinearSchedule",
+    "ListedVinyalsProtocol",
     "MazePlots",
     "MemoryMonitor",
     "Neighbours",

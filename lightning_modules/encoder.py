@@ -38,7 +38,7 @@ class Encoder(LearningRate, pl.LightningModule, ABC):
     """Train an embedder by weighted objectives; later stages use its `embed(x)`.
 
     A subclass builds the network and the objectives, calls `save_hyperparameters` and implements `metrics`. It may
-    override `augmented`, `learned`, `evaluated` and `collect`.
+    override `augmented`, `learned`, `further_losses`, `evaluated` and `collect`.
 
     Args:
         network: the embedder, one of `episodic.checkpoints.NETWORKS`.
@@ -121,6 +121,15 @@ class Encoder(LearningRate, pl.LightningModule, ABC):
         """Return the embeddings `[N, D]` and labels `[N]` long that the objectives learn from in a training step."""
         return self.embed(inputs), labels
 
+    def further_losses(self, inputs: Tensor, embedding: Tensor) -> dict[str, tuple[Tensor, float]]:
+        """Return losses of a training step besides the objectives' by name, each with its weight.
+
+        Args:
+            inputs: `[B, ...]`, after `augmented`.
+            embedding: `[N, D]`, as `learned` returned it.
+        """
+        return {}
+
     def evaluated(self, inputs: Tensor, labels: Tensor, split: str) -> dict[str, tuple[Tensor, Tensor]]:
         """Return the embeddings and labels of a batch of `val` or `test`, by the name of their collection."""
         return {split: (self.embed(inputs), labels)}
@@ -138,9 +147,13 @@ class Encoder(LearningRate, pl.LightningModule, ABC):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         inputs, labels = batch[:2]
-        embedding, labels = self.learned(self.augmented(inputs, step_generator(self, batch_idx)), labels)
+        inputs = self.augmented(inputs, step_generator(self, batch_idx))
+        embedding, labels = self.learned(inputs, labels)
         losses = self.objectives.losses(embedding, labels)
         loss = self.objectives.total(losses)
+        for name, (further, weight) in self.further_losses(inputs, embedding).items():
+            losses[name] = further
+            loss = loss + weight * further
         self._note({"loss": loss, **losses})
         if (softmax := self.objectives.softmax) is not None:
             with torch.no_grad():

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torchmetrics import MeanMetric
 
+from episodic.checkpoints import TeacherEnsemble, Teachers
 from episodic.drawings.augmentation import Augmentation, augment, require_strengths
 from episodic.drawings.embedding import with_rotations
 from episodic.drawings.images import SMALLEST
@@ -14,6 +16,7 @@ from episodic.metrics.alphabets import alphabet_metrics
 from episodic.metrics.few_shot import FEW_SHOT, few_shot_metrics
 from episodic.metrics.streams import stream_metrics
 from episodic.networks.omniglot_embedder import OmniglotEmbedder
+from episodic.objectives.distillation import distillation_loss
 from episodic.objectives.objectives import Objectives
 from episodic.objectives.optimisation import ConfiguredOptimizer, OptimizerCallable
 from episodic.objectives.schedules import Schedule
@@ -33,6 +36,8 @@ class OmniglotEncoder(Encoder):
     Args:
         network: builds the embedder from the side of its drawings.
         objectives: the losses; None is only softmax.
+        teachers: trained encoders whose similarities this one learns besides its objectives; None has no teachers. Only
+            a training needs their checkpoints.
         augmentation: strengths of the random deformations of training drawings; None leaves drawings unchanged.
         averaging: decay of a moving average of the weights, which validation, test and later stages use; None keeps no
             average.
@@ -48,10 +53,13 @@ class OmniglotEncoder(Encoder):
             data's.
     """
 
+    ensemble: TeacherEnsemble | None
+
     def __init__(
         self,
         network: Callable[[int], OmniglotEmbedder] = OmniglotEmbedder,
         objectives: Objectives | None = None,
+        teachers: Teachers | None = None,
         augmentation: Augmentation | None = None,
         averaging: float | None = None,
         few_shot_episodes: int = 1000,
@@ -74,19 +82,36 @@ class OmniglotEncoder(Encoder):
         self.image_size, self.classes = embedder.image_size, classes
         self.augmentation: Augmentation = augmentation or {}
         self.few_shot_episodes, self.rotated_test = few_shot_episodes, rotated_test
+        self.teachers, self.ensemble = teachers, None
+        if teachers is not None:
+            self.means["distillation"] = MeanMetric(nan_strategy="disable")
 
     def setup(self, stage: str) -> None:
-        """Check that the network's drawings and, for training, its classes are the data's."""
+        """Check that the network's drawings and, for training, its classes are the data's; load the teachers."""
         sizes = self.trainer.datamodule.sizes  # type: ignore[attr-defined]
         own = {"image_size": self.image_size}
         if stage == "fit" and self.objectives.softmax is not None and "classes" in sizes:
             own["classes"] = self.classes or 0
         for name, size in own.items():
             require(sizes[name] == size, f"model.{name} is {size}: the data's is {sizes[name]}")
+        if stage == "fit" and self.teachers is not None:
+            self.ensemble = self.teachers.load()
+
+    def on_train_start(self) -> None:
+        super().on_train_start()
+        if self.ensemble is not None:
+            self.ensemble.to(self.device)
 
     def augmented(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Deform each of the drawings `[B, 1, S, S]` in its own way."""
         return augment(inputs, generator, **self.augmentation)
+
+    def further_losses(self, inputs: Tensor, embedding: Tensor) -> dict[str, tuple[Tensor, float]]:
+        """Compare the similarities of the drawings with the teachers', if there are any."""
+        if self.teachers is None or self.ensemble is None:
+            return {}
+        loss = distillation_loss(embedding, self.ensemble.similarity(inputs))
+        return {"distillation": (loss, self.teachers.weight)}
 
     def evaluated(self, inputs: Tensor, labels: Tensor, split: str) -> dict[str, tuple[Tensor, Tensor]]:
         """Embed the drawings and, in a test, their quarter turns."""

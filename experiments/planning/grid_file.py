@@ -16,7 +16,8 @@ class Training:
 
     Args:
         config: file of its config; None takes the grid's.
-        options: set in addition to the grid's. `@NAME` as a value is the file of a stage.
+        options: set in addition to the grid's. `@NAME` as a value is the file of a stage, `[@NAME, @NAME]` a list of
+            files.
     """
 
     config: str | None = None

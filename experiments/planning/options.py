@@ -48,6 +48,29 @@ def as_text(value: Scalar) -> str:
     return value if isinstance(value, str) else yaml.safe_dump(value).splitlines()[0]
 
 
+def references(value: Scalar) -> list[str]:
+    """Return the names of the stages whose files a value stands for: one, or those of a list.
+
+    >>> references("@one"), references("[@one, @the other]"), references("[0.5]"), references(3)
+    (['one'], ['one', 'the other'], [], [])
+    """
+    if not isinstance(value, str) or not value.lstrip("[").startswith("@"):
+        return []
+    names = value[1:-1].split(",") if value.startswith("[") and value.endswith("]") else [value]
+    return [name.strip().removeprefix("@") for name in names]
+
+
+def files(value: Scalar, paths: list[str]) -> Scalar:
+    """Put the files of the stages that a value refers to in its place.
+
+    >>> files("@one", ["a.ckpt"]), files("[@one, @two]", ["a.ckpt", "b.ckpt"]), files(0.5, [])
+    ('a.ckpt', '[a.ckpt, b.ckpt]', 0.5)
+    """
+    if not paths or not isinstance(value, str):
+        return value
+    return yaml.safe_dump(paths, default_flow_style=True, width=10**6).strip() if value.startswith("[") else paths[0]
+
+
 def merged(*parts: Mapping[str, Scalar]) -> Options:
     """Return all options in order; of an option that is given twice the last value counts, at the last place."""
     options: Options = {}

@@ -10,7 +10,7 @@ from episodic.errors import require
 from experiments.engine.job import REGRET_FILE, Job, identity_of
 from experiments.planning.grid import Condition, Grid
 from experiments.planning.grid_file import Level, Stage, Training
-from experiments.planning.options import Options, as_arguments, merged, resolved
+from experiments.planning.options import Options, as_arguments, files, merged, references, resolved
 from experiments.planning.yaml_files import Scalar, read_yaml
 from launcher.runs.run_folder import RunFolder
 
@@ -168,20 +168,17 @@ class Planner:
         content: list[tuple[str, Any]] = []
         needs: dict[str, Job] = {}
         for name, value in options.items():
-            job = self._referred(name, value, condition, seed)
-            if job is not None:
-                needs[job.key] = job
-            plain[name] = value if job is None else str(job.product)
-            content.append((name, value if job is None else ["made by", job.identity]))
+            jobs = [self._referred(name, stage, condition, seed) for stage in references(value)]
+            needs |= {job.key: job for job in jobs}
+            plain[name] = files(value, [str(job.product) for job in jobs])
+            content.append((name, ["made by", *(job.identity for job in jobs)] if jobs else value))
         return as_arguments(plain), content, tuple(needs.values())
 
-    def _referred(self, option: str, value: Scalar, condition: Condition, seed: int) -> Job | None:
+    def _referred(self, option: str, stage: str, condition: Condition, seed: int) -> Job:
         """Return the job of the stage that `@NAME` refers to."""
-        if not isinstance(value, str) or not value.startswith("@"):
-            return None
         stages = ", ".join(self.grid.file.stages) or "none"
-        require(value[1:] in self.grid.file.stages, f"{option} is {value!r}: @ must name a stage, of {stages}")
-        return self._stage(value[1:], condition, seed)
+        require(stage in self.grid.file.stages, f"{option} is {'@' + stage!r}: @ must name a stage, of {stages}")
+        return self._stage(stage, condition, seed)
 
 
 def _settings(levels: Sequence[Level]) -> list[Training]:

@@ -17,6 +17,8 @@ from launcher.exports.card_metadata import card_metadata
 TRAINED_ON = {
     "LakeProtocol": "Omniglot's background alphabets, except for {number} that were held out for validation, chosen by "
     "the protocol's `seed`. The evaluation alphabets were used only for the test.",
+    "ListedVinyalsProtocol": "1,200 of Omniglot's characters by the list of few-shot studies, except for {number} of "
+    "its alphabets that were held out for validation. The other 423 characters were used only for the test.",
     "VinyalsProtocol": "characters from all of Omniglot's alphabets; others, chosen by the protocol's `seed`, were "
     "held out for validation and for the test.",
 }

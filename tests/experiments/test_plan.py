@@ -139,10 +139,23 @@ def test_a_stage_with_a_seed_is_run_once(tmp_path: Path) -> None:
     assert len({need.key for cell in cells for need in cell.training.needs}) == 1
 
 
+def test_an_option_may_list_the_files_of_stages(tmp_path: Path) -> None:
+    axes = {"keys": {"encoded": {"options": {"model.teachers": "[@first, @second]"}}}}
+    first, second = ({"options": {"model.rate": rate}} for rate in (1, 2))
+    keys = {}
+    for name, stages in {"": {"first": first, "second": second}, "other": {"first": first, "second": first}}.items():
+        (cell,) = grid_cells(chain_of(tmp_path, axes=axes, stages=stages, seeds=[1]), tmp_path)
+        paths = ", ".join(str(need.product) for need in (cell.training.needs * 2)[:2])
+        assert f"--model.teachers=[{paths}]" in cell.training.arguments
+        keys[name] = cell.training.key
+    assert len(set(keys.values())) == 2
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
         ({"options": {"model.agent": "@nobody"}}, "@ must name a stage, of agent, harvest, encoder"),
+        ({"options": {"model.agent": "[@nobody, @agent]"}}, "model.agent is '@nobody': @ must name a stage"),
         ({"stages": {"a": {"options": {"model.x": "@b"}}, "b": {"options": {"model.x": "@a"}}},
           "axes": {"keys": {"c": {"stage": "a"}}}}, "stages: a -> b -> a"),
         ({"stages": {"agent": {}}, "axes": {"keys": {"cue": {"stage": "agent"}}, "noise": NOISE}}, "has no effect on"),

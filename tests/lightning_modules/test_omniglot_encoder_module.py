@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from datamodules import sampling
 from datamodules.drawings import DrawingBatch
 from datamodules.omniglot import OmniglotDataModule
 from datamodules.sampling import ShardedIndices
-from episodic.checkpoints import load_embedder, read_checkpoint
+from episodic.checkpoints import SHIPPED, Teachers, load_embedder, read_checkpoint
 from episodic.drawings.handwriting.archives import generate_omniglot
 from episodic.drawings.omniglot.loading import load_part
 from episodic.drawings.omniglot.sources import OmniglotDrawings
@@ -28,6 +29,7 @@ from episodic.metrics.retrieval import retrieval_metrics
 from episodic.metrics.streams import stream_metrics
 from episodic.metrics.within_alphabet import within_alphabet_error
 from episodic.networks.omniglot_embedder import OmniglotEmbedder
+from episodic.objectives.distillation import distillation_loss
 from episodic.objectives.kaiser import KaiserConfig
 from episodic.objectives.objectives import Objectives
 from episodic.objectives.softmax import SoftmaxConfig
@@ -359,3 +361,52 @@ def test_bad_input_is_one_line(
     assert "\n" not in written
     assert complaint in written
     assert not (tmp_path / "omniglot_encoder").exists()
+
+
+# Teachers
+
+
+def test_a_student_learns_its_teachers_similarities() -> None:
+    module, (images, labels) = build(teachers=Teachers(["omniglot_encoder"], weight=3.0)).train(), batch()
+    assert module.teachers is not None
+    module.ensemble = module.teachers.load()
+    loss = module.training_step(batch(), 0)
+    values = {name: mean.compute() for name, mean in module._means().items()}
+    similarity = load_embedder("omniglot_encoder")
+    similarity.views = False  # type: ignore[assignment]
+    taught = similarity.embed(images)
+    expected = distillation_loss(module.embed(images), taught @ taught.T)
+    torch.testing.assert_close(values["distillation"], expected.detach())
+    torch.testing.assert_close(loss, values["softmax"] + 3.0 * values["distillation"])
+    assert labels.shape == (15,)
+
+
+def test_teachers_are_no_part_of_the_student(tmp_path: Path, generated_omniglot: Path) -> None:
+    arguments = tiny_encoder(tmp_path, generated_omniglot, "omniglot_encoder_distilled", epochs=1)
+    teacher = tmp_path / "teacher.ckpt"
+    shutil.copy(SHIPPED / "omniglot_encoder.ckpt", teacher)
+    taught = ["--model.teachers.checkpoints", f"[{teacher}]"]
+    assert main(["fit", *arguments, *taught]) == 0
+    run = tmp_path / "omniglot_encoder_distilled" / "version_0"
+    path = run / "checkpoints" / "last.ckpt"
+    with (run / "metrics.csv").open(newline="") as file:
+        assert 0 < float(next(csv.DictReader(file))["train/distillation"]) < 10
+    teacher.unlink()
+    state = read_checkpoint(path)["state_dict"]
+    assert not [name for name in state if "ensemble" in name or "teacher" in name]
+    module = OmniglotEncoder.load_from_checkpoint(path)
+    parameters = sum(parameter.numel() for parameter in module.network.parameters())
+    assert sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad) == parameters + 16 * 8
+    assert load_embedder(path).embed(torch.rand(2, 1, 28, 28)).shape == (2, 8)
+    assert main(["test", "--ckpt_path", str(path), "--trainer.precision", "32-true"]) == 0
+
+
+def test_a_missing_teacher_is_one_line(
+    tmp_path: Path, generated_omniglot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = tiny_encoder(tmp_path, generated_omniglot, "omniglot_encoder_distilled")
+    assert main(["fit", *arguments, "--model.teachers.checkpoints", "[nowhere.ckpt]"]) == 2
+    written = capsys.readouterr().err.strip()
+    assert written.startswith("error: checkpoint nowhere.ckpt does not exist")
+    assert "\n" not in written
+    assert not (tmp_path / "omniglot_encoder_distilled").exists()

@@ -3,6 +3,7 @@
 from episodic.drawings.omniglot.class_split import ClassSplit
 from episodic.drawings.omniglot.composites import composite_part
 from episodic.drawings.omniglot.decoding import decode_drawing
+from episodic.drawings.omniglot.listed_vinyals import ListedVinyalsProtocol
 from episodic.drawings.omniglot.listing import OFFICIAL, Counts, list_classes
 from episodic.drawings.omniglot.loading import load_part
 from episodic.drawings.omniglot.part import OmniglotPart, join_parts, select_classes
@@ -19,6 +20,7 @@ __all__ = [
     "DrawingSplits",
     "GeneratedDrawings",
     "LakeProtocol",
+    "ListedVinyalsProtocol",
     "OmniglotDrawings",
     "OmniglotPart",
     "OmniglotSplits",

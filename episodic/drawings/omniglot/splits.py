@@ -36,7 +36,7 @@ class OmniglotSplits:
     Args:
         root: Folder that holds `omniglot-py/`; None searches OMNIGLOT_ROOT, then `data`, then downloads.
         drawings: `OmniglotDrawings` or `GeneratedDrawings`.
-        protocol: `LakeProtocol` or `VinyalsProtocol`.
+        protocol: `LakeProtocol`, `VinyalsProtocol` or `ListedVinyalsProtocol`.
         image_size: Side S of the drawings in pixels, 28 to 105; smaller than 105 is an area average.
         cache_dir: Folder of decoded and generated drawings; None is the user's cache folder.
         generated_classes: Generated characters added to the training; see `episodic.drawings.handwriting.alphabets`.
