@@ -33,9 +33,9 @@ def native_actor_critic_loss(
 
     Shapes: hidden `[T, B, H]`, actions `[T, B]` long, rewards `[T, B]`.
     """
+    if hidden.stride(2) != 1 or hidden.stride(0) != hidden.shape[1] * hidden.stride(1):
+        hidden = hidden.contiguous()  # with its gradient
     with torch.no_grad():
-        if hidden.stride(2) != 1 or hidden.stride(0) != hidden.shape[1] * hidden.stride(1):
-            hidden = hidden.contiguous()
         packed = PackedHeads(heads, hidden)
         losses, gradients = loss_with_gradients(weights, packed, actions, rewards, entropy_weight)
     total, *parts = losses.unbind()
