@@ -66,7 +66,10 @@ def test_whether_each_step_searches_by_itself(keys: Keys, steps: int, each: bool
         ({"labels": "true"}, "keys.labels is 'true'"),
         ({"stored": "all"}, "keys.stored is 'all': with source 'context'"),
         ({"source": "hidden", "read_at": "first"}, "keys.stored is 'last': with read_at 'first'"),
-        ({"source": "label", "embedder": StateEmbedderConfig()}, "keys.embedder is given: source 'label' has no embedder"),
+        (
+            {"source": "label", "embedder": StateEmbedderConfig()},
+            "keys.embedder is given: source 'label' has no embedder",
+        ),
         ({"capacity": 0}, "keys.capacity is 0"),
     ],
 )
