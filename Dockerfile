@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # The checkout with everything installed, for a CPU (default) or for NVIDIA GPUs:
 #
-#     docker build --tag episodic --build-arg CPU_INDEX=https://download.pytorch.org/whl/cpu .
+#     docker build --tag episodic --build-arg CPU_INDEX=ADDRESS .
 #     docker build --tag episodic:cuda --build-arg DEVICE=cuda .
 #     mkdir -p runs
 #     docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD/runs:/lab/runs" episodic fit --config configs/barcode_bandit.yaml
