@@ -1,6 +1,7 @@
 """What the commands share: errors of one line, exit statuses, and an orderly way out."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import NoReturn
 from episodic.errors import InputError, require
 
 INTERRUPTED, TERMINATED = 130, 143  # as in cli.py, whose import takes seconds
+NO_READER = 141  # of a process that SIGPIPE ends
 ROOT, RESULTS = Path("runs/experiments"), Path("results")
 
 
@@ -22,9 +24,17 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def one_line(command: Callable[[], int], interrupted: str = "interrupted") -> int:
-    """Return the exit status of a command: its own, 2 for invalid input, 130 after Ctrl-C; says why in one line."""
+    """Return the exit status of a command: its own, 2 for invalid input, 130 after Ctrl-C; says why in one line.
+
+    If nobody reads its output any more, as after `| head`, it ends without a word, with 141.
+    """
     try:
-        return command()
+        status = command()
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is written on the way out
+        return NO_READER
     except InputError as error:
         print("error: " + "".join(filter(str.isprintable, str(error).replace("\n", " "))), file=sys.stderr)
         return 2

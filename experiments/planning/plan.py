@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any, NamedTuple
 
 from episodic.errors import require
@@ -139,7 +140,7 @@ class Planner:
         """Return the content of a config."""
         if path not in self._configs:
             content = read_yaml(path)
-            require(isinstance(content, dict), f"config {path} holds {content!r}: it must be a mapping")
+            require(isinstance(content, dict), f"config {path} holds {shortened(content)}: it must be a mapping")
             self._configs[path] = content
         return self._configs[path]
 

@@ -1,6 +1,7 @@
 """Files of experiments: YAML that is read into typed dataclasses."""
 
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any, TypeVar
 
 import yaml
@@ -47,7 +48,7 @@ def typed(content: Any, kind: type[Content]) -> Content:
     Raises:
         InputError: a key is unknown or missing, or a value has the wrong type.
     """
-    require(isinstance(content, dict), f"it holds {content!r}: it must be a mapping")
+    require(isinstance(content, dict), f"it holds {shortened(content)}: it must be a mapping")
     for key in content:
         require(isinstance(key, str), f"key {key!r} must be text")
     parser = ArgumentParser(exit_on_error=False)

@@ -110,6 +110,26 @@ def test_bad_input_is_one_line(
     assert complaint in one_error(capsys)
 
 
+def test_what_a_file_holds_is_shortened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "grid.yaml"
+    path.write_text("not a grid " * 100)
+    assert run.main([str(path)]) == 2
+    assert len(one_error(capsys)) < len(str(path)) + 120
+
+
+def test_output_that_nobody_reads_ends_the_command(tmp_path: Path) -> None:
+    axes = {"size": {"option": "model.size", "values": list(range(1000))}}  # more than a pipe holds
+    path = file_of(grid_of(tmp_path), tmp_path, axes=axes)
+    command = [sys.executable, "-m", "experiments.run", str(path), "--list", "--root", str(tmp_path)]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b"to do: ")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with two grids of the report."""
