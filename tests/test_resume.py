@@ -23,6 +23,8 @@ STATES = ["--model.averaging", "0.9", "--model.noise", "0.1", *ALL]
 LEARNED = ["--model.learner.objectives.softmax", '{"weight": 1.0}', "--model.learner.objectives.kaiser.weight", "0.5"]
 PROJECTED = ["--model.perception.cue_input", "true", "--model.perception.cue_projection", "3"]
 
+NO_PICTURES = ["--trainer.callbacks=[]"]
+
 #: By stage: the module, and arguments of `fit` from the root of runs, generated drawings and a path for a checkpoint.
 Arguments = Callable[[Path, Path, Path], list[str]]
 STAGES: dict[str, tuple[type[pl.LightningModule], Arguments]] = {
@@ -132,7 +134,7 @@ class Trainings:
         folder = self.root / stage
         folder.mkdir(exist_ok=True)
         earlier = folder / "earlier.ckpt"
-        return [*STAGES[stage][1](folder, self.drawings, earlier), *shared]
+        return [*STAGES[stage][1](folder, self.drawings, earlier), *NO_PICTURES, *shared]
 
     def fit(self, stage: str, arguments: list[str]) -> tuple[int, Path]:
         """Train a new run; the status of the command, and the run's folder."""

@@ -11,7 +11,7 @@ import pytest
 
 from tests.tiny import PROJECT
 
-CASES, SEED, SECONDS = 40, 17, 500
+CASES, SEED, SECONDS = 24, 17, 500
 
 
 @pytest.mark.slow
