@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from episodic.agents.keyed_memory import KeyedMemory
-from episodic.agents.native_loss import native_episode_loss
+from episodic.agents.native.loss import native_episode_loss
 from episodic.agents.trajectory import Trajectory
 from episodic.errors import require_positive
 from episodic.networks.core import Core

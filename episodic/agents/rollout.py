@@ -9,7 +9,7 @@ from torch import Tensor
 from episodic.agents.agent import Agent
 from episodic.agents.choices import Choices, NativeChoices
 from episodic.agents.episode_memory import EpisodeMemory
-from episodic.agents.native_play import play_natively
+from episodic.agents.native.play import play_natively
 from episodic.agents.trajectory import Measures, Trajectory
 from episodic.native import pick
 from episodic.networks.core import Core, Tape

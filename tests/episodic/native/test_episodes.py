@@ -148,7 +148,7 @@ def test_an_episode_in_one_call_is_that_of_its_steps(
     task = TASKS[name]
     agent = agent_for(task, 1, memory=memory, **SEES, keys=Keys(keys))
     whole, contents = play(task, agent, 70, seed=0), memory_of(agent)
-    monkeypatch.setattr("episodic.agents.native_play.native_game", lambda _: None)
+    monkeypatch.setattr("episodic.agents.native.play.native_game", lambda _: None)
     assert_alike(whole, play(task, agent, 70, seed=0))
     for name, buffer in memory_of(agent).items():
         torch.testing.assert_close(contents[name], buffer)

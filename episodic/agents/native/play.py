@@ -6,8 +6,8 @@ from torch import Tensor
 
 from episodic.agents.choices import Choices, NativeChoices
 from episodic.agents.episode_memory import EpisodeMemory
-from episodic.agents.native_games import native_game
-from episodic.agents.native_memory import native_memory
+from episodic.agents.native.games import native_game
+from episodic.agents.native.memory import native_memory
 from episodic.native import dense, kernels
 from episodic.native.library import EpisodeCall, address_of
 from episodic.networks.core import Tape

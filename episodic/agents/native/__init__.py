@@ -1,0 +1,1 @@
+"""Episodes played and learned from by the native kernels, where they cover them."""
