@@ -55,6 +55,13 @@ STAGES: dict[str, tuple[type[pl.LightningModule], Arguments]] = {
         OmniglotEncoder,
         lambda root, drawings, earlier: [*tiny_encoder(root, drawings, epochs=3), *ALL],
     ),
+    "encoder of drawings with a teacher": (
+        OmniglotEncoder,
+        lambda root, drawings, earlier: [
+            *tiny_encoder(root, drawings, epochs=3),
+            *("--model.teachers.checkpoints", f"[{save_drawing_encoder(root / 'teacher.ckpt')}]"),
+        ],
+    ),
     "encoder of states": (
         HiddenStateEncoder,
         lambda root, drawings, earlier: [*tiny_hidden_state_encoder(root, epochs=3), *STATES],
