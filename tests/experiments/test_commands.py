@@ -118,7 +118,7 @@ def test_what_a_file_holds_is_shortened(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_output_that_nobody_reads_ends_the_command(tmp_path: Path) -> None:
-    axes = {"size": {"option": "model.size", "values": list(range(1000))}}  # more than a pipe holds
+    axes = {"size": {"option": "model.size", "values": list(range(300))}}  # more than a pipe holds
     path = file_of(grid_of(tmp_path), tmp_path, axes=axes)
     command = [sys.executable, "-m", "experiments.run", str(path), "--list", "--root", str(tmp_path)]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -283,18 +283,20 @@ def test_the_reproduction_draws_what_it_tells(tmp_path: Path) -> None:
     assert "| Barcode bandit | epL2RL | 7.6 | 8.37 [8.37, 8.38] |" in output.read_text()
 
 
-def test_deviations_hold_the_numbers_of_the_configs() -> None:
+def test_deviations_hold_the_numbers_of_configs_and_grid() -> None:
     import yaml
 
     text = " ".join((PROJECT / "experiments" / "report" / "deviations.md").read_text().split())
     config = yaml.safe_load((PROJECT / "configs" / "barcode_bandit.yaml").read_text())
+    grid = yaml.safe_load((PROJECT / "experiments" / "grids" / "barcode_bandit.yaml").read_text())["options"]
     model, data = config["model"]["init_args"], config["data"]["init_args"]
     omniglot = yaml.safe_load((PROJECT / "configs" / "omniglot_bandit.yaml").read_text())["model"]["init_args"]
     schedule = model["loss"]["entropy_weight"]["init_args"]
     for sentence in (
         f"Discount {model['loss']['discount']}",
         f"entropy weight that falls linearly from {schedule['start']} to {schedule['end']:g}",
-        f"a learning rate that falls linearly from {model['optimizer']['init_args']['lr']:g} to a hundredth",
+        f"a learning rate that falls linearly from {grid['model.optimizer.lr']:g} to a hundredth",
+        f"{grid['data.environments']} environments play an episode",
         f"a cosine of {model['memory']['init_args']['threshold']} for barcodes",
         f"{omniglot['memory']['init_args']['threshold']} for drawings",
         f"by at most {omniglot['memory']['init_args']['slack']} count",
