@@ -1,6 +1,5 @@
-"""Hooks of pytest: notebooks import the packages of this checkout, and the garbage collector leaves modules alone."""
+"""Notebooks run in separate processes and folders; they import the packages of this checkout."""
 
-import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +13,3 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         if item.path.suffix == ".ipynb":
             patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parent))
         return (yield)
-
-
-def pytest_collection_finish() -> None:
-    """Spare the collector all that was imported: jobs of grids call it, and it would take a third of a second."""
-    gc.collect()
-    gc.freeze()

@@ -98,6 +98,7 @@ def _logged(job: Job, log: TextIO, command: Command | None) -> Outcome:
     try:
         with output_to(log):
             command = command or command_line()
+            _spare_modules()
             with isolated():
                 torch.set_num_threads(1)  # workers are the parallelism; `run.threads` of a config may say otherwise
                 return carry_out(job, command, _revision())
@@ -118,9 +119,14 @@ def command_line() -> Command:
     with quick_imports():
         import launcher.main
         import launcher.stage_cli  # noqa: F401
-    gc.collect()
-    gc.freeze()  # the collection after each job need not look at these modules: it takes a tenth of the time
     return main
+
+
+@cache
+def _spare_modules() -> None:
+    """Leave all that this process has imported out of later collections of garbage: each would take 0.3 s."""
+    gc.collect()
+    gc.freeze()
 
 
 @cache
