@@ -39,7 +39,7 @@ def options_of(job: Job) -> tuple[str, ...]:
 
 def complaint(options: Sequence[str]) -> str:
     """Return what the command line says against options; empty if it takes them."""
-    output = io.StringIO()
+    output, command = io.StringIO(), command_line()
     with isolated(), redirect_stdout(io.StringIO()), redirect_stderr(output):
-        status = command_line()(["fit", *options, "--print_config"])
+        status = command(["fit", *options, "--print_config"])
     return output.getvalue().strip().rpartition("\n")[2].removeprefix("error: ") if status else ""

@@ -22,11 +22,12 @@ def isolated() -> Iterator[None]:
     """Restore everything that a job changes in this process.
 
     That is the working directory, the environment, Python's path, filters of warnings, loggers, random generators,
-    and torch's threads, default type and choices of algorithms.
+    and torch's threads, default type and choices of algorithms. What a job needs should be imported before.
     """
     import torch
 
     _give_dask_its_own_generator()
+    _spare_modules()
     folder, environment, path = os.getcwd(), dict(os.environ), list(sys.path)
     generators = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     loggers, disabled = _loggers(), logging.root.manager.disable
@@ -56,6 +57,13 @@ def isolated() -> Iterator[None]:
         torch.set_grad_enabled(gradients)
         torch.autograd.set_detect_anomaly(anomalies)
         gc.collect()  # models and trainers refer to themselves
+
+
+@cache
+def _spare_modules() -> None:
+    """Leave all that this process has imported out of later collections of garbage: each would take 0.3 s."""
+    gc.collect()
+    gc.freeze()
 
 
 @cache

@@ -1,7 +1,6 @@
 """One job on a worker: takes up what an interruption left, runs the command, and records that it is done."""
 
 import fcntl
-import gc
 import os
 import shlex
 import shutil
@@ -98,7 +97,6 @@ def _logged(job: Job, log: TextIO, command: Command | None) -> Outcome:
     try:
         with output_to(log):
             command = command or command_line()
-            _spare_modules()
             with isolated():
                 torch.set_num_threads(1)  # workers are the parallelism; `run.threads` of a config may say otherwise
                 return carry_out(job, command, _revision())
@@ -120,13 +118,6 @@ def command_line() -> Command:
         import launcher.main
         import launcher.stage_cli  # noqa: F401
     return main
-
-
-@cache
-def _spare_modules() -> None:
-    """Leave all that this process has imported out of later collections of garbage: each would take 0.3 s."""
-    gc.collect()
-    gc.freeze()
 
 
 @cache
