@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from episodic.plots.style import CYCLE, DASHES, MARKERS, new_figure
 from experiments.tables.statistics import Estimate
@@ -82,6 +82,9 @@ def learning_plot(tasks: Sequence[str], ways: Sequence[str], curves: pd.DataFram
         left.set_title(task, fontsize=9, loc="left")
         left.xaxis.set_major_formatter(FuncFormatter(lambda episodes, _: f"{episodes / 1000:g}"))
         right.set_xscale("log")
+        right.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        right.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:g}"))
+        right.xaxis.set_minor_formatter(NullFormatter())
         for axes in (left, right):
             axes.axhline(1.0, color=GREY, ls="--", lw=1, zorder=0)
             axes.set_ylim(-0.05, 1.08)
