@@ -20,6 +20,7 @@ from experiments.engine.work import Command, JobFailed, Outcome, work
 WORKER_DIED = "its worker died in every attempt: did it run out of memory?"
 LOST = "the cluster was lost: run the same command again to continue"
 PAUSE = 10.0  # seconds between two calls of `progressed`
+AHEAD = 16  # places that a job goes ahead by for each job in the longest chain that waits for it
 
 
 @dataclass
@@ -82,9 +83,9 @@ def run_on(
         InputError: the cluster was lost.
     """
     futures: dict[str, Future[Outcome]] = {}
-    for place, job in enumerate(jobs):
+    for job, priority in zip(jobs, priorities(jobs), strict=True):
         needs = [futures[need.key] for need in job.needs if need.key in futures]
-        futures[job.key] = client.submit(work, job, needs, os.getcwd(), command, key=job.key, priority=-place)
+        futures[job.key] = client.submit(work, job, needs, os.getcwd(), command, key=job.key, priority=priority)
     by_key, results, last = {job.key: job for job in jobs}, Results(), time.monotonic()
     with Display(len(jobs)) as display:
         for future in as_completed(futures.values()):
@@ -106,6 +107,18 @@ def run_on(
                 progressed()
                 last = time.monotonic()
     return results
+
+
+def priorities(jobs: Sequence[Job]) -> list[int]:
+    """Return which jobs go first, by higher numbers: the earlier ones, and those that chains of others wait for.
+
+    At the end short chains are left, so that no worker waits long for the last one.
+    """
+    waiting = dict.fromkeys((job.key for job in jobs), 0)  # the length of the longest chain of jobs that wait for it
+    for job in reversed(jobs):
+        for need in job.needs:
+            waiting[need.key] = max(waiting.get(need.key, 0), waiting[job.key] + 1)
+    return [AHEAD * waiting[job.key] - place for place, job in enumerate(jobs)]
 
 
 def reason_of(error: BaseException) -> tuple[str, str]:

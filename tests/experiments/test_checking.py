@@ -63,7 +63,7 @@ def test_options_that_fit_are_taken(tmp_path: Path) -> None:
         (("data.predict_blocks: 1", "data.predict_block: 1"), "harvest harvest", "predict_block"),
         (('data.harvest: "@harvest"', 'data.harvest: "@harvest", data.pull: 1'), "train encoder", "pull"),
         (("model.memory.threshold: 0.5", "model.memory.threshold: much"), "test cue, some", "much"),
-        (("model.warm_start.keys", "model.warm_start.key"), "train encoded, some", "warm_start"),
+        (("model.warm_start.keys", "model.warm_start.key"), "test encoded, some", "warm_start"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(change: tuple[str, str], job: str, complaint: str, tmp_path: Path) -> None:

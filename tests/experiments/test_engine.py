@@ -17,7 +17,7 @@ from distributed import Client, LocalCluster
 
 from experiments.engine.cluster import ClusterOptions, connected
 from experiments.engine.job import Job, is_done, to_do
-from experiments.engine.scheduling import run_on
+from experiments.engine.scheduling import priorities, run_on
 from experiments.planning.grid import Grid
 from experiments.planning.plan import grid_cells
 from experiments.tables.files import collect
@@ -48,6 +48,19 @@ def test_a_grid_is_done_each_job_once(client: Client, tmp_path: Path) -> None:
     assert sorted(Counter(line.split()[0] for line in counts).items()) == [("fit", 12), ("predict", 4), ("test", 8)]
     assert to_do(wanted(grid, root)) == []
     assert len(collect(grid, grid_cells(grid, root))) == 8
+
+
+def test_jobs_that_chains_wait_for_go_first(tmp_path: Path) -> None:
+    jobs = to_do(wanted(chain_of(tmp_path), tmp_path))
+    order = sorted(range(len(jobs)), key=lambda place: -priorities(jobs)[place])
+    kinds = [jobs[place].kind for place in order]
+    last = kinds.index("predict")
+    assert kinds[:last] == ["train"] * last
+    assert [jobs[place].title for place in order if jobs[place].kind == "test"] == [
+        job.title for job in jobs if job.kind == "test"
+    ]
+    keys = [jobs[place].key for place in order]
+    assert all(keys.index(need.key) < keys.index(job.key) for job in jobs for need in job.needs)
 
 
 def test_what_builds_on_a_failure_is_not_run(client: Client, tmp_path: Path) -> None:
@@ -130,7 +143,7 @@ CLIENT = """
 import sys
 from pathlib import Path
 from distributed import Client
-from experiments.engine.scheduling import run_on
+from experiments.engine.scheduling import priorities, run_on
 from experiments.engine.job import to_do
 from tests.experiments.fakes import fake
 from tests.experiments.test_engine import chaos_grid, wanted

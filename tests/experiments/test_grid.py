@@ -132,10 +132,12 @@ def test_every_shipped_grid_has_its_results(path: Path, monkeypatch: pytest.Monk
     if csv_path(Path("results"), grid.name).is_file():
         frame = read_results(grid, Path("results"))
         rows = set(zip(frame["condition"], frame["evaluation"], frame["seed"], strict=True))
-        assert rows == {(cell.condition.name, cell.evaluation, cell.seed) for cell in cells}
-        for cell in cells[: len(grid.conditions)]:
-            own = frame[frame["condition"] == cell.condition.name].iloc[0]
-            assert {axis: own[axis] for axis in grid.file.axes} == cell.condition.levels
+        wanted = {(cell.condition.name, cell.evaluation, cell.seed) for cell in cells}
+        # The benchmark grows cell by cell and seed by seed; its page marks each cell that lacks seeds.
+        assert rows <= wanted if grid.name == "benchmark" else rows == wanted
+        levels = {cell.condition.name: cell.condition.levels for cell in cells}
+        for name, own in frame.groupby("condition").first().iterrows():
+            assert {axis: own[axis] for axis in grid.file.axes} == levels[str(name)]
 
 
 def test_a_level_may_be_named_like_nothing(tmp_path: Path) -> None:
