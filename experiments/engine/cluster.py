@@ -19,6 +19,9 @@ from experiments.planning.yaml_files import read_yaml, typed
 
 SETTINGS = {
     "distributed.scheduler.worker-saturation": 1.0,  # a worker has one job; another's death must not count against it
+    # All jobs wait for a free worker, by priority. Dask would give those that need others to a busy worker at once.
+    "distributed.scheduler.rootish-taskgroup": 1_000_000,
+    "distributed.scheduler.rootish-taskgroup-dependencies": 1_000_000,
     "distributed.scheduler.allowed-failures": 2,  # workers that may die of a job before it counts as failed
     "distributed.worker.memory.target": False,  # results are small: memory is the jobs', and nothing can be spilled
     "distributed.worker.memory.spill": False,

@@ -20,7 +20,7 @@ from experiments.engine.work import Command, JobFailed, Outcome, work
 WORKER_DIED = "its worker died in every attempt: did it run out of memory?"
 LOST = "the cluster was lost: run the same command again to continue"
 PAUSE = 10.0  # seconds between two calls of `progressed`
-AHEAD = 16  # places that a job goes ahead by for each job in the longest chain that waits for it
+AHEAD = 64  # places that a job goes ahead by for each job in the longest chain that waits for it
 
 
 @dataclass

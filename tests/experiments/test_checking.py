@@ -51,6 +51,21 @@ axes:
     return to_do([cell.test for cell in grid_cells(read_grid(path), tmp_path / "runs")])
 
 
+def test_jobs_that_differ_in_numbers_are_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+
+    def note(options: object) -> str:
+        read.append(options)
+        return ""
+
+    monkeypatch.setattr("experiments.engine.checking.complaint", note)
+    further = "0.5}}, other: {test: {model.memory.threshold: -0.25}}, whole: {test: {model.memory.threshold: 1}}"
+    jobs = jobs_of(tmp_path, {"0.5}}": further})
+    check_options_of(cast(Client, SameProcess()), jobs)
+    assert len([job for job in jobs if job.kind == "test"]) == 6
+    assert len(read) == 2 + 4  # a harvest, an encoder, and tests of two agents with a float and an int
+
+
 def test_options_that_fit_are_taken(tmp_path: Path) -> None:
     jobs = jobs_of(tmp_path, {})
     assert [job.kind for job in jobs] == ["train", "test", "predict", "train", "train", "test"]

@@ -63,6 +63,27 @@ def test_jobs_that_chains_wait_for_go_first(tmp_path: Path) -> None:
     assert all(keys.index(need.key) < keys.index(job.key) for job in jobs for need in job.needs)
 
 
+def test_a_worker_is_handed_what_goes_first(tmp_path: Path) -> None:
+    """It goes on with what the last job made possible, or else with the first that waits, even if that needs others."""
+    sizes = {"option": "data.noise", "values": [0.0, 0.1, 0.2, 0.3, 0.4], "percent": True}
+    keys = {"encoded": {"options": {"model.agent": "@agent", "model.keys": "@encoder"}}, "cue": {"stage": "agent"}}
+    jobs = to_do(wanted(chain_of(tmp_path, axes={"noise": sizes, "keys": keys}), tmp_path))
+    priority = dict(zip([job.key for job in jobs], priorities(jobs), strict=True))
+    with connected(ClusterOptions(workers=1)) as client:
+        assert not run_on(client, jobs, command=fake).failed
+    kinds = {"fit": "train"}
+    begun = [f"{kinds.get(kind, kind)} {version}" for kind, version in map(str.split, started(tmp_path))]
+    left = {f"{job.kind} {job.run.version}": job for job in jobs}
+    before = ""
+    for place, name in enumerate(begun):
+        waiting = {job.key for job in left.values()}
+        ready = [job for job in left.values() if not any(need.key in waiting for need in job.needs)]
+        follow = [job for job in ready if before in [need.key for need in job.needs]]
+        first = max(follow or ready, key=lambda job: priority[job.key])
+        before = left[name].key
+        assert left.pop(name) is first or place < 3, f"{name} began before {first.title}"
+
+
 def test_what_builds_on_a_failure_is_not_run(client: Client, tmp_path: Path) -> None:
     stages = {"agent": {"axes": ["noise"]}, "encoder": {"options": {"model.agent": "@agent", "model.fake": "fail"}}}
     keys = {"cue": {"stage": "agent"}, "encoded": {"options": {"model.keys": "@encoder"}}}
@@ -143,7 +164,7 @@ CLIENT = """
 import sys
 from pathlib import Path
 from distributed import Client
-from experiments.engine.scheduling import priorities, run_on
+from experiments.engine.scheduling import run_on
 from experiments.engine.job import to_do
 from tests.experiments.fakes import fake
 from tests.experiments.test_engine import chaos_grid, wanted
