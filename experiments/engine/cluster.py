@@ -26,6 +26,10 @@ SETTINGS = {
     "distributed.worker.memory.target": False,  # results are small: memory is the jobs', and nothing can be spilled
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
+    # Health checks at Dask's rates, up to fifty a second, take 2.5 % of two cores from the jobs.
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.worker.memory.monitor-interval": "1s",
     "distributed.admin.tick.limit": "1h",  # a job holds the interpreter for long: no warning
     "distributed.worker.profile.enabled": False,  # its hundred samples a second take time from the job
     # Dask's 65,536 bytes give the memory of every large tensor back at once: its pages are then made anew at each use.
