@@ -134,10 +134,11 @@ def comparison(agents: pd.DataFrame, title: str) -> Figure:
     for name, (level, dashes) in LEVELS.items():
         points.axvline(level, color="0.4", linestyle=dashes, lw=1, label=f"{name} ({level:.2f})")
     points.set_xlabel("mean reward per episode")
-    points.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False)
+    below: dict[str, Any] = {"fontsize": 8, "loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "frameon": False}
+    points.legend(ncols=2, **below)
     lines.set_xlabel("exposure")
     lines.set_ylabel("reward per episode")
-    lines.legend(fontsize=8, loc="lower right", frameon=False)
+    lines.legend(ncols=3, **below)
     figure.suptitle(f"{title} (one seed)", fontsize=10)
     return figure
 

@@ -49,7 +49,7 @@ def sum_up(search: Search, study: optuna.Study, folder: Path) -> int:
     finished = sum(trial.state.is_finished() for trial in trials)
     print(f"{finished} of {search.trials} trials in {folder / 'trials.csv'}")
     if best:
-        save_plots(study, folder)
+        save_plots(study, search.file.metric, folder)
         print(f"\n{best_table(search, best)}\n\nAs the best of them, trial {best[0].number}:\n")
         print(best_command(search, best[0]))
     return int(bool(failed))
@@ -79,8 +79,8 @@ def trial_table(search: Search, trials: Sequence[FrozenTrial]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def save_plots(study: optuna.Study, folder: Path) -> None:
-    """Write Optuna's plots: the course of the search, of its trainings, and what each parameter was worth."""
+def save_plots(study: optuna.Study, metric: str, folder: Path) -> None:
+    """Write Optuna's plots: the metric by trial and during each training, and what each parameter was worth."""
     import matplotlib as mpl
     from optuna.visualization import matplotlib as plots
 
@@ -88,9 +88,9 @@ def save_plots(study: optuna.Study, folder: Path) -> None:
     with mpl.rc_context():
         mpl.use("Agg")
         drawn: dict[str, Any] = {
-            "history": plots.plot_optimization_history(study),
+            "history": plots.plot_optimization_history(study, target_name=metric),
             "intermediate": plots.plot_intermediate_values(study),
-            "slices": plots.plot_slice(study),
+            "slices": plots.plot_slice(study, target_name=metric),
         }
         if several:
             drawn["importance"] = plots.plot_param_importances(study)
