@@ -26,6 +26,7 @@ from episodic.agents import Agent, Keys, Perception, build_agent, rollout
 from episodic.memory import EpisodicMemory
 from episodic.native import arithmetic
 from episodic.objectives import ActorCritic
+from episodic.objectives.known_gradient import backward
 from episodic.objectives.native_adam import NativeSteps, clip_gradients
 from episodic.tasks import BarcodeBandit, CompositionalBandit, ContextualChoice, Task, TwoStep, WaterMaze
 
@@ -58,7 +59,7 @@ class Trained:
         for episode, trajectory in enumerate(rollout(self.task, self.agent, spec)):
             loss = self.agent.loss([trajectory], self.loss, 0.05, [spec.cues[episode]])
             self.adam.zero_grad()
-            loss.total.backward()
+            backward(loss.total)
             clip_gradients(self.parameters, 1.0)
             self.adam.step()
             del trajectory, loss  # the next episode may then lie in the same memory

@@ -26,6 +26,7 @@ from datamodules.blocks import BlockDataModule
 from episodic.agents.rollout import rollout
 from episodic.memory.episodic_memory import EpisodicMemory
 from episodic.native import arithmetic
+from episodic.objectives.known_gradient import backward
 from episodic.objectives.native_adam import NativeSteps, clip_gradients
 from episodic.tasks.blocks import block_seed
 from launcher.main import quieten
@@ -96,7 +97,7 @@ def bare_loop(module: EpisodicAgent, data: BlockDataModule) -> float:
         for trajectory in rollout(data.task, agent, spec):
             loss = agent.loss([trajectory], module.loss, 0.05, [None])
             adam.zero_grad()
-            loss.total.backward()
+            backward(loss.total)
             clip_gradients(parameters, 1.0)
             adam.step()
             del trajectory, loss  # the next episode may then lie in the same memory

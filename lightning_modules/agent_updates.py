@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from episodic.agents.agent import Agent
 from episodic.agents.learning.learner import EmbedderLearner, Lesson
 from episodic.native import arithmetic
+from episodic.objectives.known_gradient import backward
 from episodic.objectives.native_adam import clip_gradients
 from episodic.precision import full_precision
 from lightning_modules.update_hooks import updates_are_plain
@@ -87,7 +88,7 @@ class AgentUpdates:
         """Compute the gradients; autocast, which covers a whole training step, must not reach into their formulas."""
         with full_precision(total.device):
             if self._counter is not None:
-                total.backward()
+                backward(total)
             else:
                 self.module.manual_backward(total)
 

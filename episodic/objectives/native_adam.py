@@ -1,11 +1,13 @@
 """Adam and the clipping of gradients by native kernels, in one call each for all parameters."""
 
+import functools
 from collections.abc import Callable, Sequence
 from ctypes import addressof, byref, c_void_p, sizeof
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import optimizer as torch_optimizer
 
 from episodic.native import kernels, serves
 from episodic.native.library import AdamCall, addresses, sizes
@@ -26,6 +28,17 @@ class NativeAdam(torch.optim.Adam):
     >>> weight.data
     tensor([0.9000, 0.9000, 0.9000])
     """
+
+    @staticmethod
+    def profile_hook_step(func: Callable[..., Any]) -> Callable[..., Any]:
+        """Call hooks and profiler around a step, as every optimiser does, but only where there are any."""
+        hooked = torch.optim.Adam.profile_hook_step(func)
+
+        @functools.wraps(func)
+        def step(self: NativeAdam, *args: Any, **kwargs: Any) -> Any:
+            return (hooked if _is_watched(self) else func)(self, *args, **kwargs)
+
+        return step
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -67,6 +80,13 @@ class NativeAdam(torch.optim.Adam):
         state["step"] = torch.zeros((), dtype=torch.float32)
         state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         return state
+
+
+def _is_watched(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether a hook or a profiler waits for the steps of an optimiser."""
+    own = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    shared = torch_optimizer._global_optimizer_pre_hooks or torch_optimizer._global_optimizer_post_hooks
+    return bool(own or shared) or torch.autograd.profiler._is_profiler_enabled
 
 
 class NativeSteps:

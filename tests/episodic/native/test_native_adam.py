@@ -53,6 +53,31 @@ def test_either_goes_on_from_the_state_of_the_other(first: type[torch.optim.Adam
     assert_close(ours, theirs)
 
 
+def test_hooks_and_the_profiler_see_the_steps() -> None:
+    weights, steps = parameters(), list[str]()
+    optimizer = NativeAdam(weights, lr=0.01)
+    before = optimizer.register_step_pre_hook(lambda *given: steps.append("before"))
+    after = optimizer.register_step_post_hook(lambda *given: steps.append("after"))
+    train(optimizer, weights, range(2))
+    assert steps == ["before", "after"] * 2
+    before.remove()
+    after.remove()
+    train(optimizer, weights, range(2))
+    assert len(steps) == 4
+    with torch.profiler.profile() as profiler:
+        train(optimizer, weights, range(1))
+    assert "Optimizer.step#NativeAdam.step" in [event.key for event in profiler.key_averages()]
+
+
+def test_a_schedule_counts_the_steps(recwarn: pytest.WarningsRecorder) -> None:
+    weights = parameters()
+    optimizer = NativeAdam(weights, lr=0.01)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer)
+    train(optimizer, weights, range(1))
+    schedule.step()
+    assert not [warning for warning in recwarn if "lr_scheduler" in str(warning.message)]
+
+
 def test_a_parameter_without_a_gradient_stays() -> None:
     weights = parameters()
     before = weights[1].clone()
