@@ -6,13 +6,16 @@ of the process that holds the scheduler, and how many jobs a second that allows.
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import psutil
-from distributed import Client, LocalCluster
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from experiments.engine.cluster import ClusterOptions, connected
 from experiments.engine.job import Job, identity_of
 from experiments.engine.scheduling import run_on
 from launcher.runs.run_folder import RunFolder
@@ -48,11 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.root) as folder:
         jobs = jobs_of(options.jobs, options.seconds, Path(folder))
-        with (
-            LocalCluster(n_workers=options.workers, threads_per_worker=1, dashboard_address=None) as cluster,
-            Client(cluster) as client,
-            open(os.devnull, "w") as nowhere,
-        ):
+        with connected(ClusterOptions(options.workers)) as client, open(os.devnull, "w") as nowhere:
             run_on(client, jobs_of(2 * options.workers, 0.0, Path(folder) / "warm"), command=waiting)
             memory, begun = psutil.Process().memory_info().rss, time.monotonic()
             os.dup2(nowhere.fileno(), 2)  # a line a job
