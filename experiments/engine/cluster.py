@@ -36,7 +36,6 @@ SETTINGS = {
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1_000_000_000,
     "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 32 * 1024 * 1024,
     "distributed.nanny.pre-spawn-environ.MALLOC_ARENA_MAX": 1,  # a job's thread shares the heap that can be kept
-    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",  # such as a connection lost at the end
 }
 DASHBOARD = ("127.0.0.1", 8787)
 
