@@ -27,6 +27,9 @@ def with_gradient(value: Tensor, sources: Sequence[Tensor | None], gradients: Se
 def backward(loss: Tensor) -> None:
     """Do `loss.backward()`; if its gradient is known and goes to parameters only, without autograd's graph.
 
+    Args:
+        loss: a scalar; only one from `with_gradient` itself, not a sum with others, has a known gradient.
+
     >>> weight = torch.ones(2, requires_grad=True)
     >>> backward(with_gradient(torch.tensor(5.0), [weight], [torch.tensor([1.0, 2.0])]))
     >>> weight.grad

@@ -12,6 +12,7 @@ from experiments.engine.isolation import isolated
 from experiments.engine.job import Job
 from experiments.engine.work import command_line
 
+#: The number of an option `--name=number`, and the hash in the names of run folders.
 NUMBER = re.compile(r"(?<==)-?\d+(\.\d*)?(e[+-]?\d+)?$")
 IDENTITY = re.compile(r"[0-9a-f]{12}")
 

@@ -52,14 +52,12 @@ def test_a_grid_is_done_each_job_once(client: Client, tmp_path: Path) -> None:
 
 def test_jobs_that_chains_wait_for_go_first(tmp_path: Path) -> None:
     jobs = to_do(wanted(chain_of(tmp_path), tmp_path))
-    order = sorted(range(len(jobs)), key=lambda place: -priorities(jobs)[place])
-    kinds = [jobs[place].kind for place in order]
-    last = kinds.index("predict")
-    assert kinds[:last] == ["train"] * last
-    assert [jobs[place].title for place in order if jobs[place].kind == "test"] == [
-        job.title for job in jobs if job.kind == "test"
-    ]
-    keys = [jobs[place].key for place in order]
+    given = dict(zip([job.key for job in jobs], priorities(jobs), strict=True))
+    order = sorted(jobs, key=lambda job: -given[job.key])
+    kinds = [job.kind for job in order]
+    assert kinds.index("test") > kinds.index("predict") > 0
+    assert [job for job in order if job.kind == "test"] == [job for job in jobs if job.kind == "test"]
+    keys = [job.key for job in order]
     assert all(keys.index(need.key) < keys.index(job.key) for job in jobs for need in job.needs)
 
 
