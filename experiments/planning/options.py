@@ -103,6 +103,21 @@ def resolved(config: Any, options: Iterable[tuple[str, Any]]) -> Any:
     return comparable(content)
 
 
+def value_in(config: Any, name: str) -> Any:
+    """Return what a config says of an option; None where it says nothing.
+
+    >>> value_in({"model": {"class_path": "Agent", "init_args": {"loss": {"discount": 0.3}}}}, "model.loss.discount")
+    0.3
+    """
+    part = config
+    for key in name.split("."):
+        part = part.get("init_args") if isinstance(part, dict) and key not in part else part
+        if not isinstance(part, dict) or key not in part:
+            return None
+        part = part[key]
+    return part
+
+
 def comparable(value: Any) -> Any:
     """Return content so that equal ones compare equal, however they are written: 0 and 0.0, `"[]"` and `[]`."""
     if isinstance(value, dict):

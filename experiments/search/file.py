@@ -50,6 +50,13 @@ class Parameter:
             return IntDistribution(self.low, self.high, self.log, int(self.step or 1))
         return FloatDistribution(self.low, self.high, self.log, self.step)
 
+    def allows(self, value: Scalar) -> bool:
+        """Return whether a trial may have this value."""
+        if self.choices is not None:
+            return value in self.choices
+        number = isinstance(value, int | float) and self.low is not None and self.high is not None
+        return number and self.low <= value <= self.high  # type: ignore[operator]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
@@ -80,9 +87,11 @@ class SearchFile(SearchSettings):
 
     Args:
         config: what is trained.
+        first: parameters of the first trial; those that it leaves out are drawn.
     """
 
     config: str
+    first: Options = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -151,3 +160,6 @@ def _check(file: SearchFile) -> None:
             parameter.distribution()
         except ValueError as error:
             raise InputError(f"parameters, {name}: {' '.join(str(error).split())}") from error
+    for name, value in file.first.items():
+        require(name in file.parameters, f"first, {name}: it must be one of parameters, {', '.join(file.parameters)}")
+        require(file.parameters[name].allows(value), f"first, {name} is {value}: it must be one of the values allowed")

@@ -11,7 +11,7 @@ from episodic.errors import InputError, require
 from experiments.planning.grid import Condition, Grid, matches
 from experiments.planning.grid_file import Selector
 from experiments.planning.grid_reader import check_selector, read_grid
-from experiments.planning.options import merged
+from experiments.planning.options import Options, merged, value_in
 from experiments.planning.plan import folder_name
 from experiments.planning.yaml_files import read_yaml, typed
 from experiments.search.file import Parameter, Search, SearchFile, SearchSettings, checked_search, read_search
@@ -19,15 +19,17 @@ from experiments.search.file import Parameter, Search, SearchFile, SearchSetting
 
 @dataclass(frozen=True)
 class Further:
-    """Parameters that only some conditions have.
+    """What only some conditions have.
 
     Args:
         where: the conditions.
         parameters: by the options' names; they replace parameters of the same name.
+        options: on top of the file's.
     """
 
     where: Selector
-    parameters: dict[str, Parameter]
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class GridSearchFile(SearchSettings):
     Args:
         grid: the grid's file.
         skip: conditions that are not searched.
-        additions: further parameters of some conditions.
+        additions: further parameters and options of some conditions.
     """
 
     grid: str
@@ -80,11 +82,16 @@ def _search(name: str, file: GridSearchFile, grid: Grid, condition: Condition, t
     own = merged(grid.file.options, *(level.options for level in levels))
     staged = [level.stage for level in levels if level.stage] + [one for one in own.values() if str(one)[:1] == "@"]
     require(not staged, f"{condition.name!r} builds on stages, which a search does not train: list it under skip")
-    parameters = dict(file.parameters)
+    parameters, options = dict(file.parameters), file.options
     for further in file.additions:
-        parameters |= further.parameters if matches(further.where, condition.levels) else {}
-    # What the condition says of a parameter is what the search is about.
-    options = merged({option: value for option, value in own.items() if option not in parameters}, file.options)
+        if matches(further.where, condition.levels):
+            parameters |= further.parameters
+            options = merged(options, further.options)
+    # What the condition says of a parameter is what the search is about: where it begins.
+    config = read_yaml(Path(configs[-1]))
+    found = {option: own.get(option, value_in(config, option)) for option in parameters}
+    first = {option: value for option, value in found.items() if parameters[option].allows(value)}
+    options = merged({option: value for option, value in own.items() if option not in parameters}, options)
     settings: dict[str, Any] = {one.name: getattr(file, one.name) for one in fields(SearchSettings)}
-    content = SearchFile(config=configs[-1], **{**settings, "options": options, "parameters": parameters})
+    content = SearchFile(config=configs[-1], first=first, **{**settings, "options": options, "parameters": parameters})
     return checked_search(f"{name}-{folder_name(condition.name)}", content, trials)

@@ -53,6 +53,8 @@ def open_study(search: Search, root: Path, storage: str | None = None) -> tuple[
         foreign = begun is None and bool(study.get_trials(deepcopy=False))
         if begun is None and not foreign:
             study.set_user_attr(DEFINITION, search.definition)
+            if search.file.first:
+                study.enqueue_trial(search.file.first, skip_if_exists=True)
     require(not foreign, f"the storage has a study {search.name} that is not a search's: rename the search's file")
     for key, now in search.definition.items():
         before = now if begun is None else begun.get(key)
