@@ -29,6 +29,10 @@ NO_PICTURES = ["--trainer.callbacks=[]"]
 Arguments = Callable[[Path, Path, Path], list[str]]
 STAGES: dict[str, tuple[type[pl.LightningModule], Arguments]] = {
     "agent": (EpisodicAgent, lambda root, drawings, earlier: tiny_bandit(root, epochs=3)),
+    "agent whose state lasts": (
+        EpisodicAgent,
+        lambda root, drawings, earlier: tiny_bandit(root, "barcode_bandit_lru", epochs=3),
+    ),
     "agent with a learner": (
         EpisodicAgent,
         lambda root, drawings, earlier: [

@@ -1,4 +1,4 @@
-"""The configs of the other cores train, resume, test and harvest on a small bandit."""
+"""The configs of the other cores train, test and harvest on a small bandit."""
 
 import json
 from pathlib import Path
@@ -41,14 +41,7 @@ def test_a_memory_beside_a_sequence_core_is_refused(
 
 @pytest.mark.parametrize("config", RIVALS)
 def test_an_update_learns_from_several_episodes(config: str, tmp_path: Path) -> None:
-    command = [
-        "fit",
-        *tiny_bandit(tmp_path, config, epochs=1),
-        "--trainer.callbacks",
-        "[]",
-        "--model.loss.episodes",
-        "2",
-    ]
+    command = ["fit", *tiny_bandit(tmp_path, config, epochs=1), "--trainer.callbacks", "[]"]
     assert main([*command, "--model.loss.episodes", "2"]) == 0
     checkpoint = torch.load(tmp_path / config / "version_0" / "checkpoints" / "last.ckpt", weights_only=True)
     blocks = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["completed"]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from episodic.errors import require_positive
+from episodic.errors import require_finite, require_positive
 from episodic.memory.checks import check_vectors
 from episodic.memory.kernels import cosine_similarity, inverse_norms
 from episodic.memory.memory import Memory
@@ -65,6 +65,7 @@ class AttentionMemory(Memory):
         super().__init__(capacity, key_size, value_size, stacks=stacks)
         size = key_size if size is None else size
         require_positive(size=size, temperature=temperature)
+        require_finite(temperature=temperature)
         self.temperature = temperature
         self.query_projection, self.key_projection = nn.Linear(key_size, size), nn.Linear(key_size, size)
         nn.init.orthogonal_(self.query_projection.weight)

@@ -140,7 +140,9 @@ class DeltaMemory(Store):
         """
         self._check("query", query, self.key_size)
         with torch.no_grad():
-            value = (self.matrix @ self.features(query).unsqueeze(2)).squeeze(2)
+            unknown = query.isnan().any(dim=1, keepdim=True)  # a NaN query recalls nothing
+            features = self.features(query.masked_fill(unknown, 0.0)).masked_fill(unknown, 0.0)
+            value = (self.matrix @ features.unsqueeze(2)).squeeze(2)
         nothing = torch.full((len(value),), EMPTY, device=value.device)
         return Recall(value, nothing, value.new_full((len(value),), float("-inf")), nothing)
 

@@ -15,7 +15,9 @@ from episodic.memory.weights import Neighbours
 
 
 class NearestMemory(Memory):
-    """A memory whose reads mix the values of the k nearest keys; label and slot are those of the nearest.
+    """A memory whose reads mix the values of the k nearest keys.
+
+    Label and slot of a recall are those of the nearest key, or -1 where the weights of all keys sum to less than 1/2.
 
     Args:
         capacity: number of slots N for each environment.
@@ -83,7 +85,9 @@ class NearestMemory(Memory):
         else:
             weights = self._weights(query, rows, nearest, recalled)
             value = (weights.unsqueeze(1) @ values.view(*slots.shape, -1)).squeeze(1)
-            slots, nearest, recalled = slots[:, :1], nearest[:, :1], recalled[:, :1]
+            # A posterior may leave most of the weight to no memory at all.
+            recalled = recalled[:, :1] & (weights.detach().sum(dim=1, keepdim=True) >= 0.5)
+            slots, nearest = slots[:, :1], nearest[:, :1]
         missing = ~recalled
         label = self.labels.gather(1, slots).masked_fill_(missing, EMPTY)
         slot = slots.masked_fill(missing, EMPTY)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from episodic.errors import require_choice, require_positive
+from episodic.errors import require, require_choice, require_positive
 
 #: How long a core's state lasts.
 LASTS = ("episode", "block")
@@ -47,13 +47,18 @@ class Core(nn.Module, ABC):
         lasts: how long the state lasts, `episode` or `block`.
 
     Raises:
-        InputError: a size that is not positive, an unknown span.
+        InputError: a size that is not positive, an unknown span, `block` for a core without `carry` and `restart`.
     """
 
     def __init__(self, input_size: int, reinstatement: bool, hidden_size: int, lasts: str = "episode") -> None:
         super().__init__()
         require_positive(input_size=input_size, hidden_size=hidden_size)
         require_choice("core.lasts", lasts, LASTS)
+        missing = [name for name in ("carry", "restart") if getattr(type(self), name) is getattr(Core, name)]
+        require(
+            lasts == "episode" or not missing,
+            f"core.lasts is block: {type(self).__name__} must define {' and '.join(missing)}, or lasts be episode",
+        )
         self.lasts = lasts
         self.input_size, self.reinstatement, self.hidden_size = input_size, reinstatement, hidden_size
 

@@ -25,8 +25,8 @@ from experiments.tables.statistics import (
     METHOD,
     Estimate,
     interquartile_mean,
+    mean_of_interquartile_means,
     normalised,
-    stratified_interquartile_mean,
 )
 
 GRID, OUTPUT = Path("experiments/grids/benchmark.yaml"), Path("docs/benchmark.md")
@@ -41,7 +41,7 @@ class Levels(NamedTuple):
     Args:
         chance: of random actions.
         without_memory: of the ideal player that forgets each episode.
-        noisy: of the ideal player that sees only the noisy cues; None: cues are exact.
+        noisy: of the ideal player that sees only noisy cues, as a share of the ideal player's; None: cues are exact.
     """
 
     chance: float
@@ -49,13 +49,14 @@ class Levels(NamedTuple):
     noisy: float | None = None
 
 
-#: By task: chance is exact; the others are in results/task_players.csv and results/noise_ceilings.csv (a known list).
+#: By task. Chance is exact. With noisy cues it is the player of results/noise_ceilings.csv that knows the list of
+#: barcodes, on other blocks. The players of `episodic.tasks` without memory have played the benchmark's tasks.
 LEVELS: Mapping[str, Levels] = {
     "barcode bandit": Levels(1.8, 4.43),
-    "barcode bandit, 20 % noise": Levels(1.8, 4.43, 8.40),
+    "barcode bandit, 20 % noise": Levels(1.8, 4.43, 0.9972),
     "Omniglot bandit": Levels(1.8, 4.43),
     "compositional bandit": Levels(2.5, 3.90),
-    "water maze": Levels(0.70, 5.55),
+    "water maze": Levels(0.7009, 5.55),
     "two-step task": Levels(50.0, 69.2),
     "contextual choice": Levels(5.0, 7.50),
 }
@@ -88,8 +89,8 @@ class Benchmark(NamedTuple):
 
     def ideal(self, task: str) -> float:
         """Return the ideal player's reward on the test's episodes, which are the same for all."""
-        row = self.tests[self.tests[TASK] == task].iloc[0]
-        return float(row[REWARD] / row["test/ideal_fraction"])
+        rows = self.tests[self.tests[TASK] == task]
+        return float((rows[REWARD] / rows["test/ideal_fraction"]).median())
 
     def scores(self, task: str, way: str) -> list[float]:
         """Return the rewards of a cell's seeds between chance, 0, and the ideal player, 1."""
@@ -97,10 +98,10 @@ class Benchmark(NamedTuple):
         return [(reward - chance) / (ideal - chance) for reward in self.rows(task, way)[REWARD]]
 
     def score(self, task: str, way: str) -> Estimate | None:
-        """Return the interquartile mean of a cell's normalised rewards, or of a way's over all tasks; None: not run."""
+        """Return the interquartile mean of a cell's normalised rewards, or a way's mean over tasks; None: not run."""
         if task == ALL:
             strata = [self.scores(name, way) for name in self.tasks]
-            return stratified_interquartile_mean(strata) if all(strata) else None
+            return mean_of_interquartile_means(strata) if all(strata) else None
         rewards = list(self.rows(task, way)[REWARD])
         return normalised(interquartile_mean(rewards), LEVELS[task].chance, self.ideal(task)) if rewards else None
 
@@ -128,14 +129,22 @@ def read_benchmark(results: Path, grid: Path = GRID) -> Benchmark:
     """Read the grid and its results.
 
     Raises:
-        InputError: results are missing or wrong, or a task has no levels.
+        InputError: results are missing or wrong, a task has no levels, or its tests have been on different blocks.
     """
     own = read_grid(grid)
     tests = read_results(own, results)
     curves = read_table(csv_path(results, own.name, "curves"), [TASK, WAY, "seed", "step", "val/reward"])
     for task in dict.fromkeys(tests[TASK]):
         require(task in LEVELS, f"task {task!r} has no levels: add it to LEVELS in {Path(__file__).name}")
-    return Benchmark(own, tests, curves.dropna(subset=["val/reward"]))
+    found = Benchmark(own, tests, curves.dropna(subset=["val/reward"]))
+    for row in tests.to_dict("records"):
+        ideal, usual = row[REWARD] / row["test/ideal_fraction"], found.ideal(row[TASK])
+        require(
+            abs(ideal - usual) < 1e-3 * usual,
+            f"{row['condition']!r}: the ideal player earns {ideal:.3f}, and {usual:.3f} in the task's other tests: all "
+            "must be on the same blocks",
+        )
+    return found
 
 
 def write_page(found: Benchmark, output: Path) -> None:
@@ -173,25 +182,29 @@ def reward_table(found: Benchmark) -> str:
     levels = [LEVELS[task] for task in found.tasks]
     rows.append(["ideal player", *(format_value(REWARD, found.ideal(task)) for task in found.tasks)])
     if any(level.noisy is not None for level in levels):
-        texts = (NOTHING if level.noisy is None else format_value(REWARD, level.noisy) for level in levels)
-        rows.append(["ideal player that sees noisy cues", *texts])
+        rows.append(["ideal player that sees noisy cues", *(_noisy_ideal(found, task) for task in found.tasks)])
     rows.append(["ideal player without memory", *(format_value(REWARD, level.without_memory) for level in levels)])
     rows.append(["random actions", *(format_value(REWARD, level.chance) for level in levels)])
     return markdown_table(["", *found.tasks], rows)
 
 
+def _noisy_ideal(found: Benchmark, task: str) -> str:
+    share = LEVELS[task].noisy
+    return NOTHING if share is None else format_value(REWARD, share * found.ideal(task))
+
+
 def score_table(found: Benchmark) -> str:
     """Return the normalised rewards, per task and over all tasks."""
     tasks = [*found.tasks, ALL]
-    rows = [[way, *(_cell(SHARE, found.score(task, way), task == ALL) for task in tasks)] for way in found.ways]
+    rows = [[way, *(_cell(SHARE, found.score(task, way)) for task in tasks)] for way in found.ways]
     return markdown_table(["", *tasks], rows)
 
 
-def _cell(metric: str, estimate: Estimate | None, pooled: bool = False) -> str:
+def _cell(metric: str, estimate: Estimate | None) -> str:
     """Return an estimate with its number of seeds where they are few."""
     if estimate is None:
         return NOTHING
-    return format_estimate(metric, estimate, estimate.number if pooled else max(estimate.number, ENOUGH_SEEDS))
+    return format_estimate(metric, estimate, max(estimate.number, ENOUGH_SEEDS))
 
 
 def cost_table(found: Benchmark) -> str:
@@ -214,10 +227,12 @@ def note(found: Benchmark) -> str:
     counts = [len(found.rows(task, way)) for task in found.tasks for way in found.ways if len(found.rows(task, way))]
     cells = sum(len(found.grid.evaluations_of(condition)) for condition in found.grid.conditions)
     few = sum(count < ENOUGH_SEEDS for count in counts)
-    parts = [f"{len(counts)} of {cells} cells have results, of {min(counts)} to {max(counts)} seeds."]
+    span = f"{min(counts)} to {max(counts)} seeds" if len(set(counts)) > 1 else f"{counts[0]} seeds each"
+    parts = [f"{len(counts)} of {cells} cells have results, of {span}."]
     if few:
         parts.append(f"Cells with fewer than {ENOUGH_SEEDS} seeds are marked (n = number of seeds): {few} of them.")
-    parts.append(f"Interquartile means with 95 % intervals ({METHOD}; over all tasks stratified by task).")
+    parts.append(f"Interquartile means with 95 % intervals ({METHOD}).")
+    parts.append("Over all tasks: the mean of the tasks' interquartile means, with seeds drawn again within each task.")
     revisions = dict.fromkeys(part for text in found.tests["revision"].astype(str) for part in text.split("/"))
     parts.append(f"Revision{'s' if len(revisions) > 1 else ''} {', '.join(revisions)}.")
     return " ".join(parts)

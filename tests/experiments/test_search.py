@@ -55,6 +55,9 @@ def search_of(folder: Path, **content: Any) -> Search:
         ({"parameters": {"model.a": {"choices": []}}}, "model.a: "),
         ({"parameters": {"run.root": {"low": 0, "high": 1}}}, "run.root cannot be set here"),
         ({"options": {"model.core": "a"}}, "use only one"),
+        ({"first": {"model.corre": "a"}}, "first, model.corre: it must be one of parameters, model.core, "),
+        ({"first": {"model.loss.discount": 1.5}}, "first, model.loss.discount is 1.5: it must be one of the values"),
+        ({"first": {"model.core": "c"}}, "first, model.core is c"),
         ({"trails": 5}, "does not accept option 'trails'"),
     ],
 )
@@ -105,6 +108,18 @@ def test_a_search_over_a_grid_has_a_search_for_each_condition(tmp_path: Path) ->
     assert (list(plain.file.parameters), plain.trials) == (["model.optimizer.lr"], 4)
     assert "model.optimizer.lr" not in memory.file.options  # the search chooses it
     assert list(memory.file.parameters) == ["model.optimizer.lr", "model.memory.neighbours"]
+    assert memory.file.first == {"model.optimizer.lr": 0.5}  # the condition's own; it says nothing of neighbours
+    assert plain.file.first == {}  # the config's own, 0.025, is not allowed
+
+
+def test_a_search_begins_with_what_the_config_says(tmp_path: Path) -> None:
+    parameters = {"model.optimizer.lr": {"low": 0.001, "high": 1.0}, "model.loss.discount": {"choices": [0.3, 0.5]}}
+    further = {"where": {"remembers": "L2RL"}, "options": {"trainer.max_epochs": 3}}
+    plain, memory = read_searches(grid_search_of(tmp_path, parameters=parameters, additions=[further]))[:2]
+    assert plain.file.first == {"model.optimizer.lr": 0.025, "model.loss.discount": 0.3}
+    assert plain.file.options["trainer.max_epochs"] == 3
+    assert memory.file.first == {"model.optimizer.lr": 0.5, "model.loss.discount": 0.3}
+    assert memory.file.options["trainer.max_epochs"] == 1
 
 
 @pytest.mark.parametrize(
@@ -170,6 +185,17 @@ def test_a_search_does_its_trials_once(kind: str, client: Client, tmp_path: Path
     assert is_settled(open_study(search, tmp_path, storage)[0], 6)
     SearchLoop(search, study, address, tmp_path, client).run()
     assert len(study.trials) == 6
+
+
+@pytest.mark.usefixtures("fake_trials")
+@pytest.mark.parametrize("kind", STORAGES)
+def test_the_first_trial_has_the_values_of_the_file(kind: str, client: Client, tmp_path: Path) -> None:
+    search, storage = search_of(tmp_path, first={"model.loss.discount": 0.25}), storage_of(kind, tmp_path)
+    study, address = open_study(search, tmp_path, storage)
+    SearchLoop(search, study, address, tmp_path, client).run()
+    assert study.trials[0].params["model.loss.discount"] == 0.25
+    assert study.trials[0].params["model.core"] in ("a", "b")
+    assert [trial.number for trial in counted(study)] == list(range(6))
 
 
 @pytest.mark.usefixtures("fake_trials")

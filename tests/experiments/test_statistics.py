@@ -15,10 +15,10 @@ from experiments.tables.statistics import (
     Estimate,
     interquartile_mean,
     mean,
+    mean_of_interquartile_means,
     normalised,
     paired_difference,
     probability_of_improvement,
-    stratified_interquartile_mean,
 )
 
 NAN = math.nan
@@ -136,9 +136,16 @@ def test_fewer_seeds_are_told() -> None:
 def test_the_stratified_interval_is_that_of_all_resamples() -> None:
     """Seeds are drawn again within each task: of two tasks with two seeds there are sixteen samples."""
     strata = [[1.0, 2.0], [5.0, 9.0]]
-    pairs = [list(itertools.product(scores, repeat=2)) for scores in strata]
-    samples = [slow_interquartile_mean([*one, *other]) for one, other in itertools.product(*pairs)]
-    estimate = stratified_interquartile_mean(strata)
-    assert estimate.value == slow_interquartile_mean([1.0, 2.0, 5.0, 9.0])
+    means = [[slow_interquartile_mean(pair) for pair in itertools.product(scores, repeat=2)] for scores in strata]
+    samples = [(one + other) / 2 for one, other in itertools.product(*means)]
+    estimate = mean_of_interquartile_means(strata)
+    assert estimate.value == (1.5 + 7.0) / 2
     assert estimate.bounds == tuple(np.percentile(np.repeat(samples, 1000), [2.5, 97.5]))
-    assert math.isnan(stratified_interquartile_mean([[1.0], [5.0, 9.0]]).low)
+    assert math.isnan(mean_of_interquartile_means([[1.0], [5.0, 9.0]]).low)
+
+
+def test_each_task_counts_the_same_and_none_is_left_out() -> None:
+    strata = [[0.0] * 4, [1.0] * 40, [0.8, 0.9, 1.0]]
+    estimate = mean_of_interquartile_means(strata)
+    assert estimate.value == pytest.approx((0.0 + 1.0 + 0.9) / 3)
+    assert estimate.number == 3

@@ -20,7 +20,7 @@ Differs from the paper: M reaches back to the block's start instead of a fixed n
 import torch
 from torch import Tensor, nn
 
-from episodic.errors import require, require_positive
+from episodic.errors import require, require_finite, require_positive
 from episodic.networks.core import Tape
 from episodic.networks.sequence_cores.relative_attention import RelativeAttention, sinusoids
 from episodic.networks.sequence_cores.sequence_core import SequenceCore, SequenceTape
@@ -39,7 +39,7 @@ class RecurrentGate(nn.Module):
         self.branch = nn.Linear(size, 3 * size, bias=False)  # W_r, W_z, W_g
         self.stream = nn.Linear(size, 2 * size, bias=False)  # U_r, U_z
         self.candidate = nn.Linear(size, size, bias=False)  # U_g
-        self.bias = nn.Parameter(torch.full((size,), bias))
+        self.bias = nn.Parameter(torch.full((size,), float(bias)))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         r_y, z_y, g_y = self.branch(y).chunk(3, dim=-1)
@@ -124,6 +124,7 @@ class GatedTransformerXL(SequenceCore):
     ) -> None:
         super().__init__(input_size, reinstatement, hidden_size, lasts)
         require_positive(layers=layers, heads=heads)
+        require_finite(gate_bias=gate_bias)
         require(hidden_size % heads == 0, f"heads is {heads}: it must divide hidden_size, which is {hidden_size}")
         self.heads = heads
         self.encoder = nn.Linear(input_size, hidden_size)

@@ -25,6 +25,9 @@ from episodic.networks.core import Tape
 from episodic.networks.sequence_cores.linear_scan import linear_scan
 from episodic.networks.sequence_cores.sequence_core import SequenceCore, SequenceTape
 
+#: Below it every state forgets within a step, and smaller ones could not be told from 0.
+SMALLEST_RADIUS = 1e-3
+
 
 class RecurrentLayer(nn.Module):
     """One layer: normalisation, linear recurrence, gated linear unit, residual connection.
@@ -91,7 +94,8 @@ class LinearRecurrentUnit(SequenceCore):
         state_size: length N of each layer's complex state.
         layers: number of layers.
         min_radius: smallest |lambda| at the start, at least 0.
-        max_radius: largest |lambda| at the start, below 1; after n steps a share |lambda|^n of a state is left.
+        max_radius: largest |lambda| at the start, from 0.001 to below 1; after n steps a share |lambda|^n of a state is
+            left.
         max_phase: largest phase of lambda at the start, in radians; small ones suit slow signals, pi tells single steps
             apart.
         lasts: how long the states last, `block` or `episode`.
@@ -122,8 +126,9 @@ class LinearRecurrentUnit(SequenceCore):
         super().__init__(input_size, reinstatement, hidden_size, lasts)
         require_positive(state_size=state_size, layers=layers)
         require(
-            0 <= min_radius < max_radius < 1,
-            f"min_radius is {min_radius}, max_radius {max_radius}: it must be 0 <= min_radius < max_radius < 1",
+            0 <= min_radius < max_radius < 1 and max_radius >= SMALLEST_RADIUS,
+            f"min_radius is {min_radius}, max_radius {max_radius}: it must be 0 <= min_radius < max_radius < 1, "
+            f"and max_radius at least {SMALLEST_RADIUS}",
         )
         require(0 < max_phase <= math.pi, f"max_phase is {max_phase}: it must be more than 0, and at most pi")
         self.state_size = state_size

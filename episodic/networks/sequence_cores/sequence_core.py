@@ -25,7 +25,7 @@ class SequenceTape(Tape):
 class SequenceCore(Core):
     """A core without reinstatement gate; a subclass computes one step, and all steps of an episode at once.
 
-    A subclass also has `tape` and `carry`.
+    A subclass also has `tape` and, for a state that lasts for a block, `carry` and `restart`.
 
     Args:
         input_size: length I of the input.

@@ -71,6 +71,18 @@ def test_reset_forgets_and_saved_contents_come_back() -> None:
     assert not memory.read(query).value.any()
 
 
+@pytest.mark.parametrize("order", [0, 2])
+def test_a_query_of_nan_recalls_nothing(order: int) -> None:
+    memory = DeltaMemory(1, KEY, VALUE, dpfp_order=order, centre=0.5)
+    memory.reset(BATCH)
+    memory.write(torch.ones(BATCH, KEY), torch.ones(BATCH, VALUE))
+    query = torch.ones(BATCH, KEY)
+    query[0, 1] = torch.nan
+    value = memory.read(query).value
+    assert value[0].eq(0).all()
+    torch.testing.assert_close(value[1:], torch.ones(BATCH - 1, VALUE))
+
+
 def test_wrong_input_is_refused() -> None:
     memory = DeltaMemory(1, KEY, VALUE)
     with pytest.raises(InputError, match="before reset"):

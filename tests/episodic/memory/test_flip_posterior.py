@@ -76,6 +76,18 @@ def test_stacks_are_weighed_too() -> None:
     assert memory.read(torch.ones(1, BITS)).value.item() == pytest.approx(expected)
 
 
+def test_nothing_is_recalled_where_the_query_is_most_probably_new() -> None:
+    memory = EpisodicMemory(3, 20, 1, kernel="l1", neighbours=3, weighting="posterior", flip_probability=0.1)
+    memory.reset(batch_size=2)
+    code = torch.arange(20).remainder(2).float()
+    memory.write(code.expand(2, -1), torch.ones(2, 1), torch.tensor([7, 7]))
+    recall = memory.read(torch.stack([code, 1 - code]))
+    assert recall.label.tolist() == [7, -1]
+    assert recall.slot.tolist() == [0, -1]
+    assert recall.value[0] > 0.99
+    assert recall.value[1] < 0.01
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

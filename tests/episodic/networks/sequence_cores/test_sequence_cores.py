@@ -10,6 +10,7 @@ from torch.func import functional_call
 from episodic.errors import InputError
 from episodic.networks.core import Core, Tape
 from episodic.networks.sequence_cores import GatedTransformerXL, LinearRecurrentUnit
+from episodic.networks.sequence_cores.sequence_core import SequenceCore, SequenceTape
 from tests.episodic.networks.cores import BATCH, INPUT, STEPS, draw, gradients, play
 from tests.episodic.networks.sequence_cores.sequences import (
     EPISODES,
@@ -145,7 +146,9 @@ def test_a_memory_beside_it_is_refused(core: Build) -> None:
     [
         (GatedTransformerXL, {"heads": 3}, "heads is 3: it must divide hidden_size, which is 32"),
         (GatedTransformerXL, {"layers": 0}, "layers is 0"),
+        (GatedTransformerXL, {"gate_bias": float("nan")}, "gate_bias is nan: it must be a finite number"),
         (LinearRecurrentUnit, {"state_size": 0}, "state_size is 0"),
+        (LinearRecurrentUnit, {"min_radius": 0.0, "max_radius": 1e-30}, "and max_radius at least 0.001"),
         (LinearRecurrentUnit, {"max_radius": 1.0}, "it must be 0 <= min_radius < max_radius < 1"),
         (LinearRecurrentUnit, {"max_phase": 4.0}, "max_phase is 4.0: it must be more than 0, and at most pi"),
         (LinearRecurrentUnit, {"lasts": "day"}, "core.lasts is 'day': it must be one of episode, block"),
@@ -154,6 +157,32 @@ def test_a_memory_beside_it_is_refused(core: Build) -> None:
 def test_bad_numbers_are_named(core: Build, options: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message.replace("(", r"\(")):
         core(INPUT, False, **options)
+
+
+def test_a_whole_number_is_a_bias_of_gates_too() -> None:
+    assert GatedTransformerXL(INPUT, False, gate_bias=3).gated_layers()[0].mlp_gate.bias.eq(3.0).all()
+
+
+class NoBlocks(SequenceCore):
+    """Defines what every core must, and nothing for a state that lasts for a block."""
+
+    def __init__(self, input_size: int, reinstatement: bool, lasts: str = "block") -> None:
+        super().__init__(input_size, reinstatement, 4, lasts)
+
+    def tape(self, steps: int, batch_size: int) -> SequenceTape:
+        return SequenceTape(self, steps, batch_size)
+
+    def step(self, tape: Tape, t: int) -> Tensor:
+        return tape.inputs[t]
+
+    def steps(self, tape: Tape, inputs: Tensor) -> Tensor:
+        return inputs
+
+
+def test_a_core_that_cannot_carry_its_state_over_is_refused_a_block() -> None:
+    with pytest.raises(InputError, match=r"core\.lasts is block: NoBlocks must define carry and restart, or lasts be"):
+        NoBlocks(4, False)
+    assert NoBlocks(4, False, "episode").lasts == "episode"
 
 
 def test_a_new_linear_layer_forgets_at_rates_within_the_bounds() -> None:
