@@ -14,7 +14,7 @@ from episodic.files import replacing
 from experiments.planning.options import as_arguments, as_text, merged
 from experiments.planning.yaml_files import Scalar
 from experiments.search.file import Search
-from experiments.tables.files import write_table
+from experiments.tables.files import read_table, write_table
 from experiments.tables.formatting import format_value, markdown_table
 
 MESSAGE, VALUES, SECONDS = "message", "values", "seconds"  # what is kept with a trial
@@ -53,6 +53,14 @@ def sum_up(search: Search, study: optuna.Study, folder: Path) -> int:
         print(f"\n{best_table(search, best)}\n\nAs the best of them, trial {best[0].number}:\n")
         print(best_command(search, best[0]))
     return int(bool(failed))
+
+
+def write_together(searches: Sequence[Search], root: Path, name: str) -> Path:
+    """Write the trials of several searches to one CSV, and return its path."""
+    tables = {search.name: read_table(root / search.name / "trials.csv", ["trial"]) for search in searches}
+    together = pd.concat(tables, names=["search"]).reset_index(level="search")
+    write_table(root / f"{name}.csv", together)
+    return root / f"{name}.csv"
 
 
 def trial_table(search: Search, trials: Sequence[FrozenTrial]) -> pd.DataFrame:

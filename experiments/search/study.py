@@ -30,7 +30,7 @@ from experiments.planning.plan import Planner
 from experiments.planning.yaml_files import Scalar
 from experiments.search.file import Search
 from experiments.search.grid_search import read_searches
-from experiments.search.results import MESSAGE, SECONDS, VALUES, counted, is_settled, ranked, sum_up
+from experiments.search.results import MESSAGE, SECONDS, VALUES, counted, is_settled, ranked, sum_up, write_together
 from experiments.search.storage import BEAT, PROCESS, give_back, open_study, process_name, take_up_dead
 from experiments.tables.formatting import format_value
 
@@ -50,6 +50,8 @@ def _run(options: argparse.Namespace) -> int:
     cluster = cluster_options(options)
     searches = read_searches(options.search, options.trials, options.only)
     statuses = [run_search(search, options.root, cluster, options.storage) for search in searches]
+    if len(searches) > 1:
+        print(f"all trials: {write_together(searches, options.root, options.search.stem)}")
     return max(statuses)
 
 
