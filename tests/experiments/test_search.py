@@ -358,3 +358,13 @@ def test_two_processes_share_a_database(postgres: str, client: Client, tmp_path:
     assert (
         sum(trial.state == TrialState.COMPLETE or trial.state == TrialState.PRUNED for trial in studies[0].trials) == 10
     )
+
+
+def test_the_benchmark_has_the_settings_that_its_search_has_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    trials = pd.read_csv(PROJECT / "results" / "benchmark_search.csv").set_index("search")
+    searches = {search.name: search for search in read_searches(Path("experiments/searches/benchmark.yaml"))}
+    for name in trials.index.unique():
+        best = trials.loc[name].sort_values("val/reward", ascending=False, kind="stable").iloc[0]
+        for option, value in searches[name].file.first.items():
+            assert value == pytest.approx(best[option], rel=0.05), (name, option)
