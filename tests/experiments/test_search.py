@@ -127,7 +127,7 @@ def test_the_trials_of_all_searches_over_a_grid_are_in_one_table(client: Client,
     parameters = {"model.loss.discount": {"low": 0.2, "high": 0.9}, "model.core": {"choices": ["a", "b"]}}
     path = grid_search_of(tmp_path, parameters=parameters, trials=2)
     address = client.scheduler.address  # type: ignore[union-attr]
-    assert command.main([str(path), "--root", str(tmp_path / "root"), "--scheduler", address]) == 0
+    assert command.main([str(path), "--root", str(tmp_path / "root"), "--scheduler", str(address)]) == 0
     table = pd.read_csv(tmp_path / "root" / "over.csv")
     assert table.groupby("search", sort=False).size().to_dict() == {
         f"over-noise_{noise}_{way}": 2 for noise in ("0_0", "0_2") for way in ("L2RL", "epL2RL")
