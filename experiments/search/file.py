@@ -54,8 +54,10 @@ class Parameter:
         """Return whether a trial may have this value."""
         if self.choices is not None:
             return value in self.choices
-        number = isinstance(value, int | float) and self.low is not None and self.high is not None
-        return number and self.low <= value <= self.high  # type: ignore[operator]
+        if self.low is None or self.high is None or isinstance(value, bool):
+            return False
+        whole = isinstance(self.low, int) and isinstance(self.high, int)
+        return isinstance(value, int if whole else int | float) and self.low <= value <= self.high
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,7 @@ def search_of(folder: Path, **content: Any) -> Search:
         ({"first": {"model.corre": "a"}}, "first, model.corre: it must be one of parameters, model.core, "),
         ({"first": {"model.loss.discount": 1.5}}, "first, model.loss.discount is 1.5: it must be one of the values"),
         ({"first": {"model.core": "c"}}, "first, model.core is c"),
+        ({"parameters": {"model.a": {"low": 1, "high": 5}}, "first": {"model.a": 2.5}}, "first, model.a is 2.5"),
         ({"trails": 5}, "does not accept option 'trails'"),
     ],
 )
