@@ -65,7 +65,7 @@ def measure_clustering(setting: Setting, fuzziness: float) -> dict[str, Any]:
 
 
 def measure_fuzzy_memory(setting: Setting) -> dict[str, Any]:
-    """Microseconds of a read and a write of noisy barcodes in a full memory of 100 slots: once an episode."""
+    """Microseconds of a read and a write of noisy barcodes in a full memory of 100 slots: once per episode."""
     slots, key_size = CODES * COPIES, KEY_SIZES[0]
     memories: dict[str, Memory] = {"append": EpisodicMemory(slots, key_size, VALUE_SIZE)}
     for fuzziness in FUZZINESS:

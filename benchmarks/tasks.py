@@ -1,4 +1,4 @@
-"""Training speed of every task, in steps a second of an agent with a memory, with native kernels and without.
+"""Training speed of every task, in steps per second of an agent with a memory, with native kernels and without.
 
     python benchmarks/tasks.py [--environments 64] [--rounds 11] [--threads 1]
 
@@ -43,7 +43,7 @@ TASKS: dict[str, Task] = {
 
 
 class Trained:
-    """A task with an agent; a call trains on one block and returns steps a second."""
+    """A task with an agent; a call trains on one block and returns steps per second."""
 
     def __init__(self, task: Task, environments: int, keys: Keys, perception: Perception) -> None:
         torch.manual_seed(0)

@@ -47,7 +47,7 @@ def optimizer(parameters: Any) -> torch.optim.Optimizer:
 
 
 class Through:
-    """One variant; calling it trains for the given number of blocks and returns steps a second."""
+    """One variant; calling it trains for the given number of blocks and returns steps per second."""
 
     def __init__(self, environments: int, blocks: int, memory: bool, lightning: bool) -> None:
         self.environments, self.blocks, self.memory = environments, blocks, memory

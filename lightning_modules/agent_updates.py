@@ -124,7 +124,7 @@ class AgentUpdates:
         return metrics
 
     def step_schedules(self) -> None:
-        """Step the learning-rate schedules, once a block."""
+        """Step the learning-rate schedules, once per block."""
         schedulers = self.module.lr_schedulers() or []
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
             if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):

@@ -15,7 +15,7 @@ LABELS = ("context", "predicted")
 class Keys:
     """Settings of a memory's keys: what the memory is searched by, and what it stores.
 
-    The memory is searched by a query at every step, or once an episode. A stored key is always the query of the step
+    The memory is searched by a query at every step, or once per episode. A stored key is always the query of the step
     that is stored. The sources of queries are:
 
     - `context`: the cue (Ritter et al. 2018); the same at every step, unless the task changes it;

@@ -29,7 +29,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class GuessOne(BarcodeTask):
-    """Guess a number once an episode."""
+    """Guess a number once per episode."""
 
     actions, steps = 3, 1
 
