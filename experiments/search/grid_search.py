@@ -25,11 +25,13 @@ class Further:
         where: the conditions.
         parameters: by the options' names; they replace parameters of the same name.
         options: on top of the file's.
+        seeds: in place of the file's.
     """
 
     where: Selector
     parameters: dict[str, Parameter] = field(default_factory=dict)
     options: Options = field(default_factory=dict)
+    seeds: list[int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class GridSearchFile(SearchSettings):
     Args:
         grid: the grid's file.
         skip: conditions that are not searched.
-        additions: further parameters and options of some conditions.
+        additions: further parameters and options of some conditions, and other seeds.
     """
 
     grid: str
@@ -82,16 +84,18 @@ def _search(name: str, file: GridSearchFile, grid: Grid, condition: Condition, t
     own = merged(grid.file.options, *(level.options for level in levels))
     staged = [level.stage for level in levels if level.stage] + [one for one in own.values() if str(one)[:1] == "@"]
     require(not staged, f"{condition.name!r} builds on stages, which a search does not train: list it under skip")
-    parameters, options = dict(file.parameters), file.options
+    parameters, options, seeds = dict(file.parameters), file.options, file.seeds
     for further in file.additions:
         if matches(further.where, condition.levels):
             parameters |= further.parameters
             options = merged(options, further.options)
+            seeds = seeds if further.seeds is None else further.seeds
     # What the condition says of a parameter is what the search is about: where it begins.
     config = read_yaml(Path(configs[-1]))
     found = {option: own.get(option, value_in(config, option)) for option in parameters}
     first = {option: value for option, value in found.items() if parameters[option].allows(value)}
     options = merged({option: value for option, value in own.items() if option not in parameters}, options)
     settings: dict[str, Any] = {one.name: getattr(file, one.name) for one in fields(SearchSettings)}
-    content = SearchFile(config=configs[-1], first=first, **{**settings, "options": options, "parameters": parameters})
+    settings |= {"options": options, "parameters": parameters, "seeds": seeds}
+    content = SearchFile(config=configs[-1], first=first, **settings)
     return checked_search(f"{name}-{folder_name(condition.name)}", content, trials)

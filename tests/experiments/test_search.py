@@ -115,12 +115,13 @@ def test_a_search_over_a_grid_has_a_search_for_each_condition(tmp_path: Path) ->
 
 def test_a_search_begins_with_what_the_config_says(tmp_path: Path) -> None:
     parameters = {"model.optimizer.lr": {"low": 0.001, "high": 1.0}, "model.loss.discount": {"choices": [0.3, 0.5]}}
-    further = {"where": {"remembers": "L2RL"}, "options": {"trainer.max_epochs": 3}}
+    further = {"where": {"remembers": "L2RL"}, "options": {"trainer.max_epochs": 3}, "seeds": [7, 8]}
     plain, memory = read_searches(grid_search_of(tmp_path, parameters=parameters, additions=[further]))[:2]
     assert plain.file.first == {"model.optimizer.lr": 0.025, "model.loss.discount": 0.3}
     assert plain.file.options["trainer.max_epochs"] == 3
     assert memory.file.first == {"model.optimizer.lr": 0.5, "model.loss.discount": 0.3}
     assert memory.file.options["trainer.max_epochs"] == 1
+    assert (plain.file.seeds, memory.file.seeds) == ([7, 8], [5])
 
 
 @pytest.mark.usefixtures("fake_trials")
