@@ -1,6 +1,7 @@
 """One job on a worker: takes up what an interruption left, runs the command, and records that it is done."""
 
 import fcntl
+import logging
 import os
 import shlex
 import shutil
@@ -63,7 +64,7 @@ def work(job: Job, needs: Sequence[object] = (), folder: str = ".", command: Com
         JobFailed: it failed, or what it needs is not there.
     """
     try:
-        _require_one_thread()
+        _prepare_worker()
         require(Path(folder).is_dir(), f"folder {folder} does not exist here: a worker needs the client's file system")
         os.chdir(folder)
         with _held(job) as log:
@@ -72,7 +73,7 @@ def work(job: Job, needs: Sequence[object] = (), folder: str = ".", command: Com
         raise JobFailed(job.key, str(error)) from None
 
 
-def _require_one_thread() -> None:
+def _prepare_worker() -> None:
     from distributed import get_worker
 
     try:
@@ -80,6 +81,7 @@ def _require_one_thread() -> None:
     except ValueError:  # not on a worker
         return
     require(threads == 1, f"a worker has {threads} threads: start it with --nthreads 1")
+    logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)  # the client tells of a failure in one line
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Jobs on Dask: in this process, and on processes that are killed."""
 
+import logging
 import os
 import resource
 import signal
@@ -93,6 +94,7 @@ def test_what_builds_on_a_failure_is_not_run(client: Client, tmp_path: Path) -> 
     ]
     assert len(results.skipped) == 4  # two trainings and their tests
     assert sum(map(is_done, wanted(grid, tmp_path))) == 2
+    assert not logging.getLogger("distributed.worker").isEnabledFor(logging.ERROR)  # no traceback beside the line
 
 
 def test_two_grids_at_once_share_their_trainings(client: Client, tmp_path: Path) -> None:
