@@ -64,6 +64,7 @@ def learning_plot(tasks: Sequence[str], ways: Sequence[str], curves: pd.DataFram
         curves: `task`, `remembers`, `step` in episodes, `time` in seconds, `score`.
     """
     figure = new_figure(9, 0.9 + 1.9 * len(tasks), len(tasks), 2)
+    named: set[str] = set()
     for line, task in enumerate(tasks):
         left, right = figure.axes[2 * line : 2 * line + 2]
         for row, way in enumerate(ways):
@@ -77,7 +78,8 @@ def learning_plot(tasks: Sequence[str], ways: Sequence[str], curves: pd.DataFram
                 "lw": 1.2,
             }
             marker = MARKERS[row % len(MARKERS)]
-            left.plot(own["step"], own["score"], marker=marker, label=way if not line else "", **style)
+            left.plot(own["step"], own["score"], marker=marker, label="" if way in named else way, **style)
+            named.add(way)
             right.plot(own["time"], own["score"], marker=marker, **style)
         left.set_title(task, fontsize=9, loc="left")
         left.xaxis.set_major_formatter(FuncFormatter(lambda episodes, _: f"{episodes / 1000:g}"))

@@ -19,7 +19,7 @@ from experiments.report.benchmark import (
     score_table,
     write_page,
 )
-from experiments.report.benchmark_plots import score_plot
+from experiments.report.benchmark_plots import learning_plot, score_plot
 from experiments.tables.files import csv_path, write_table
 from tests.runs import one_error
 from tests.tiny import PROJECT
@@ -75,6 +75,13 @@ def test_curves_are_normalised_and_spread_over_seconds(found: Benchmark) -> None
     own = curves[(curves["task"] == "barcode bandit") & (curves["remembers"] == "LRU")]
     assert list(own["time"]) == [5.0, 10.0]
     assert list(own["score"].round(3)) == [0.121, 0.5]
+
+
+def test_each_way_is_named_once_whatever_tasks_it_has(found: Benchmark) -> None:
+    curves = learning_curves(found)
+    figure = learning_plot(["two-step task", "barcode bandit"], found.ways, curves)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sorted(names) == sorted(WAYS)  # LRU has no curve on the first task
 
 
 def test_what_was_not_run_is_hatched(found: Benchmark) -> None:
