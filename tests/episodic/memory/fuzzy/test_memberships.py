@@ -49,8 +49,8 @@ def test_centres_that_coincide_share_equally(fuzziness: float, device: str) -> N
     on_first, on_second, beside = memberships(torch.cat([first, second, first + 0.1], dim=1), centres, fuzziness)[0]
     assert_close(on_first, torch.tensor([1 / 3, 1 / 3, 0.0, 1 / 3]), atol=1e-6)
     assert_close(on_second, torch.tensor([0.0, 0.0, 1.0, 0.0]), atol=0.0)
-    # Beside a centre, equal distances differ by rounding, which the smallest fuzziness magnifies; a hard choice is of one
-    # of them, or of several.
+    # Beside a centre, equal distances differ by rounding, which a small fuzziness magnifies; a hard choice is of one of
+    # them, or of several.
     if fuzziness == 1:
         assert_close(beside[[0, 1, 3]].sum(), torch.tensor(1.0), atol=1e-6)
     else:
