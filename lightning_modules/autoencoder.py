@@ -118,6 +118,7 @@ class OmniglotAutoencoder(LearningRate, pl.LightningModule):
         )
 
     def on_train_start(self) -> None:
+        describe_embedder(self.network, "network.")  # refuses a network that no checkpoint may name
         self.optimisation.restore_configuration()
 
     def corrupted(self, images: Tensor, generator: torch.Generator) -> Tensor:

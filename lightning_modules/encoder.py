@@ -111,6 +111,7 @@ class Encoder(LearningRate, pl.LightningModule, ABC):
             self.average.update_parameters(self._averaged_parts())
 
     def on_train_start(self) -> None:
+        describe_embedder(self.network, "network.")  # refuses a network that no checkpoint may name
         self.optimisation.restore_configuration()
 
     def augmented(self, inputs: Tensor, generator: torch.Generator) -> Tensor:

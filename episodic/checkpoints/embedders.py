@@ -44,11 +44,18 @@ def describe_embedder(network: Embedder, prefix: str) -> dict[str, Any]:
         network: one of `NETWORKS`.
         prefix: of its weights in the checkpoint's `state_dict`.
 
+    Raises:
+        InputError: it is none of them.
+
     >>> describe_embedder(HiddenStateEmbedder(input_size=5), "network.")["network"]
     'HiddenStateEmbedder'
     """
     name = type(network).__name__
-    assert name in NETWORKS, f"{name} is not listed in NETWORKS"
+    require(
+        name in NETWORKS,
+        f"network is a {name}: it must be one of {', '.join(NETWORKS)}, or be added to NETWORKS in "
+        "episodic/checkpoints/embedders.py",
+    )
     return {"network": name, "arguments": dict(network.arguments), "prefix": prefix}
 
 

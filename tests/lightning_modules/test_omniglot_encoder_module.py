@@ -410,3 +410,13 @@ def test_a_missing_teacher_is_one_line(
     assert written.startswith("error: checkpoint nowhere.ckpt does not exist")
     assert "\n" not in written
     assert not (tmp_path / "omniglot_encoder_distilled").exists()
+
+
+class Stranger(OmniglotEmbedder):
+    """A network that no checkpoint may name."""
+
+
+def test_a_network_that_no_checkpoint_may_name_is_refused_before_it_is_trained() -> None:
+    module = OmniglotEncoder(lambda size: Stranger(size, embedding_size=4, channels=2), classes=3)
+    with pytest.raises(InputError, match="network is a Stranger: it must be one of HiddenStateEmbedder, Convolutional"):
+        module.on_train_start()

@@ -84,7 +84,7 @@ class Linear(Embedder):
 
 
 def test_a_network_that_is_not_listed_cannot_be_described() -> None:
-    with pytest.raises(AssertionError, match="Linear"):
+    with pytest.raises(InputError, match="network is a Linear: it must be one of HiddenStateEmbedder, "):
         describe_embedder(Linear(), "")
 
 
