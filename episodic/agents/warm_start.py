@@ -39,10 +39,18 @@ class WarmStart:
         """Copy core and heads.
 
         Raises:
-            InputError: see `copy_agent`.
+            InputError: see `copy_agent`; the weights were trained on cues of another scale.
         """
-        if self.agent is not None:
-            copy_agent(agent, self.agent)
+        if self.agent is None:
+            return
+        copy_agent(agent, self.agent)
+        perception = read_checkpoint(self.agent).get("hyper_parameters", {}).get("perception") or {}
+        scale = perception.get("init_args", {}).get("cue_scale", agent.cue_scale)
+        require(
+            not agent.cue_input or scale == agent.cue_scale,
+            f"checkpoint {self.agent} contains an agent with perception.cue_scale {scale}: here it is "
+            f"{agent.cue_scale}",
+        )
 
     def fill_drawings(self, network: ImageEmbedder | None) -> None:
         """Copy the embedder of drawings.

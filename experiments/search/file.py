@@ -57,7 +57,10 @@ class Parameter:
         if self.low is None or self.high is None or isinstance(value, bool):
             return False
         whole = isinstance(self.low, int) and isinstance(self.high, int)
-        return isinstance(value, int if whole else int | float) and self.low <= value <= self.high
+        if not isinstance(value, int if whole else int | float) or not self.low <= value <= self.high:
+            return False
+        steps = 0 if self.step is None else (value - self.low) / self.step
+        return abs(steps - round(steps)) < 1e-8
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,6 +59,7 @@ def search_of(folder: Path, **content: Any) -> Search:
         ({"first": {"model.loss.discount": 1.5}}, "first, model.loss.discount is 1.5: it must be one of the values"),
         ({"first": {"model.core": "c"}}, "first, model.core is c"),
         ({"parameters": {"model.a": {"low": 1, "high": 5}}, "first": {"model.a": 2.5}}, "first, model.a is 2.5"),
+        ({"parameters": {"model.a": {"low": 1, "high": 5, "step": 2}}, "first": {"model.a": 4}}, "first, model.a is 4"),
         ({"trails": 5}, "does not accept option 'trails'"),
     ],
 )

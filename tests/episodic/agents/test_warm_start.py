@@ -106,6 +106,19 @@ def test_agents_that_do_not_fit_are_named(options: Any, prefix: str, message: st
     assert "\n" not in str(error.value)
 
 
+def test_an_agent_that_was_trained_on_cues_of_another_scale_is_named(tmp_path: Path) -> None:
+    def start(cue_input: bool, scale: float) -> None:
+        one = agent(2, keys=Keys(), perception=Perception(cue_input=cue_input, cue_scale=scale))
+        settings = {"perception": {"class_path": "Perception", "init_args": {"cue_scale": 0.1}}}
+        name = save(tmp_path / "a.ckpt", one.state_dict(), "agent.", hyper_parameters=settings)
+        WarmStart(name).fill_agent(one)
+
+    start(True, 0.1)
+    start(False, 1.0)  # the core sees no cue
+    with pytest.raises(InputError, match=r"a.ckpt contains an agent with perception.cue_scale 0.1: here it is 1.0$"):
+        start(True, 1.0)
+
+
 def test_a_checkpoint_that_is_not_there_is_named() -> None:
     start = WarmStart("none.ckpt", "none.ckpt")
     with pytest.raises(InputError, match=r"^checkpoint none.ckpt does not exist"):
