@@ -10,6 +10,7 @@ from episodic.checkpoints import TeacherEnsemble, Teachers
 from episodic.drawings.augmentation import Augmentation, augment, require_strengths
 from episodic.drawings.embedding import with_rotations
 from episodic.drawings.images import SMALLEST
+from episodic.drawings.registration import Displacements, HandwritingVariation
 from episodic.errors import require, require_positive
 from episodic.memory.parallel_kaiser import ParallelKaiserMemories
 from episodic.metrics.alphabets import alphabet_metrics
@@ -38,7 +39,8 @@ class OmniglotEncoder(Encoder):
         objectives: the losses; None is only softmax.
         teachers: trained encoders whose similarities this one learns besides its objectives; None has no teachers. Only
             a training needs their checkpoints.
-        augmentation: strengths of the random deformations of training drawings; None leaves drawings unchanged.
+        augmentation: strengths of the random deformations of training drawings; None has none.
+        variation: further deformations, learned from the training drawings when a training starts; None has none.
         averaging: decay of a moving average of the weights, which validation, test and later stages use; None keeps no
             average.
         few_shot_episodes: number of episodes, or streams, that an accuracy averages over, the same every time.
@@ -54,6 +56,7 @@ class OmniglotEncoder(Encoder):
     """
 
     ensemble: TeacherEnsemble | None
+    displacements: Displacements | None
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class OmniglotEncoder(Encoder):
         objectives: Objectives | None = None,
         teachers: Teachers | None = None,
         augmentation: Augmentation | None = None,
+        variation: HandwritingVariation | None = None,
         averaging: float | None = None,
         few_shot_episodes: int = 1000,
         rotated_test: bool = True,
@@ -81,14 +85,16 @@ class OmniglotEncoder(Encoder):
         self.save_hyperparameters()
         self.image_size, self.classes = embedder.image_size, classes
         self.augmentation: Augmentation = augmentation or {}
+        self.variation, self.displacements = variation, None
         self.few_shot_episodes, self.rotated_test = few_shot_episodes, rotated_test
         self.teachers, self.ensemble = teachers, None
         if teachers is not None:
             self.means["distillation"] = MeanMetric(nan_strategy="disable")
 
     def setup(self, stage: str) -> None:
-        """Check that the network's drawings and, for training, its classes are the data's; load the teachers."""
-        sizes = self.trainer.datamodule.sizes  # type: ignore[attr-defined]
+        """Check that the network's drawings and, for training, its classes are the data's; prepare a training."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        sizes = data.sizes
         own = {"image_size": self.image_size}
         if stage == "fit" and self.objectives.softmax is not None and "classes" in sizes:
             own["classes"] = self.classes or 0
@@ -96,6 +102,8 @@ class OmniglotEncoder(Encoder):
             require(sizes[name] == size, f"model.{name} is {size}: the data's is {sizes[name]}")
         if stage == "fit" and self.teachers is not None:
             self.ensemble = self.teachers.load()
+        if stage == "fit" and self.variation is not None:
+            self.displacements = self.variation.learn(data.train.images, data.train.labels)
 
     def on_train_start(self) -> None:
         super().on_train_start()
@@ -104,7 +112,8 @@ class OmniglotEncoder(Encoder):
 
     def augmented(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Deform each of the drawings `[B, 1, S, S]` in its own way."""
-        return augment(inputs, generator, **self.augmentation)
+        displacement = None if self.displacements is None else self.displacements.draw(inputs, generator)
+        return augment(inputs, generator, displacement, **self.augmentation)
 
     def further_losses(self, inputs: Tensor, embedding: Tensor) -> dict[str, tuple[Tensor, float]]:
         """Compare the similarities of the drawings with the teachers', if there are any."""

@@ -27,6 +27,7 @@ from episodic.drawings.omniglot import (
     find_omniglot,
     load_part,
 )
+from episodic.drawings.registration import HandwritingVariation
 from episodic.drawings.symmetries import spread_symmetries
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "DrawingSource",
     "DrawingSplits",
     "GeneratedDrawings",
+    "HandwritingVariation",
     "LakeProtocol",
     "ListedVinyalsProtocol",
     "OmniglotDrawings",

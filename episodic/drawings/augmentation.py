@@ -5,9 +5,8 @@ from typing import TypedDict
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
-from episodic.drawings.deformation import Affine, change_stroke, inverse_affine, warp
+from episodic.drawings.deformation import Affine, change_stroke, displacement_of, inverse_affine, warp
 from episodic.errors import require
 
 KNOTS = 5  # knots of the elastic displacement along each side
@@ -29,6 +28,7 @@ class Augmentation(TypedDict, total=False):
 def augment(
     images: Tensor,
     generator: torch.Generator | None = None,
+    displacement: Tensor | None = None,
     *,
     degrees: float = 0.0,
     scale: float = 0.0,
@@ -42,6 +42,7 @@ def augment(
     Args:
         images: Drawings. Ink that leaves the picture is lost, new area has no ink.
         generator: Random generator on any device; None is torch's global one.
+        displacement: `[B, 2, S, S]` of (x, y), where a side has length 2; it is added to the random one.
         degrees: Largest rotation either way.
         scale: Width and height are scaled independently, by 1 / (1 + scale) to 1 + scale.
         shear: Largest slant either way in degrees.
@@ -63,9 +64,12 @@ def augment(
         images.dim() == 4 and images.shape[1] == 1 and images.shape[2] == images.shape[3],
         f"images have shape {tuple(images.shape)}: square drawings [B, 1, S, S] are expected",
     )
-    if max(degrees, scale, shear, translate, elastic) > 0:
+    if displacement is not None or max(degrees, scale, shear, translate, elastic) > 0:
         affine = draw_affine(images, generator, degrees, scale, shear, translate)
-        images = warp(images, affine, draw_displacement(images, generator, elastic) if elastic > 0 else None)
+        if elastic > 0:
+            random = draw_displacement(images, generator, elastic)
+            displacement = random if displacement is None else displacement + random
+        images = warp(images, affine, displacement)
     if stroke > 0:
         images = change_stroke(images, stroke * _uniform(images, (len(images),), generator))
     return images
@@ -104,7 +108,4 @@ def draw_displacement(images: Tensor, generator: torch.Generator | None, elastic
     """
     device = images.device if generator is None else generator.device
     knots = torch.randn((len(images), 2, KNOTS, KNOTS), generator=generator, device=device, dtype=torch.float32)
-    eye = torch.eye(KNOTS, device=images.device, dtype=torch.float32)[None, None]
-    rise = interpolate(eye, size=(images.shape[-1], KNOTS), mode="bicubic", align_corners=True)[0, 0]  # [S, KNOTS]
-    with torch.autocast(images.device.type, enabled=False):
-        return rise @ (knots.to(images.device) * (2 * elastic)) @ rise.T
+    return displacement_of(knots.to(images.device) * (2 * elastic), images.shape[-1])

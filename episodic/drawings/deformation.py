@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample, pad
+from torch.nn.functional import grid_sample, interpolate, pad
 
 
 class Affine(NamedTuple):
@@ -76,6 +76,21 @@ def warp(images: Tensor, affine: Affine, displacement: Tensor | None = None) -> 
     # Always in 32 bits: with fewer, the centre of a pixel could not be distinguished from its edge.
     warped: Tensor = grid_sample(images.float(), torch.stack(points, dim=-1), padding_mode="zeros", align_corners=False)
     return warped.clamp_(0.0, 1.0).to(images.dtype)  # the weights of pixels may sum to slightly more than 1
+
+
+def unmoved(images: Tensor) -> Affine:
+    """Return the maps that leave drawings `[B, 1, S, S]` as they are."""
+    eye = torch.eye(2, device=images.device)
+    return Affine(eye.expand(len(images), 2, 2), torch.zeros(len(images), 2, device=images.device))
+
+
+def displacement_of(knots: Tensor, side: int) -> Tensor:
+    """Interpolate displacements `[B, 2, K, K]` at knots by cubics to all pixels of a drawing: `[B, 2, side, side]`."""
+    count = knots.shape[-1]
+    eye = torch.eye(count, device=knots.device, dtype=torch.float32)[None, None]
+    rise = interpolate(eye, size=(side, count), mode="bicubic", align_corners=True)[0, 0]  # [side, K]
+    with torch.autocast(knots.device.type, enabled=False):
+        return rise @ knots @ rise.T
 
 
 def change_stroke(images: Tensor, weight: Tensor) -> Tensor:

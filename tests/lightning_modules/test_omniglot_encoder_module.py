@@ -19,9 +19,11 @@ from datamodules.drawings import DrawingBatch
 from datamodules.omniglot import OmniglotDataModule
 from datamodules.sampling import ShardedIndices
 from episodic.checkpoints import SHIPPED, Teachers, load_embedder, read_checkpoint
+from episodic.drawings.augmentation import augment
 from episodic.drawings.handwriting.archives import generate_omniglot
 from episodic.drawings.omniglot.loading import load_part
 from episodic.drawings.omniglot.sources import OmniglotDrawings
+from episodic.drawings.registration import Displacements, HandwritingVariation
 from episodic.errors import InputError
 from episodic.memory.parallel_kaiser import ParallelKaiserMemories
 from episodic.metrics.few_shot import few_shot_accuracy
@@ -162,6 +164,41 @@ def test_drawings_are_changed_in_training_alone() -> None:
     assert torch.equal(build().augmented(images, step_generator(module, 0)), images)
     embeddings = module.eval().evaluated(*batch(), "val")["val"][0]
     assert torch.equal(embeddings, module.embed(images))
+
+
+def test_learned_displacements_come_before_the_random_ones() -> None:
+    module, images = build(augmentation={"degrees": 20.0}), batch().images
+    alone = module.augmented(images, step_generator(module, 0))
+    module.displacements = Displacements(torch.randn(3, 2, 6, 6), 1.0)
+    generator = step_generator(module, 0)
+    expected = augment(images, generator, module.displacements.draw(images, generator), degrees=20.0)
+    changed = module.augmented(images, step_generator(module, 0))
+    assert torch.equal(changed, expected)
+    assert not torch.allclose(changed, alone)
+
+
+def test_a_training_learns_how_its_drawings_vary(tmp_path: Path, generated_omniglot: Path) -> None:
+    seen: list[Displacements] = []
+
+    class Look(pl.Callback):
+        def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            assert isinstance(pl_module, OmniglotEncoder)
+            assert pl_module.displacements is not None
+            seen.append(pl_module.displacements)
+
+    data = OmniglotDataModule(
+        str(generated_omniglot), OmniglotDrawings(check_counts=False), batch_size=20, cache_dir=str(tmp_path)
+    )
+    data.setup()
+    for _ in range(2):
+        module = build(classes=data.train_classes, variation=HandwritingVariation(pairs=8), few_shot_episodes=2)
+        options: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "default_root_dir": tmp_path}
+        trainer = pl.Trainer(max_steps=1, limit_val_batches=0, callbacks=[Look()], **options)
+        trainer.fit(module, datamodule=data)
+        assert not any("displacements" in name for name in module.state_dict())
+    expected = HandwritingVariation(pairs=8).learn(data.train.images, data.train.labels)
+    assert all(torch.equal(found.knots, expected.knots) for found in seen)
+    assert len(seen) == 2
 
 
 def test_a_test_has_quarter_turns_as_classes() -> None:
