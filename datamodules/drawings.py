@@ -9,8 +9,7 @@ from torch.utils.data import Dataset
 
 from episodic.drawings.embedding_cache import as_floats
 from episodic.drawings.omniglot.part import OmniglotPart
-
-TURNS = 4  # quarter turns of a drawing
+from episodic.drawings.symmetries import TURNS
 
 
 class DrawingBatch(NamedTuple):

@@ -4,13 +4,14 @@ import pytorch_lightning as pl
 from torch.utils.data import BatchSampler, DataLoader
 
 from datamodules.class_batches import require_batches, training_order
-from datamodules.drawings import TURNS, DrawingBatch, DrawingDataset
+from datamodules.drawings import DrawingBatch, DrawingDataset
 from datamodules.hyperparameters import plain_settings
 from datamodules.sampling import ShardedIndices, batch_loader, run_seed
 from episodic.drawings.omniglot.part import OmniglotPart
 from episodic.drawings.omniglot.protocols import LakeProtocol, SplitProtocol
 from episodic.drawings.omniglot.sources import DrawingSource, OmniglotDrawings
 from episodic.drawings.omniglot.splits import OmniglotSplits
+from episodic.drawings.symmetries import TURNS
 
 
 class OmniglotDataModule(pl.LightningDataModule):

@@ -88,8 +88,13 @@ class Encoder(LearningRate, pl.LightningModule, ABC):
         softmax = self.objectives.softmax
         if softmax is None:
             raise InputError("objectives has no softmax: class logits need one")
-        logits: Tensor = softmax.scale * self._part("classifier")(self.embed(x))
+        logits: Tensor = softmax.scale * self._part("classifier")(self.classified(x))
         return logits
+
+    def classified(self, x: Tensor) -> Tensor:
+        """Return the embeddings `[B, D]` that the objectives train, by the same weights as `embed`."""
+        embedding: Tensor = self._part("network").classified(x)  # type: ignore[operator]
+        return embedding
 
     def _part(self, name: str) -> nn.Module:
         parts = self._averaged_parts() if self.average is None or self.training else self.average.module
@@ -120,7 +125,7 @@ class Encoder(LearningRate, pl.LightningModule, ABC):
 
     def learned(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the embeddings `[N, D]` and labels `[N]` long that the objectives learn from in a training step."""
-        return self.embed(inputs), labels
+        return self.classified(inputs), labels
 
     def further_losses(self, inputs: Tensor, embedding: Tensor) -> dict[str, tuple[Tensor, float]]:
         """Return losses of a training step besides the objectives' by name, each with its weight.

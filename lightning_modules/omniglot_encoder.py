@@ -3,14 +3,15 @@
 from collections.abc import Callable
 
 import torch
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torchmetrics import MeanMetric
 
 from episodic.checkpoints import TeacherEnsemble, Teachers
 from episodic.drawings.augmentation import Augmentation, augment, require_strengths
-from episodic.drawings.embedding import with_rotations
 from episodic.drawings.images import SMALLEST
 from episodic.drawings.registration import Displacements, HandwritingVariation
+from episodic.drawings.symmetries import TURNS
 from episodic.errors import require, require_positive
 from episodic.memory.parallel_kaiser import ParallelKaiserMemories
 from episodic.metrics.alphabets import alphabet_metrics
@@ -51,8 +52,8 @@ class OmniglotEncoder(Encoder):
         learning_rate_schedule: factor of the learning rate by training progress; None keeps the rate constant.
 
     Raises:
-        InputError: a number is out of its range, or a name is unknown. `setup` raises it if the sizes differ from the
-            data's.
+        InputError: a number is out of its range, or a name is unknown; the network joins quarter turns, and the
+            objectives have no softmax. `setup` raises it if the sizes differ from the data's.
     """
 
     ensemble: TeacherEnsemble | None
@@ -82,6 +83,10 @@ class OmniglotEncoder(Encoder):
             ConfiguredOptimizer(optimizer, learning_rate_schedule),
             averaging,
         )
+        require(
+            not embedder.turns or self.objectives.softmax is not None,
+            "model.network.turns is true: it needs objectives.softmax, whose classes tell how to join the turns",
+        )
         self.save_hyperparameters()
         self.image_size, self.classes = embedder.image_size, classes
         self.augmentation: Augmentation = augmentation or {}
@@ -100,6 +105,10 @@ class OmniglotEncoder(Encoder):
             own["classes"] = self.classes or 0
         for name, size in own.items():
             require(sizes[name] == size, f"model.{name} is {size}: the data's is {sizes[name]}")
+        require(
+            stage != "fit" or not self.network.turns or getattr(data, "rotations", False),
+            "model.network.turns is true: data.rotations must be true as well",
+        )
         if stage == "fit" and self.teachers is not None:
             self.ensemble = self.teachers.load()
         if stage == "fit" and self.variation is not None:
@@ -109,6 +118,24 @@ class OmniglotEncoder(Encoder):
         super().on_train_start()
         if self.ensemble is not None:
             self.ensemble.to(self.device)
+
+    def on_validation_start(self) -> None:
+        self._join_turns()
+
+    def on_train_epoch_end(self) -> None:
+        self._join_turns()
+
+    def _join_turns(self) -> None:
+        """Let the network join quarter turns as today's classes have it, while it trains."""
+        softmax = self.objectives.softmax
+        if self.trainer.state.fn != TrainerFn.FITTING or not self.network.turns or softmax is None:
+            return
+        averaged = self._averaged_parts() if self.average is None else self.average.module
+        directions = averaged.get_parameter("classifier.weight")
+        for part in (averaged, self):  # the same in both, so that the next average of them is it, too
+            network = part.get_submodule("network")
+            assert isinstance(network, OmniglotEmbedder)
+            network.project_turns(directions)
 
     def augmented(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Deform each of the drawings `[B, 1, S, S]` in its own way."""
@@ -126,8 +153,11 @@ class OmniglotEncoder(Encoder):
         """Embed the drawings and, in a test, their quarter turns."""
         if split != "test" or not self.rotated_test:
             return super().evaluated(inputs, labels, split)
-        embeddings, turned = with_rotations(self.embed, inputs, labels)
-        return {split: (embeddings[: len(labels)], labels), f"{split}_rotated": (embeddings, turned)}
+        network = self._part("network")
+        assert isinstance(network, OmniglotEmbedder)
+        embeddings = network.embed_turns(inputs)
+        turned = torch.cat([TURNS * labels + turn for turn in range(TURNS)])
+        return {split: (embeddings[0], labels), f"{split}_rotated": (embeddings.flatten(0, 1), turned)}
 
     def metrics(self, embeddings: Tensor, labels: Tensor, collection: str) -> dict[str, Tensor]:
         """Return the metrics that the class lists; those within alphabets only for drawings that are not turned."""

@@ -7,12 +7,10 @@ import torch
 from torch import Tensor
 
 from episodic.checkpoints.embedders import load_embedder
+from episodic.drawings.symmetries import TURNS
 from episodic.errors import InputError, require, require_positive
 from episodic.networks.image_embedder import ImageEmbedder
 from episodic.networks.omniglot_embedder import OmniglotEmbedder
-
-#: Quarter turns of a drawing.
-TURNS = 4
 
 
 class TeacherEnsemble:

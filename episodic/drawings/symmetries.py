@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+TURNS = 4  # quarter turns of a drawing
+
 
 def spread_symmetries(images: Tensor) -> Tensor:
     """Turn or mirror each eighth of a batch `[B, 1, S, S]` in one of the eight ways.

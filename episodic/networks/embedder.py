@@ -27,6 +27,13 @@ class Embedder(nn.Module, ABC):
     def embed(self, x: Tensor) -> Tensor:
         """Return the embeddings `[B, D]` of a batch."""
 
+    def classified(self, x: Tensor) -> Tensor:
+        """Return the embeddings `[B, D]` that objectives train, a classifier among them.
+
+        They are those of `embed`, unless that joins several of them.
+        """
+        return self.embed(x)
+
 
 def require_type(name: str, x: Tensor, weight: Tensor, *, hint: str = "") -> None:
     """Raise `InputError` unless a network with this weight can compute with `x`; costs nothing on any device.

@@ -19,6 +19,7 @@ from datamodules.drawings import DrawingBatch
 from datamodules.omniglot import OmniglotDataModule
 from datamodules.sampling import ShardedIndices
 from episodic.checkpoints import SHIPPED, Teachers, load_embedder, read_checkpoint
+from episodic.checkpoints.copying import classifier_weight
 from episodic.drawings.augmentation import augment
 from episodic.drawings.handwriting.archives import generate_omniglot
 from episodic.drawings.omniglot.loading import load_part
@@ -39,6 +40,7 @@ from episodic.objectives.triplet import TripletConfig
 from lightning_modules.embedded_classes import EmbeddedClasses, in_order
 from lightning_modules.omniglot_encoder import OmniglotEncoder
 from lightning_modules.randomness import step_generator
+from tests.runs import one_error
 from tests.tiny import tiny_encoder
 
 ALL = ["--model.objectives.triplet.weight", "0.5"]
@@ -212,6 +214,43 @@ def test_a_test_has_quarter_turns_as_classes() -> None:
         torch.testing.assert_close(embeddings[row], expected[0])
     torch.testing.assert_close(found["test"][0], module.embed(images))
     assert list(build(rotated_test=False).eval().evaluated(images, labels, "test")) == ["test"]
+
+
+def test_objectives_see_a_drawing_without_its_turns() -> None:
+    module, (images, labels) = build(arguments={"turns": True}).train(), batch()
+    embedding, learned = module.learned(images, labels)
+    torch.testing.assert_close(embedding, module.network.classified(images))
+    assert torch.equal(learned, labels)
+    module.eval()
+    module.network.project_turns(torch.randn(8, 6))
+    expected = 30.0 * module.objectives.softmax.cosines(module.classified(images))  # type: ignore[union-attr]
+    torch.testing.assert_close(module(images), expected)
+    assert not torch.allclose(module.classified(images), module.embed(images), atol=1e-2)
+
+
+@pytest.mark.parametrize("averaging", ["null", "0.9"])
+def test_a_checkpoint_joins_turns_as_its_classes_have_it(
+    averaging: str, tmp_path: Path, generated_omniglot: Path
+) -> None:
+    options = ["--model.network.turns", "true", "--data.rotations", "true", "--model.averaging", averaging]
+    assert main(["fit", *tiny_encoder(tmp_path, generated_omniglot), *options]) == 0
+    for name in ("best", "last"):
+        path = tmp_path / "omniglot_encoder" / "version_0" / "checkpoints" / f"{name}.ckpt"
+        network = load_embedder(path)
+        assert isinstance(network, OmniglotEmbedder)
+        found = network.projection.clone()
+        directions = classifier_weight(path)
+        assert directions is not None
+        network.project_turns(directions)
+        torch.testing.assert_close(found, network.projection, atol=1e-4, rtol=1e-3)
+
+
+def test_turns_need_their_classes(tmp_path: Path, generated_omniglot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--model.network.turns", "true", "--data.rotations", "false"]
+    assert main(["fit", *tiny_encoder(tmp_path, generated_omniglot), *options]) == 2
+    assert "model.network.turns is true: data.rotations must be true as well" in one_error(capsys)
+    with pytest.raises(InputError, match=r"model.network.turns is true: it needs objectives.softmax"):
+        build(arguments={"turns": True}, objectives=ALONE["triplet"], classes=None)
 
 
 def test_collections_join_batches() -> None:

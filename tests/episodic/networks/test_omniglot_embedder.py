@@ -62,6 +62,73 @@ def test_views_are_averaged_in_evaluation_alone(backbone: str) -> None:
     torch.testing.assert_close(averaging.embed(images), expected)
 
 
+# ------------------------------------------------------------------------------------------------ quarter turns
+
+
+def joined(views: bool = False, seed: int = 0) -> OmniglotEmbedder:
+    """A network that joins turns, with statistics of its own and any projection."""
+    torch.manual_seed(seed)
+    network = OmniglotEmbedder(embedding_size=6, channels=4, views=views, turns=True)
+    network.embed(drawings(28))
+    network.project_turns(torch.randn(20, 6))
+    return network
+
+
+@pytest.mark.parametrize("views", [False, True])
+@pytest.mark.parametrize("training", [True, False])
+def test_turns_are_put_side_by_side_and_projected(training: bool, views: bool) -> None:
+    network, images = joined(views).train(training), drawings(40)
+    small = torch.nn.functional.adaptive_avg_pool2d(images, 28)
+    side = torch.cat([network.classified(torch.rot90(small, turn, (2, 3))) for turn in range(4)], dim=1)
+    expected = torch.nn.functional.normalize(side @ network.projection.T, dim=1)
+    torch.testing.assert_close(network.embed(images), expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("turns", [False, True])
+@pytest.mark.parametrize("views", [False, True])
+def test_all_turns_at_once_are_the_turns_one_by_one(views: bool, turns: bool) -> None:
+    network = joined(views).eval() if turns else OmniglotEmbedder(embedding_size=6, channels=4, views=views).eval()
+    images = drawings(35)
+    one_by_one = torch.stack([network.embed(torch.rot90(images, turn, (2, 3))) for turn in range(4)])
+    torch.testing.assert_close(network.embed_turns(images), one_by_one, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(one_by_one[0], one_by_one[1], atol=1e-2)
+
+
+def test_a_drawing_stands_alone_before_turns_are_projected() -> None:
+    network = OmniglotEmbedder(embedding_size=6, channels=4, turns=True).eval()
+    torch.testing.assert_close(network.embed(drawings(28)), network.classified(drawings(28)))
+
+
+def test_training_classes_keep_their_cosines_if_there_is_room() -> None:
+    network = joined()
+    directions = torch.randn(4, 6, generator=torch.Generator().manual_seed(3))  # one character in four turns
+    network.project_turns(5 * directions)
+    unit = torch.nn.functional.normalize(directions, dim=1)
+    side = torch.stack([unit.roll(-turn, dims=0).flatten() for turn in range(4)])
+    projected = side @ network.projection.T
+    torch.testing.assert_close(projected @ projected.T, side @ side.T, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(network.projection @ network.projection.T, torch.eye(6), atol=1e-5, rtol=0)
+
+
+def test_the_projection_keeps_as_much_as_six_numbers_can() -> None:
+    network = joined()
+    directions = torch.randn(40, 6, generator=torch.Generator().manual_seed(3))
+    network.project_turns(directions)
+    unit = torch.nn.functional.normalize(directions.double(), dim=1).view(10, 4, 6)
+    side = torch.stack([torch.cat([unit[c, (t + k) % 4] for k in range(4)]) for c in range(10) for t in range(4)])
+    # Quarter turns make pairs of equal singular values, so that the subspace itself may be ambiguous.
+    kept = (side.float() @ network.projection.T).square().sum()
+    torch.testing.assert_close(kept, torch.linalg.svdvals(side)[:6].square().sum().float())
+    torch.testing.assert_close(network.projection @ network.projection.T, torch.eye(6), atol=1e-5, rtol=0)
+
+
+def test_directions_that_are_not_finite_change_nothing() -> None:
+    network = joined()
+    before = network.projection.clone()
+    network.project_turns(torch.full((8, 6), float("nan")))
+    assert torch.equal(network.projection, before)
+
+
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_the_length_is_exact_in_half_precision(backbone: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
