@@ -37,14 +37,21 @@ from benchmarks.arguments import positive
 from benchmarks.throughput import ratio
 from benchmarks.timing import take_turns
 from datamodules.omniglot import OmniglotDataModule
-from episodic.drawings.augmentation import augment
+from episodic.drawings.augmentation import Augmentation, augment
 from episodic.drawings.handwriting.archives import generate_omniglot
 from episodic.drawings.images import SMALLEST
 from episodic.drawings.omniglot.root import FOLDER, VARIABLE, holds_omniglot
 from episodic.drawings.omniglot.sources import OmniglotDrawings
 
 ALPHABETS = 12  # generated ones; 5 of them validate
-STRENGTHS = {"degrees": 15.0, "scale": 0.2, "shear": 10.0, "translate": 0.08, "stroke": 0.3, "elastic": 0.02}
+STRENGTHS: Augmentation = {
+    "degrees": 15.0,
+    "scale": 0.2,
+    "shear": 10.0,
+    "translate": 0.08,
+    "stroke": 0.3,
+    "elastic": 0.02,
+}
 
 
 class LocalOmniglot(Omniglot):  # type: ignore[misc]
@@ -107,7 +114,7 @@ def data_module(root: Path, scratch: Path, batch_size: int, official: bool, **se
 
 def deform(images: Tensor) -> Tensor:
     """Deform drawings as the measured variants do."""
-    return augment(images, None, **STRENGTHS)
+    return augment(images, **STRENGTHS)
 
 
 def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:

@@ -88,12 +88,12 @@ class Encoder(LearningRate, pl.LightningModule, ABC):
         softmax = self.objectives.softmax
         if softmax is None:
             raise InputError("objectives has no softmax: class logits need one")
-        logits: Tensor = softmax.scale * self._part("classifier")(self.classified(x))
+        logits: Tensor = softmax.scale * self._part("classifier")(self.objective_input(x))
         return logits
 
-    def classified(self, x: Tensor) -> Tensor:
-        """Return the embeddings `[B, D]` that the objectives train, by the same weights as `embed`."""
-        embedding: Tensor = self._part("network").classified(x)  # type: ignore[operator]
+    def objective_input(self, x: Tensor) -> Tensor:
+        """Return the embeddings `[B, D]` that the objectives learn from, by the same weights as `embed`."""
+        embedding: Tensor = self._part("network").objective_input(x)  # type: ignore[operator]
         return embedding
 
     def _part(self, name: str) -> nn.Module:
@@ -125,7 +125,7 @@ class Encoder(LearningRate, pl.LightningModule, ABC):
 
     def learned(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the embeddings `[N, D]` and labels `[N]` long that the objectives learn from in a training step."""
-        return self.classified(inputs), labels
+        return self.objective_input(inputs), labels
 
     def further_losses(self, inputs: Tensor, embedding: Tensor) -> dict[str, tuple[Tensor, float]]:
         """Return losses of a training step besides the objectives' by name, each with its weight.

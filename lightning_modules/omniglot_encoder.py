@@ -1,9 +1,9 @@
 """Stage 1: the Omniglot encoder."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torchmetrics import MeanMetric
 
@@ -40,8 +40,8 @@ class OmniglotEncoder(Encoder):
         objectives: the losses; None is only softmax.
         teachers: trained encoders whose similarities this one learns besides its objectives; None has no teachers. Only
             a training needs their checkpoints.
-        augmentation: strengths of the random deformations of training drawings; None has none.
-        variation: further deformations, learned from the training drawings when a training starts; None has none.
+        augmentation: strengths of the random deformations of training drawings; None deforms none.
+        variation: further deformations, learned from all training classes when a training starts; None has none.
         averaging: decay of a moving average of the weights, which validation, test and later stages use; None keeps no
             average.
         few_shot_episodes: number of episodes, or streams, that an accuracy averages over, the same every time.
@@ -53,7 +53,8 @@ class OmniglotEncoder(Encoder):
 
     Raises:
         InputError: a number is out of its range, or a name is unknown; the network joins quarter turns, and the
-            objectives have no softmax. `setup` raises it if the sizes differ from the data's.
+            objectives have no softmax. `setup` raises it if the sizes differ from the data's, if the network joins
+            quarter turns that are no classes of the data, or if `variation` finds no two drawings of a class.
     """
 
     ensemble: TeacherEnsemble | None
@@ -112,34 +113,41 @@ class OmniglotEncoder(Encoder):
         if stage == "fit" and self.teachers is not None:
             self.ensemble = self.teachers.load()
         if stage == "fit" and self.variation is not None:
+            require(hasattr(data, "train"), f"model.variation is given: a {type(data).__name__} has no training part")
             self.displacements = self.variation.learn(data.train.images, data.train.labels)
 
     def on_train_start(self) -> None:
         super().on_train_start()
         if self.ensemble is not None:
             self.ensemble.to(self.device)
+        if self.displacements is not None:
+            self.displacements.to(self.device)
 
     def on_validation_start(self) -> None:
-        self._join_turns()
+        self._fit_projection()
 
-    def on_train_epoch_end(self) -> None:
-        self._join_turns()
+    def on_train_end(self) -> None:
+        self._fit_projection()
 
-    def _join_turns(self) -> None:
-        """Let the network join quarter turns as today's classes have it, while it trains."""
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        self._fit_projection()  # in place, so that the checkpoint's state has it
+
+    def _fit_projection(self) -> None:
+        """Set the network's projection of joined turns from the present directions of the classes."""
         softmax = self.objectives.softmax
-        if self.trainer.state.fn != TrainerFn.FITTING or not self.network.turns or softmax is None:
+        if not self.network.turns or softmax is None:
             return
         averaged = self._averaged_parts() if self.average is None else self.average.module
         directions = averaged.get_parameter("classifier.weight")
-        for part in (averaged, self):  # the same in both, so that the next average of them is it, too
+        for part in (averaged, self):  # in both, so that averaging leaves it unchanged
             network = part.get_submodule("network")
             assert isinstance(network, OmniglotEmbedder)
-            network.project_turns(directions)
+            network.fit_projection(directions)
 
     def augmented(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Deform each of the drawings `[B, 1, S, S]` in its own way."""
-        displacement = None if self.displacements is None else self.displacements.draw(inputs, generator)
+        displacement = None if self.displacements is None else self.displacements.sample(inputs, generator)
         return augment(inputs, generator, displacement, **self.augmentation)
 
     def further_losses(self, inputs: Tensor, embedding: Tensor) -> dict[str, tuple[Tensor, float]]:

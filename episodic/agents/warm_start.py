@@ -39,18 +39,19 @@ class WarmStart:
         """Copy core and heads.
 
         Raises:
-            InputError: see `copy_agent`; the weights were trained on cues of another scale.
+            InputError: see `copy_agent`, or the weights were trained on cues of another scale.
         """
         if self.agent is None:
             return
+        perception = read_checkpoint(self.agent).get("hyper_parameters", {}).get("perception")
+        if perception is not None and agent.cue_input:
+            scale = perception.get("init_args", {}).get("cue_scale", 1.0)
+            require(
+                scale == agent.cue_scale,
+                f"checkpoint {self.agent} contains an agent with perception.cue_scale {scale}: here it is "
+                f"{agent.cue_scale}",
+            )
         copy_agent(agent, self.agent)
-        perception = read_checkpoint(self.agent).get("hyper_parameters", {}).get("perception") or {}
-        scale = perception.get("init_args", {}).get("cue_scale", agent.cue_scale)
-        require(
-            not agent.cue_input or scale == agent.cue_scale,
-            f"checkpoint {self.agent} contains an agent with perception.cue_scale {scale}: here it is "
-            f"{agent.cue_scale}",
-        )
 
     def fill_drawings(self, network: ImageEmbedder | None) -> None:
         """Copy the embedder of drawings.

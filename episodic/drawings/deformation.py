@@ -90,7 +90,7 @@ def displacement_of(knots: Tensor, side: int) -> Tensor:
     eye = torch.eye(count, device=knots.device, dtype=torch.float32)[None, None]
     rise = interpolate(eye, size=(side, count), mode="bicubic", align_corners=True)[0, 0]  # [side, K]
     with torch.autocast(knots.device.type, enabled=False):
-        return rise @ knots @ rise.T
+        return rise @ knots.float() @ rise.T
 
 
 def change_stroke(images: Tensor, weight: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from episodic.drawings.symmetries import TURNS
 from episodic.errors import require
 from episodic.progress import track
 
@@ -54,9 +55,9 @@ def with_rotations(embed: Callable[[Tensor], Tensor], images: Tensor, labels: Te
         labels.shape == drawings.shape[:1],
         f"labels have shape {tuple(labels.shape)}: {len(drawings)} images need [{len(drawings)}]",
     )
-    turned = [embed_drawings(embed, torch.rot90(drawings, turns, dims=(2, 3))) for turns in range(4)]
+    turned = [embed_drawings(embed, torch.rot90(drawings, turns, dims=(2, 3))) for turns in range(TURNS)]
     embeddings = torch.cat(turned)
-    return embeddings, torch.cat([4 * labels + turns for turns in range(4)]).to(embeddings.device)
+    return embeddings, torch.cat([TURNS * labels + turns for turns in range(TURNS)]).to(embeddings.device)
 
 
 def _as_drawings(images: Tensor) -> Tensor:

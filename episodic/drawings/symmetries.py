@@ -1,4 +1,4 @@
-"""The eight symmetries of a square drawing, spread over a batch."""
+"""Symmetries of a square drawing: quarter turns, and all eight with mirror images, spread over a batch."""
 
 import torch
 from torch import Tensor

@@ -27,11 +27,8 @@ class Embedder(nn.Module, ABC):
     def embed(self, x: Tensor) -> Tensor:
         """Return the embeddings `[B, D]` of a batch."""
 
-    def classified(self, x: Tensor) -> Tensor:
-        """Return the embeddings `[B, D]` that objectives train, a classifier among them.
-
-        They are those of `embed`, unless that joins several of them.
-        """
+    def objective_input(self, x: Tensor) -> Tensor:
+        """Return the embeddings `[B, D]` that objectives learn from: those of `embed`, or parts that it is made of."""
         return self.embed(x)
 
 

@@ -25,9 +25,9 @@ class ImageEmbedder(Embedder):
                 another type than the network's weights. Outside training, drawings on the CPU are also checked for
                 values outside [0, 1] and NaN.
         """
-        return self.embed_resized(self.own_size(x))
+        return self.embed_resized(self.prepared(x))
 
-    def own_size(self, x: Tensor) -> Tensor:
+    def prepared(self, x: Tensor) -> Tensor:
         """Check drawings `[B, 1, H, H]` and resize them to the network's own size; see `embed`."""
         require_type(
             "images", x, next(self.parameters()), hint="floats in [0, 1] with ink = 1 are needed: images.float() / 255"

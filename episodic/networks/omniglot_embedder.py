@@ -44,7 +44,7 @@ class OmniglotEmbedder(ImageEmbedder):
         views: whether evaluation mode averages the embeddings of a drawing and of four slight deformations (`VIEWS`):
             fewer mistakes for five times the work. The mean is scaled to length 1.
         turns: whether an embedding joins those of the drawing's four quarter turns: fewer mistakes for four times the
-            work. They are put side by side and projected to D numbers, see `project_turns`.
+            work. They are put side by side and projected to D numbers, see `fit_projection`.
 
     Raises:
         InputError: a number is out of its range, or the backbone is unknown.
@@ -84,7 +84,7 @@ class OmniglotEmbedder(ImageEmbedder):
             self.register_buffer("projection", torch.eye(embedding_size, TURNS * embedding_size))
 
     def embed_resized(self, x: Tensor) -> Tensor:
-        return self._joined(x, 1)[0] if self.turns else self._seen(x)
+        return self._joined(x, 1)[0] if self.turns else self._averaged(x)
 
     def embed_turns(self, x: Tensor) -> Tensor:
         """Return the embeddings `[4, B, D]` of drawings `[B, 1, S, S]` after 0 to 3 counter-clockwise quarter turns.
@@ -95,39 +95,47 @@ class OmniglotEmbedder(ImageEmbedder):
             InputError: see `embed`.
         """
         if self.turns:
-            return self._joined(self.own_size(x), TURNS)
+            return self._joined(self.prepared(x), TURNS)
         return torch.stack([self.embed(torch.rot90(x, turn, dims=(2, 3))) for turn in range(TURNS)])
 
-    def classified(self, x: Tensor) -> Tensor:
-        """Return the embeddings `[B, D]` of the drawings as they are, without their quarter turns; see `embed`."""
-        return self._seen(self.own_size(x))
+    def objective_input(self, x: Tensor) -> Tensor:
+        """Return the embeddings `[B, D]` of the drawings as they stand, never joined with their turns; see `embed`."""
+        return self._averaged(self.prepared(x))
 
     @torch.no_grad()
-    def project_turns(self, directions: Tensor) -> None:
-        """Project the embeddings of four turns to those D dimensions that tell most about the training classes.
+    def fit_projection(self, directions: Tensor) -> None:
+        """Set the projection of joined turns from the directions of the training classes.
 
-        They are the principal components of the training classes, each put side by side as its drawings are. Until
-        then, an embedding is that of the drawing as it is.
+        Each class is represented as its drawings are: its direction beside those of the same character's next three
+        turns, `[4 D]`. The projection keeps the D leading right singular vectors of these `[C, 4 D]`; which of several
+        equal ones is arbitrary. Without a projection, an embedding is that of the drawing as it stands.
 
         Args:
-            directions: the classifier's directions `[C, D]`; class 4 c + t is class c after t quarter turns. If they
-                are not finite, nothing changes.
+            directions: the classifier's `[C, D]`; class 4 c + t is character c after t quarter turns. If they are not
+                finite, the projection stays.
+
+        Raises:
+            InputError: C is not a multiple of 4.
         """
+        require(
+            len(directions) % TURNS == 0,
+            f"there are {len(directions)} class directions: turns need a multiple of {TURNS}, one for each turn",
+        )
         if not directions.isfinite().all():
             return
-        unit = normalize(directions.double(), dim=1).unflatten(0, (-1, TURNS)).transpose(0, 1)
+        unit = normalize(directions.cpu().double(), dim=1).unflatten(0, (-1, TURNS)).transpose(0, 1)
         classes = _side_by_side(unit, TURNS).flatten(0, 1)
-        components = torch.linalg.eigh(classes.T @ classes).eigenvectors  # in ascending order
-        self.projection.copy_(components[:, -self.embedding_size :].T)
+        vectors = torch.linalg.eigh(classes.T @ classes).eigenvectors  # in ascending order
+        self.projection.copy_(vectors[:, -self.embedding_size :].T)
 
     def _joined(self, x: Tensor, turns: int) -> Tensor:
-        """The projected embeddings of the drawings after 0 to `turns - 1` quarter turns, `[turns, B, D]`."""
-        seen = torch.stack([self._seen(torch.rot90(x, turn, dims=(2, 3))) for turn in range(TURNS)])
+        """The joined embeddings of the drawings after 0 to `turns - 1` quarter turns, `[turns, B, D]`."""
+        each = torch.stack([self._averaged(torch.rot90(x, turn, dims=(2, 3))) for turn in range(TURNS)])
         with torch.autocast(x.device.type, enabled=False):
-            return normalize(linear(_side_by_side(seen, turns), self.projection), dim=2)
+            return normalize(linear(_side_by_side(each, turns), self.projection), dim=2)
 
-    def _seen(self, x: Tensor) -> Tensor:
-        """The embeddings of drawings as they are; in evaluation mode averaged over the views."""
+    def _averaged(self, x: Tensor) -> Tensor:
+        """The embeddings of drawings as they stand; in evaluation mode averaged over the views, if there are any."""
         if self.training or not self.views:
             return self._embed(x)
         views = [x, *(deform(x, *view) for view in VIEWS)]
@@ -143,9 +151,9 @@ class OmniglotEmbedder(ImageEmbedder):
         return self.embed(x)
 
 
-def _side_by_side(seen: Tensor, turns: int) -> Tensor:
-    """Embeddings `[4, N, D]` after 0 to 3 quarter turns, joined from each of the first turns on: `[turns, N, 4 D]`."""
-    return torch.stack([seen.roll(-turn, dims=0).transpose(0, 1).flatten(1) for turn in range(turns)])
+def _side_by_side(each: Tensor, turns: int) -> Tensor:
+    """Concatenate embeddings `[4, N, D]` by turn in cyclic order, from turn 0, 1, ... on: `[turns, N, 4 D]`."""
+    return torch.stack([each.roll(-turn, dims=0).transpose(0, 1).flatten(1) for turn in range(turns)])
 
 
 def residual_backbone(channels: int, image_size: int) -> tuple[nn.Module, int]:

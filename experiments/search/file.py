@@ -46,7 +46,11 @@ class Parameter:
             return CategoricalDistribution(self.choices)
         if self.low is None or self.high is None or self.low >= self.high:
             raise ValueError("it must have choices, or low and a greater high")
+        if self.step is not None and self.step <= 0:
+            raise ValueError(f"its step is {self.step}: it must be above 0")
         if isinstance(self.low, int) and isinstance(self.high, int):
+            if self.step is not None and int(self.step) != self.step:
+                raise ValueError(f"its step is {self.step}: it must be whole, as low and high are")
             return IntDistribution(self.low, self.high, self.log, int(self.step or 1))
         return FloatDistribution(self.low, self.high, self.log, self.step)
 

@@ -53,6 +53,8 @@ def search_of(folder: Path, **content: Any) -> Search:
         ({"parameters": {"model.a": {"low": 2, "high": 1}}}, "model.a: it must have choices"),
         ({"parameters": {"model.a": {"low": 0.0, "high": 1.0, "log": True}}}, "model.a: "),
         ({"parameters": {"model.a": {"choices": []}}}, "model.a: "),
+        ({"parameters": {"model.a": {"low": 1, "high": 5, "step": 0}}}, "model.a: its step is 0: it must be above 0"),
+        ({"parameters": {"model.a": {"low": 1, "high": 5, "step": 1.5}}}, "model.a: its step is 1.5: it must be whole"),
         ({"parameters": {"run.root": {"low": 0, "high": 1}}}, "run.root cannot be set here"),
         ({"options": {"model.core": "a"}}, "use only one"),
         ({"first": {"model.corre": "a"}}, "first, model.corre: it must be one of parameters, model.core, "),

@@ -20,7 +20,6 @@ from datamodules.omniglot import OmniglotDataModule
 from datamodules.sampling import ShardedIndices
 from episodic.checkpoints import SHIPPED, Teachers, load_embedder, read_checkpoint
 from episodic.checkpoints.copying import classifier_weight
-from episodic.drawings.augmentation import augment
 from episodic.drawings.handwriting.archives import generate_omniglot
 from episodic.drawings.omniglot.loading import load_part
 from episodic.drawings.omniglot.sources import OmniglotDrawings
@@ -168,39 +167,53 @@ def test_drawings_are_changed_in_training_alone() -> None:
     assert torch.equal(embeddings, module.embed(images))
 
 
-def test_learned_displacements_come_before_the_random_ones() -> None:
-    module, images = build(augmentation={"degrees": 20.0}), batch().images
+def test_learned_displacements_are_added_to_the_random_ones() -> None:
+    module, images = build(augmentation={"elastic": 0.02}), batch().images
+    module.displacements = Displacements(torch.full((1, 2, 6, 6), 0.0), 1.0)
     alone = module.augmented(images, step_generator(module, 0))
-    module.displacements = Displacements(torch.randn(3, 2, 6, 6), 1.0)
-    generator = step_generator(module, 0)
-    expected = augment(images, generator, module.displacements.draw(images, generator), degrees=20.0)
-    changed = module.augmented(images, step_generator(module, 0))
-    assert torch.equal(changed, expected)
-    assert not torch.allclose(changed, alone)
+    module.displacements.knots += 2 / 28  # at most a pixel along each axis
+    both = module.augmented(images, step_generator(module, 0))
+    assert torch.equal(module.augmented(images, step_generator(module, 0)), both)
+    assert not torch.allclose(both, alone, atol=0.1)
+    assert (both - alone).abs().mean() < (module.augmented(images, step_generator(module, 1)) - alone).abs().mean()
 
 
-def test_a_training_learns_how_its_drawings_vary(tmp_path: Path, generated_omniglot: Path) -> None:
-    seen: list[Displacements] = []
+@pytest.mark.parametrize("precision", ["32-true", "64-true", "bf16-mixed"])
+def test_a_training_deforms_drawings_as_they_vary(
+    precision: str, tmp_path: Path, generated_omniglot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[Tensor] = []
 
-    class Look(pl.Callback):
-        def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-            assert isinstance(pl_module, OmniglotEncoder)
-            assert pl_module.displacements is not None
-            seen.append(pl_module.displacements)
+    def augment(images: Tensor, generator: torch.Generator, displacement: Tensor, **strengths: float) -> Tensor:
+        used.append(displacement)
+        return images
 
-    data = OmniglotDataModule(
-        str(generated_omniglot), OmniglotDrawings(check_counts=False), batch_size=20, cache_dir=str(tmp_path)
+    monkeypatch.setattr("lightning_modules.omniglot_encoder.augment", augment)
+    options = ["--model.variation.pairs", "8", "--trainer.precision", precision]
+    assert main(["fit", *tiny_encoder(tmp_path, generated_omniglot, epochs=1), *options]) == 0
+    assert used
+    assert all(one.shape[1:] == (2, 28, 28) and one.abs().max() > 0.01 for one in used)
+    assert not torch.equal(used[0], used[1])
+    checkpoint = read_checkpoint(tmp_path / "omniglot_encoder" / "version_0" / "checkpoints" / "last.ckpt")
+    assert not any("displacement" in name for name in checkpoint["state_dict"])
+    assert checkpoint["hyper_parameters"]["variation"] == {"pairs": 8, "strength": 1.0}
+
+
+def test_large_drawings_are_registered_small() -> None:
+    images = torch.rand(4, 56, 56, generator=torch.Generator().manual_seed(0)).mul(255).byte()
+    labels = torch.tensor([0, 0, 1, 1])
+    small = torch.nn.functional.avg_pool2d(images.unsqueeze(1).float(), 2).squeeze(1)
+    large = HandwritingVariation(pairs=3).learn(images, labels).knots
+    torch.testing.assert_close(
+        large, HandwritingVariation(pairs=3).learn(small.round().byte(), labels).knots, atol=0.03, rtol=0
     )
-    data.setup()
-    for _ in range(2):
-        module = build(classes=data.train_classes, variation=HandwritingVariation(pairs=8), few_shot_episodes=2)
-        options: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "default_root_dir": tmp_path}
-        trainer = pl.Trainer(max_steps=1, limit_val_batches=0, callbacks=[Look()], **options)
-        trainer.fit(module, datamodule=data)
-        assert not any("displacements" in name for name in module.state_dict())
-    expected = HandwritingVariation(pairs=8).learn(data.train.images, data.train.labels)
-    assert all(torch.equal(found.knots, expected.knots) for found in seen)
-    assert len(seen) == 2
+
+
+def test_variation_needs_two_drawings_of_a_character(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generate_omniglot(tmp_path / "data", {"Anglic": 6, "Borean": 5, "Cimric": 5}, {"Doric": 5}, drawings=1)
+    arguments = tiny_encoder(tmp_path, tmp_path / "data", epochs=1)
+    assert main(["fit", *arguments, "--model.variation.pairs", "8"]) == 2
+    assert "model.variation needs two drawings or more of some training class" in one_error(capsys)
 
 
 def test_a_test_has_quarter_turns_as_classes() -> None:
@@ -218,21 +231,33 @@ def test_a_test_has_quarter_turns_as_classes() -> None:
 
 def test_objectives_see_a_drawing_without_its_turns() -> None:
     module, (images, labels) = build(arguments={"turns": True}).train(), batch()
+    network, softmax = module.network, module.objectives.softmax
+    assert isinstance(network, OmniglotEmbedder)
+    assert softmax is not None
+    network.fit_projection(torch.randn(8, 6))
+    assert not torch.allclose(network.embed(images), network.objective_input(images), atol=1e-2)
     embedding, learned = module.learned(images, labels)
-    torch.testing.assert_close(embedding, module.network.classified(images))
+    torch.testing.assert_close(embedding, network.objective_input(images))
     assert torch.equal(learned, labels)
     module.eval()
-    module.network.project_turns(torch.randn(8, 6))
-    expected = 30.0 * module.objectives.softmax.cosines(module.classified(images))  # type: ignore[union-attr]
-    torch.testing.assert_close(module(images), expected)
-    assert not torch.allclose(module.classified(images), module.embed(images), atol=1e-2)
+    torch.testing.assert_close(module(images), 30.0 * softmax.cosines(network.objective_input(images)))
+    assert not torch.allclose(network.objective_input(images), module.embed(images), atol=1e-2)
 
 
-@pytest.mark.parametrize("averaging", ["null", "0.9"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--model.averaging", "null"],
+        ["--model.averaging", "0.9"],
+        ["--trainer.max_steps", "11"],  # within an epoch
+        ["--trainer.max_steps", "11", "--trainer.limit_val_batches", "0"],
+    ],
+    ids=["without average", "average", "within an epoch", "without validation"],
+)
 def test_a_checkpoint_joins_turns_as_its_classes_have_it(
-    averaging: str, tmp_path: Path, generated_omniglot: Path
+    options: list[str], tmp_path: Path, generated_omniglot: Path
 ) -> None:
-    options = ["--model.network.turns", "true", "--data.rotations", "true", "--model.averaging", averaging]
+    options = ["--model.network.turns", "true", "--data.rotations", "true", *options]
     assert main(["fit", *tiny_encoder(tmp_path, generated_omniglot), *options]) == 0
     for name in ("best", "last"):
         path = tmp_path / "omniglot_encoder" / "version_0" / "checkpoints" / f"{name}.ckpt"
@@ -241,7 +266,7 @@ def test_a_checkpoint_joins_turns_as_its_classes_have_it(
         found = network.projection.clone()
         directions = classifier_weight(path)
         assert directions is not None
-        network.project_turns(directions)
+        network.fit_projection(directions)
         torch.testing.assert_close(found, network.projection, atol=1e-4, rtol=1e-3)
 
 

@@ -142,7 +142,7 @@ class EmbedderLearner(nn.Module):
         """
         inputs, labels = self.settings.examples.draw(self.store, images, generator)
         self.network.train()  # statistics of these very inputs; searching goes by the running ones
-        embedding: Tensor = self.network.embed(inputs)
+        embedding: Tensor = self.network.objective_input(inputs)
         self.network.eval()
         loss: Tensor = self.objectives(embedding, labels)
         softmax = self.objectives.softmax

@@ -106,17 +106,30 @@ def test_agents_that_do_not_fit_are_named(options: Any, prefix: str, message: st
     assert "\n" not in str(error.value)
 
 
-def test_an_agent_that_was_trained_on_cues_of_another_scale_is_named(tmp_path: Path) -> None:
-    def start(cue_input: bool, scale: float) -> None:
-        one = agent(2, keys=Keys(), perception=Perception(cue_input=cue_input, cue_scale=scale))
-        settings = {"perception": {"class_path": "Perception", "init_args": {"cue_scale": 0.1}}}
-        name = save(tmp_path / "a.ckpt", one.state_dict(), "agent.", hyper_parameters=settings)
-        WarmStart(name).fill_agent(one)
-
-    start(True, 0.1)
-    start(False, 1.0)  # the core sees no cue
-    with pytest.raises(InputError, match=r"a.ckpt contains an agent with perception.cue_scale 0.1: here it is 1.0$"):
-        start(True, 1.0)
+@pytest.mark.parametrize(
+    ("saved", "cue_input", "scale", "fits"),
+    [
+        ({"cue_scale": 0.1}, True, 0.1, True),
+        ({"cue_scale": 0.1}, True, 1.0, False),
+        ({"cue_scale": 0.1}, False, 1.0, True),  # the core sees no cue
+        ({}, True, 1.0, True),
+        ({}, True, 0.1, False),
+    ],
+)
+def test_an_agent_that_was_trained_on_cues_of_another_scale_is_named(
+    saved: dict[str, float], cue_input: bool, scale: float, fits: bool, tmp_path: Path
+) -> None:
+    perception = Perception(cue_input=cue_input, cue_scale=scale)
+    trained, fresh = (agent(seed, keys=Keys(), perception=perception) for seed in (1, 2))
+    settings = {"perception": {"class_path": "Perception", "init_args": saved}}
+    name = save(tmp_path / "a.ckpt", trained.state_dict(), "agent.", hyper_parameters=settings)
+    if fits:
+        WarmStart(name).fill_agent(fresh)
+        return
+    before = {key: value.clone() for key, value in fresh.state_dict().items()}
+    with pytest.raises(InputError, match=rf"perception.cue_scale {saved.get('cue_scale', 1.0)}: here it is {scale}$"):
+        WarmStart(name).fill_agent(fresh)
+    assert all(torch.equal(before[key], value) for key, value in fresh.state_dict().items())
 
 
 def test_a_checkpoint_that_is_not_there_is_named() -> None:

@@ -12,7 +12,7 @@ from episodic.drawings.deformation import Affine, warp
 from episodic.errors import InputError
 from tests.episodic.memory.memory_oracle import DEVICES
 
-STRENGTHS: dict[str, float] = {
+STRENGTHS: dict[str, Any] = {
     "degrees": 20.0,
     "scale": 0.3,
     "shear": 15.0,

@@ -70,7 +70,7 @@ def joined(views: bool = False, seed: int = 0) -> OmniglotEmbedder:
     torch.manual_seed(seed)
     network = OmniglotEmbedder(embedding_size=6, channels=4, views=views, turns=True)
     network.embed(drawings(28))
-    network.project_turns(torch.randn(20, 6))
+    network.fit_projection(torch.randn(20, 6))
     return network
 
 
@@ -79,7 +79,7 @@ def joined(views: bool = False, seed: int = 0) -> OmniglotEmbedder:
 def test_turns_are_put_side_by_side_and_projected(training: bool, views: bool) -> None:
     network, images = joined(views).train(training), drawings(40)
     small = torch.nn.functional.adaptive_avg_pool2d(images, 28)
-    side = torch.cat([network.classified(torch.rot90(small, turn, (2, 3))) for turn in range(4)], dim=1)
+    side = torch.cat([network.objective_input(torch.rot90(small, turn, (2, 3))) for turn in range(4)], dim=1)
     expected = torch.nn.functional.normalize(side @ network.projection.T, dim=1)
     torch.testing.assert_close(network.embed(images), expected, atol=1e-5, rtol=1e-4)
 
@@ -96,13 +96,13 @@ def test_all_turns_at_once_are_the_turns_one_by_one(views: bool, turns: bool) ->
 
 def test_a_drawing_stands_alone_before_turns_are_projected() -> None:
     network = OmniglotEmbedder(embedding_size=6, channels=4, turns=True).eval()
-    torch.testing.assert_close(network.embed(drawings(28)), network.classified(drawings(28)))
+    torch.testing.assert_close(network.embed(drawings(28)), network.objective_input(drawings(28)))
 
 
 def test_training_classes_keep_their_cosines_if_there_is_room() -> None:
     network = joined()
     directions = torch.randn(4, 6, generator=torch.Generator().manual_seed(3))  # one character in four turns
-    network.project_turns(5 * directions)
+    network.fit_projection(5 * directions)
     unit = torch.nn.functional.normalize(directions, dim=1)
     side = torch.stack([unit.roll(-turn, dims=0).flatten() for turn in range(4)])
     projected = side @ network.projection.T
@@ -113,7 +113,7 @@ def test_training_classes_keep_their_cosines_if_there_is_room() -> None:
 def test_the_projection_keeps_as_much_as_six_numbers_can() -> None:
     network = joined()
     directions = torch.randn(40, 6, generator=torch.Generator().manual_seed(3))
-    network.project_turns(directions)
+    network.fit_projection(directions)
     unit = torch.nn.functional.normalize(directions.double(), dim=1).view(10, 4, 6)
     side = torch.stack([torch.cat([unit[c, (t + k) % 4] for k in range(4)]) for c in range(10) for t in range(4)])
     # Quarter turns make pairs of equal singular values, so that the subspace itself may be ambiguous.
@@ -122,10 +122,15 @@ def test_the_projection_keeps_as_much_as_six_numbers_can() -> None:
     torch.testing.assert_close(network.projection @ network.projection.T, torch.eye(6), atol=1e-5, rtol=0)
 
 
+def test_directions_come_by_fours() -> None:
+    with pytest.raises(InputError, match="there are 6 class directions: turns need a multiple of 4"):
+        joined().fit_projection(torch.randn(6, 6))
+
+
 def test_directions_that_are_not_finite_change_nothing() -> None:
     network = joined()
     before = network.projection.clone()
-    network.project_turns(torch.full((8, 6), float("nan")))
+    network.fit_projection(torch.full((8, 6), float("nan")))
     assert torch.equal(network.projection, before)
 
 
