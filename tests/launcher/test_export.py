@@ -219,7 +219,8 @@ def test_the_card_tells_what_it_is(run: Path, target: Path) -> None:
     for phrase in (
         "# small\n",
         'load_embedder("small")',
-        "`OmniglotEmbedder` (embedding_size 6, backbone convolutional, image_size 28, channels 2, views False, turns False)",
+        "`OmniglotEmbedder` (embedding_size 6, backbone convolutional, image_size 28, channels 2, views False, "
+        "turns False)",
         "of an `OmniglotEncoder`",
         "-> [B, 6]",
         "| test/20way_1shot | 0.8765 |",
