@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,8 @@ def test_the_input_of_an_encoder_is_what_training_embeds(
     monkeypatch.setenv("PL_GLOBAL_SEED", "1")
     stage = small_stage(config, generated_omniglot, tmp_path)
     name = "objective_input" if hasattr(stage.model, "objective_input") else "embed"
-    embedded, embed = [], getattr(stage.model, name)
+    embed: Callable[[Tensor], Tensor] = getattr(stage.model, name)
+    embedded = []
 
     def noted(images: Tensor) -> Tensor:
         embedded.append(images)
