@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torchmetrics import MeanMetric
 
 from episodic.checkpoints import TeacherEnsemble, Teachers
 from episodic.drawings.augmentation import Augmentation, augment, require_strengths
+from episodic.drawings.embedding_cache import as_floats
 from episodic.drawings.images import SMALLEST
 from episodic.drawings.registration import Displacements, HandwritingVariation
 from episodic.drawings.symmetries import TURNS
@@ -26,6 +28,9 @@ from lightning_modules.encoder import SOFTMAX_ALONE, Encoder
 
 #: Runs within each alphabet, by split.
 RUNS = {"val": 20, "test": 100}
+
+#: Training drawings that the projection of joined turns is fitted to.
+PROJECTED = 1000
 
 
 class OmniglotEncoder(Encoder):
@@ -52,9 +57,9 @@ class OmniglotEncoder(Encoder):
         learning_rate_schedule: factor of the learning rate by training progress; None keeps the rate constant.
 
     Raises:
-        InputError: a number is out of its range, or a name is unknown; the network joins quarter turns, and the
-            objectives have no softmax. `setup` raises it if the sizes differ from the data's, if the network joins
-            quarter turns that are no classes of the data, or if `variation` finds no two drawings of a class.
+        InputError: a number is out of its range, or a name is unknown. `setup` raises it if the sizes differ from the
+            data's, if `variation` finds no two drawings of a class, or if the data have no training part, which
+            `variation` and a network that joins turns need.
     """
 
     ensemble: TeacherEnsemble | None
@@ -84,14 +89,11 @@ class OmniglotEncoder(Encoder):
             ConfiguredOptimizer(optimizer, learning_rate_schedule),
             averaging,
         )
-        require(
-            not embedder.turns or self.objectives.softmax is not None,
-            "model.network.turns is true: it needs objectives.softmax, whose classes tell how to join the turns",
-        )
         self.save_hyperparameters()
         self.image_size, self.classes = embedder.image_size, classes
         self.augmentation: Augmentation = augmentation or {}
         self.variation, self.displacements = variation, None
+        self.projected: int | None = None  # the optimiser step whose weights the projection was fitted to
         self.few_shot_episodes, self.rotated_test = few_shot_episodes, rotated_test
         self.teachers, self.ensemble = teachers, None
         if teachers is not None:
@@ -106,14 +108,16 @@ class OmniglotEncoder(Encoder):
             own["classes"] = self.classes or 0
         for name, size in own.items():
             require(sizes[name] == size, f"model.{name} is {size}: the data's is {sizes[name]}")
-        require(
-            stage != "fit" or not self.network.turns or getattr(data, "rotations", False),
-            "model.network.turns is true: data.rotations must be true as well",
-        )
-        if stage == "fit" and self.teachers is not None:
+        if stage != "fit":
+            return
+        self.projected = None
+        for setting, given in (("variation", self.variation is not None), ("network.turns", self.network.turns > 1)):
+            if given:
+                missing = f"model.{setting} is given: it needs training drawings, and a {type(data).__name__} has none"
+                require(hasattr(data, "train"), missing)
+        if self.teachers is not None:
             self.ensemble = self.teachers.load()
-        if stage == "fit" and self.variation is not None:
-            require(hasattr(data, "train"), f"model.variation is given: a {type(data).__name__} has no training part")
+        if self.variation is not None:
             self.displacements = self.variation.learn(data.train.images, data.train.labels)
 
     def on_train_start(self) -> None:
@@ -134,16 +138,21 @@ class OmniglotEncoder(Encoder):
         self._fit_projection()  # in place, so that the checkpoint's state has it
 
     def _fit_projection(self) -> None:
-        """Set the network's projection of joined turns from the present directions of the classes."""
-        softmax = self.objectives.softmax
-        if not self.network.turns or softmax is None:
+        """In a training, set the network's projection of joined turns by the present weights and training drawings."""
+        if self.network.turns == 1:
             return
+        trainer = self.trainer
+        if trainer.state.fn != TrainerFn.FITTING or self.projected == trainer.global_step:
+            return
+        images = trainer.datamodule.train.images  # type: ignore[attr-defined]
+        rows = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:PROJECTED]
         averaged = self._averaged_parts() if self.average is None else self.average.module
-        directions = averaged.get_parameter("classifier.weight")
-        for part in (averaged, self):  # in both, so that averaging leaves it unchanged
-            network = part.get_submodule("network")
-            assert isinstance(network, OmniglotEmbedder)
-            network.fit_projection(directions)
+        network = averaged.get_submodule("network")
+        assert isinstance(network, OmniglotEmbedder)
+        with trainer.precision_plugin.forward_context():
+            network.fit_projection(trainer.precision_plugin.convert_input(as_floats(images[rows]).to(self.device)))
+        self.network.projection.copy_(network.projection)  # in both, so that averaging leaves it unchanged
+        self.projected = trainer.global_step
 
     def augmented(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Deform each of the drawings `[B, 1, S, S]` in its own way."""

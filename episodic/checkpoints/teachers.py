@@ -85,5 +85,5 @@ def _teacher(path: str) -> ImageEmbedder:
         raise InputError(f"teachers.checkpoints holds {path}, a {type(embedder).__name__}: it does not embed drawings")
     if isinstance(embedder, OmniglotEmbedder):
         embedder.views = False  # the drawings of a training are deformed already
-        embedder.turns = False  # `turns` of the teachers says which they see
+        embedder.turns = 1  # `turns` of the teachers says which they see
     return embedder

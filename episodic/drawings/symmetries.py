@@ -1,9 +1,30 @@
-"""Symmetries of a square drawing: quarter turns, and all eight with mirror images, spread over a batch."""
+"""Turns of drawings, and the eight symmetries of a square spread over a batch."""
 
 import torch
 from torch import Tensor
 
+from episodic.drawings.deformation import deform
+
 TURNS = 4  # quarter turns of a drawing
+
+
+def all_turns(images: Tensor, turns: int) -> list[Tensor]:
+    """Turn drawings `[B, 1, S, S]` counter-clockwise by 0, 1, ... times `360 / turns` degrees.
+
+    Quarter turns are exact, other turns interpolate the drawing once and lose what leaves its square.
+
+    Args:
+        images: Drawings in [0, 1], ink = 1.
+        turns: How many, a multiple of 4.
+
+    >>> images = torch.zeros(1, 1, 28, 28)
+    >>> images[..., 13:15, 18:24] = 1  # twelve pixels right of the centre
+    >>> [round(turned[..., :14, 14:].sum().item()) for turned in all_turns(images, 8)]  # in the upper right quarter
+    [6, 12, 6, 0, 0, 0, 0, 0]
+    """
+    degrees = [360 / turns * turn for turn in range(1, turns // TURNS)]
+    first = [images, *(deform(images, -angle, 1.0, 1.0, 0.0, 0.0, 0.0) for angle in degrees)]
+    return [torch.rot90(image, quarter, dims=(2, 3)) for quarter in range(TURNS) for image in first]
 
 
 def spread_symmetries(images: Tensor) -> Tensor:

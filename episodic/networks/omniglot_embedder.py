@@ -5,8 +5,9 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, normalize
 
 from episodic.drawings.deformation import deform
+from episodic.drawings.embedding import CHUNK
 from episodic.drawings.images import SMALLEST
-from episodic.drawings.symmetries import TURNS
+from episodic.drawings.symmetries import TURNS, all_turns
 from episodic.errors import require, require_choice, require_positive
 from episodic.networks.feature_norm import FeatureNorm
 from episodic.networks.image_embedder import ImageEmbedder
@@ -43,8 +44,9 @@ class OmniglotEmbedder(ImageEmbedder):
             the others twice as many.
         views: whether evaluation mode averages the embeddings of a drawing and of four slight deformations (`VIEWS`):
             fewer mistakes for five times the work. The mean is scaled to length 1.
-        turns: whether an embedding joins those of the drawing's four quarter turns: fewer mistakes for four times the
-            work. They are put side by side and projected to D numbers, see `fit_projection`.
+        turns: how many turns of a drawing an embedding joins, 1 or a multiple of 4: fewer mistakes for so many times
+            the work. The embeddings after all turns by multiples of 360 / turns degrees are put side by side and
+            projected to D numbers, see `fit_projection`.
 
     Raises:
         InputError: a number is out of its range, or the backbone is unknown.
@@ -64,13 +66,14 @@ class OmniglotEmbedder(ImageEmbedder):
         backbone: str = "residual",
         channels: int = 64,
         views: bool = False,
-        turns: bool = False,
+        turns: int = 1,
     ) -> None:
         super().__init__()
         require_positive(embedding_size=embedding_size)
         require(channels >= 2, f"channels is {channels}: it must be 2 or more")
         require(image_size >= SMALLEST, f"image_size is {image_size}: it must be at least {SMALLEST}")
         require_choice("backbone", backbone, BACKBONES)
+        require(turns == 1 or (turns > 0 and turns % TURNS == 0), f"turns is {turns}: it must be 1 or a multiple of 4")
         self.arguments = {
             "embedding_size": embedding_size, "backbone": backbone, "image_size": image_size, "channels": channels,
             "views": views, "turns": turns,
@@ -80,21 +83,21 @@ class OmniglotEmbedder(ImageEmbedder):
         self.backbone, features = build(channels, image_size)
         self.head = nn.Linear(features, embedding_size, bias=False)
         self.norm = FeatureNorm(embedding_size)
-        if turns:
-            self.register_buffer("projection", torch.eye(embedding_size, TURNS * embedding_size))
+        if turns > 1:
+            self.register_buffer("projection", torch.eye(embedding_size, turns * embedding_size))
 
     def embed_resized(self, x: Tensor) -> Tensor:
-        return self._joined(x, 1)[0] if self.turns else self._averaged(x)
+        return self._joined(x, 1)[0] if self.turns > 1 else self._averaged(x)
 
     def embed_turns(self, x: Tensor) -> Tensor:
         """Return the embeddings `[4, B, D]` of drawings `[B, 1, S, S]` after 0 to 3 counter-clockwise quarter turns.
 
-        They equal `embed` of the turned drawings, for little more work than one of them if `turns` is true.
+        They equal `embed` of the turned drawings, for little more work than one of them if turns are joined.
 
         Raises:
             InputError: see `embed`.
         """
-        if self.turns:
+        if self.turns > 1:
             return self._joined(self.prepared(x), TURNS)
         return torch.stack([self.embed(torch.rot90(x, turn, dims=(2, 3))) for turn in range(TURNS)])
 
@@ -103,36 +106,36 @@ class OmniglotEmbedder(ImageEmbedder):
         return self._averaged(self.prepared(x))
 
     @torch.no_grad()
-    def fit_projection(self, directions: Tensor) -> None:
-        """Set the projection of joined turns from the directions of the training classes.
+    def fit_projection(self, images: Tensor) -> None:
+        """Set the projection of joined turns from drawings, by the network in evaluation mode.
 
-        Each class is represented as its drawings are: its direction beside those of the same character's next three
-        turns, `[4 D]`. The projection keeps the D leading right singular vectors of these `[C, 4 D]`; which of several
-        equal ones is arbitrary. Without a projection, an embedding is that of the drawing as it stands.
+        Each of them gives one vector `[turns * D]` after each of the turns. The projection keeps the D leading right
+        singular vectors of these; which of several equal ones is arbitrary. Without a projection, an embedding is that
+        of the drawing as it stands.
 
         Args:
-            directions: the classifier's `[C, D]`; class 4 c + t is character c after t quarter turns. If they are not
-                finite, the projection stays.
-
-        Raises:
-            InputError: C is not a multiple of 4.
+            images: `[N, 1, H, H]`, see `embed`. If their embeddings are not finite, the projection stays.
         """
-        require(
-            len(directions) % TURNS == 0,
-            f"there are {len(directions)} class directions: turns need a multiple of {TURNS}, one for each turn",
-        )
-        if not directions.isfinite().all():
+        training = self.training
+        self.eval()
+        each = torch.cat([self._each_turn(self.prepared(chunk)) for chunk in images.split(CHUNK)], dim=1)
+        self.train(training)
+        if not each.isfinite().all():
             return
-        unit = normalize(directions.cpu().double(), dim=1).unflatten(0, (-1, TURNS)).transpose(0, 1)
-        classes = _side_by_side(unit, TURNS).flatten(0, 1)
-        vectors = torch.linalg.eigh(classes.T @ classes).eigenvectors  # in ascending order
-        self.projection.copy_(vectors[:, -self.embedding_size :].T)
+        vectors = _side_by_side(each, range(self.turns)).flatten(0, 1).double()
+        leading = torch.linalg.eigh(vectors.T @ vectors).eigenvectors  # in ascending order
+        self.projection.copy_(leading[:, -self.embedding_size :].T)
 
-    def _joined(self, x: Tensor, turns: int) -> Tensor:
-        """The joined embeddings of the drawings after 0 to `turns - 1` quarter turns, `[turns, B, D]`."""
-        each = torch.stack([self._averaged(torch.rot90(x, turn, dims=(2, 3))) for turn in range(TURNS)])
+    def _joined(self, x: Tensor, quarters: int) -> Tensor:
+        """The joined embeddings of the drawings after 0 to `quarters - 1` quarter turns, `[quarters, B, D]`."""
+        each = self._each_turn(x)
         with torch.autocast(x.device.type, enabled=False):
-            return normalize(linear(_side_by_side(each, turns), self.projection), dim=2)
+            beside = _side_by_side(each, range(0, quarters * self.turns // TURNS, self.turns // TURNS))
+            return normalize(linear(beside, self.projection), dim=2)
+
+    def _each_turn(self, x: Tensor) -> Tensor:
+        """The embeddings after each of the turns by itself, `[turns, B, D]`."""
+        return torch.stack([self._averaged(turned) for turned in all_turns(x, self.turns)])
 
     def _averaged(self, x: Tensor) -> Tensor:
         """The embeddings of drawings as they stand; in evaluation mode averaged over the views, if there are any."""
@@ -151,9 +154,9 @@ class OmniglotEmbedder(ImageEmbedder):
         return self.embed(x)
 
 
-def _side_by_side(each: Tensor, turns: int) -> Tensor:
-    """Concatenate embeddings `[4, N, D]` by turn in cyclic order, from turn 0, 1, ... on: `[turns, N, 4 D]`."""
-    return torch.stack([each.roll(-turn, dims=0).transpose(0, 1).flatten(1) for turn in range(turns)])
+def _side_by_side(each: Tensor, firsts: range) -> Tensor:
+    """Concatenate embeddings `[T, N, D]` by turn in cyclic order, from each of the first turns on: `[F, N, T D]`."""
+    return torch.stack([each.roll(-first, dims=0).transpose(0, 1).flatten(1) for first in firsts])
 
 
 def residual_backbone(channels: int, image_size: int) -> tuple[nn.Module, int]:

@@ -220,7 +220,7 @@ def test_the_card_tells_what_it_is(run: Path, target: Path) -> None:
         "# small\n",
         'load_embedder("small")',
         "`OmniglotEmbedder` (embedding_size 6, backbone convolutional, image_size 28, channels 2, views False, "
-        "turns False)",
+        "turns 1)",
         "of an `OmniglotEncoder`",
         "-> [B, 6]",
         "| test/20way_1shot | 0.8765 |",

@@ -9,7 +9,7 @@ from jsonargparse import Namespace
 from launcher.model_checks import fill_in_drawing_embedder
 from tests.lightning_modules.stages import DRAWN, save_drawing_encoder
 
-ARGUMENTS = {**DRAWN, "image_size": 28, "views": False, "turns": False}
+ARGUMENTS = {**DRAWN, "image_size": 28, "views": False, "turns": 1}
 OPEN: dict[str, Any] = {"network": None, "arguments": None}
 
 

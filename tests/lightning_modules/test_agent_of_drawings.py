@@ -54,7 +54,7 @@ def test_the_encoder_comes_over_to_the_bit_and_is_needed_no_more(
     model = yaml.safe_load((run / "config.yaml").read_text())["model"]["init_args"]
     settings = model["perception"]["init_args"]["embedder"]["init_args"]
     assert settings["network"] == "OmniglotEmbedder"
-    assert settings["arguments"] == {**DRAWN, "image_size": 28, "views": False, "turns": False}
+    assert settings["arguments"] == {**DRAWN, "image_size": 28, "views": False, "turns": 1}
     original = dict(load_embedder(encoder_checkpoint).state_dict())
     assert same(part(saved, "cues.network."), original)
     found = []

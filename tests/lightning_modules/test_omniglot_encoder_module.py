@@ -5,6 +5,7 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from datamodules.drawings import DrawingBatch
 from datamodules.omniglot import OmniglotDataModule
 from datamodules.sampling import ShardedIndices
 from episodic.checkpoints import SHIPPED, Teachers, load_embedder, read_checkpoint
-from episodic.checkpoints.copying import classifier_weight
 from episodic.drawings.handwriting.archives import generate_omniglot
 from episodic.drawings.omniglot.loading import load_part
 from episodic.drawings.omniglot.sources import OmniglotDrawings
@@ -230,11 +230,11 @@ def test_a_test_has_quarter_turns_as_classes() -> None:
 
 
 def test_objectives_see_a_drawing_without_its_turns() -> None:
-    module, (images, labels) = build(arguments={"turns": True}).train(), batch()
+    module, (images, labels) = build(arguments={"turns": 8}).train(), batch()
     network, softmax = module.network, module.objectives.softmax
     assert isinstance(network, OmniglotEmbedder)
     assert softmax is not None
-    network.fit_projection(torch.randn(8, 6))
+    network.fit_projection(images)
     assert not torch.allclose(network.embed(images), network.objective_input(images), atol=1e-2)
     embedding, learned = module.learned(images, labels)
     torch.testing.assert_close(embedding, network.objective_input(images))
@@ -254,28 +254,46 @@ def test_objectives_see_a_drawing_without_its_turns() -> None:
     ],
     ids=["without average", "average", "within an epoch", "without validation"],
 )
-def test_a_checkpoint_joins_turns_as_its_classes_have_it(
-    options: list[str], tmp_path: Path, generated_omniglot: Path
+def test_a_checkpoint_joins_turns_as_its_own_weights_see_training_drawings(
+    options: list[str], tmp_path: Path, generated_omniglot: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = ["--model.network.turns", "true", "--data.rotations", "true", *options]
-    assert main(["fit", *tiny_encoder(tmp_path, generated_omniglot), *options]) == 0
+    fitted: list[Tensor] = []
+    fit = OmniglotEmbedder.fit_projection
+
+    def noting(network: OmniglotEmbedder, images: Tensor) -> None:
+        fitted.append(images)
+        fit(network, images)
+
+    monkeypatch.setattr(OmniglotEmbedder, "fit_projection", noting)
+    options = ["--model.network.turns", "8", "--trainer.precision", "32-true", *options]
+    arguments = tiny_encoder(tmp_path, generated_omniglot)
+    assert main(["fit", *arguments, *options]) == 0
+    part = load_part(generated_omniglot, "background", cache_dir=str(tmp_path / "cache"), expected={})
+    known = {bytes(image.flatten().tolist()) for image in part.images}
+    for images in fitted:
+        assert images.shape == (80, 1, 28, 28)  # four characters by twenty drawers
+        assert {bytes((255 * image).round().byte().flatten().tolist()) for image in images} <= known
+    monkeypatch.undo()
     for name in ("best", "last"):
         path = tmp_path / "omniglot_encoder" / "version_0" / "checkpoints" / f"{name}.ckpt"
         network = load_embedder(path)
         assert isinstance(network, OmniglotEmbedder)
-        found = network.projection.clone()
-        directions = classifier_weight(path)
-        assert directions is not None
-        network.fit_projection(directions)
-        torch.testing.assert_close(found, network.projection, atol=1e-4, rtol=1e-3)
+        found = network.embed(fitted[-1])
+        network.fit_projection(fitted[-1])
+        torch.testing.assert_close(found @ found.T, network.embed(fitted[-1]) @ network.embed(fitted[-1]).T)
+    fits = len(fitted)
+    monkeypatch.setattr(OmniglotEmbedder, "fit_projection", noting)
+    assert main(["test", "--ckpt_path", str(path)]) == 0
+    assert len(fitted) == fits
 
 
-def test_turns_need_their_classes(tmp_path: Path, generated_omniglot: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--model.network.turns", "true", "--data.rotations", "false"]
-    assert main(["fit", *tiny_encoder(tmp_path, generated_omniglot), *options]) == 2
-    assert "model.network.turns is true: data.rotations must be true as well" in one_error(capsys)
-    with pytest.raises(InputError, match=r"model.network.turns is true: it needs objectives.softmax"):
-        build(arguments={"turns": True}, objectives=ALONE["triplet"], classes=None)
+def test_turns_need_training_drawings() -> None:
+    module = build(arguments={"turns": 4})
+    module.trainer = pl.Trainer(logger=False)
+    module.trainer.datamodule = SimpleNamespace(sizes={"image_size": 28, "classes": 5})  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match=r"model\.network\.turns is given: it needs training drawings, and a Simple"):
+        module.setup("fit")
+    module.setup("test")
 
 
 def test_collections_join_batches() -> None:

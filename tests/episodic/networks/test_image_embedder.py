@@ -15,7 +15,7 @@ from episodic.networks.two_layer_autoencoder import TwoLayerAutoencoder
 BUILD: dict[str, Callable[[], ImageEmbedder]] = {
     "residual": lambda: OmniglotEmbedder(embedding_size=3, channels=2),
     "averaging": lambda: OmniglotEmbedder(embedding_size=3, channels=2, views=True),
-    "turns": lambda: OmniglotEmbedder(embedding_size=3, channels=2, turns=True),
+    "turns": lambda: OmniglotEmbedder(embedding_size=3, channels=2, turns=8),
     "convolutional": lambda: ConvolutionalAutoencoder(latent_size=3, channels=2),
     "two_layer": lambda: TwoLayerAutoencoder(latent_size=3, channels=2),
 }

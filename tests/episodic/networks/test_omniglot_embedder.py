@@ -62,32 +62,50 @@ def test_views_are_averaged_in_evaluation_alone(backbone: str) -> None:
     torch.testing.assert_close(averaging.embed(images), expected)
 
 
-# ------------------------------------------------------------------------------------------------ quarter turns
+# ------------------------------------------------------------------------------------------------ joined turns
 
 
-def joined(views: bool = False, seed: int = 0) -> OmniglotEmbedder:
-    """A network that joins turns, with statistics of its own and any projection."""
-    torch.manual_seed(seed)
-    network = OmniglotEmbedder(embedding_size=6, channels=4, views=views, turns=True)
+def joined(turns: int, views: bool = False) -> OmniglotEmbedder:
+    """A network that joins turns, with statistics of its own and a projection fitted to random drawings."""
+    torch.manual_seed(0)
+    network = OmniglotEmbedder(embedding_size=6, channels=4, views=views, turns=turns)
     network.embed(drawings(28))
-    network.fit_projection(torch.randn(20, 6))
+    network.fit_projection(many())
     return network
 
 
+def many() -> Tensor:
+    return torch.rand(20, 1, 28, 28, generator=torch.Generator().manual_seed(5))
+
+
+def side_by_side(network: OmniglotEmbedder, images: Tensor, first: int = 0) -> Tensor:
+    """Embeddings of drawings of the network's size in all turns from one on, `[B, turns * 6]`."""
+    step = network.turns // 4
+    each = []
+    for turn in range(first, first + network.turns):
+        quarters, rest = divmod(turn, step)
+        image = deform(images, -360 / network.turns * rest, 1.0, 1.0, 0.0, 0.0, 0.0) if rest else images
+        each.append(network.objective_input(torch.rot90(image, quarters, (2, 3))))
+    return torch.cat(each, dim=1)
+
+
+@pytest.mark.parametrize("turns", [4, 8, 12])
 @pytest.mark.parametrize("views", [False, True])
 @pytest.mark.parametrize("training", [True, False])
-def test_turns_are_put_side_by_side_and_projected(training: bool, views: bool) -> None:
-    network, images = joined(views).train(training), drawings(40)
+def test_turns_are_put_side_by_side_and_projected(training: bool, views: bool, turns: int) -> None:
+    network, images = joined(turns, views).train(training), drawings(40)
     small = torch.nn.functional.adaptive_avg_pool2d(images, 28)
-    side = torch.cat([network.objective_input(torch.rot90(small, turn, (2, 3))) for turn in range(4)], dim=1)
-    expected = torch.nn.functional.normalize(side @ network.projection.T, dim=1)
+    expected = torch.nn.functional.normalize(side_by_side(network, small) @ network.projection.T, dim=1)
     torch.testing.assert_close(network.embed(images), expected, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("turns", [False, True])
+@pytest.mark.parametrize("turns", [1, 4, 8])
 @pytest.mark.parametrize("views", [False, True])
-def test_all_turns_at_once_are_the_turns_one_by_one(views: bool, turns: bool) -> None:
-    network = joined(views).eval() if turns else OmniglotEmbedder(embedding_size=6, channels=4, views=views).eval()
+def test_all_quarter_turns_at_once_are_the_turns_one_by_one(views: bool, turns: int) -> None:
+    if turns == 1:
+        network = OmniglotEmbedder(embedding_size=6, channels=4, views=views).eval()
+    else:
+        network = joined(turns, views).eval()
     images = drawings(35)
     one_by_one = torch.stack([network.embed(torch.rot90(images, turn, (2, 3))) for turn in range(4)])
     torch.testing.assert_close(network.embed_turns(images), one_by_one, atol=1e-5, rtol=1e-4)
@@ -95,43 +113,47 @@ def test_all_turns_at_once_are_the_turns_one_by_one(views: bool, turns: bool) ->
 
 
 def test_a_drawing_stands_alone_before_turns_are_projected() -> None:
-    network = OmniglotEmbedder(embedding_size=6, channels=4, turns=True).eval()
+    network = OmniglotEmbedder(embedding_size=6, channels=4, turns=4).eval()
     torch.testing.assert_close(network.embed(drawings(28)), network.objective_input(drawings(28)))
 
 
-def test_training_classes_keep_their_cosines_if_there_is_room() -> None:
-    network = joined()
-    directions = torch.randn(4, 6, generator=torch.Generator().manual_seed(3))  # one character in four turns
-    network.fit_projection(5 * directions)
-    unit = torch.nn.functional.normalize(directions, dim=1)
-    side = torch.stack([unit.roll(-turn, dims=0).flatten() for turn in range(4)])
+def test_few_drawings_keep_their_cosines() -> None:
+    network, images = joined(4).eval(), drawings(28)[:1]
+    network.fit_projection(images)  # four vectors in six dimensions
+    side = torch.cat([side_by_side(network, images, first) for first in range(4)])
     projected = side @ network.projection.T
     torch.testing.assert_close(projected @ projected.T, side @ side.T, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("turns", [4, 8])
+@pytest.mark.parametrize("training", [True, False])
+def test_the_projection_keeps_as_much_as_six_numbers_can(turns: int, training: bool) -> None:
+    network = joined(turns).train(training)
+    statistics = {name: buffer.clone() for name, buffer in network.named_buffers() if name != "projection"}
+    network.fit_projection(many())
+    assert network.training == training
+    assert all(torch.equal(buffer, network.get_buffer(name)) for name, buffer in statistics.items())
+    network.eval()
+    side = torch.cat([side_by_side(network, many(), first) for first in range(turns)])
+    # Turns make pairs of equal singular values, so that the subspace itself may be ambiguous.
+    kept = (side @ network.projection.T).square().sum()
+    torch.testing.assert_close(kept, torch.linalg.svdvals(side.double())[:6].square().sum().float())
     torch.testing.assert_close(network.projection @ network.projection.T, torch.eye(6), atol=1e-5, rtol=0)
 
 
-def test_the_projection_keeps_as_much_as_six_numbers_can() -> None:
-    network = joined()
-    directions = torch.randn(40, 6, generator=torch.Generator().manual_seed(3))
-    network.fit_projection(directions)
-    unit = torch.nn.functional.normalize(directions.double(), dim=1).view(10, 4, 6)
-    side = torch.stack([torch.cat([unit[c, (t + k) % 4] for k in range(4)]) for c in range(10) for t in range(4)])
-    # Quarter turns make pairs of equal singular values, so that the subspace itself may be ambiguous.
-    kept = (side.float() @ network.projection.T).square().sum()
-    torch.testing.assert_close(kept, torch.linalg.svdvals(side)[:6].square().sum().float())
-    torch.testing.assert_close(network.projection @ network.projection.T, torch.eye(6), atol=1e-5, rtol=0)
-
-
-def test_directions_come_by_fours() -> None:
-    with pytest.raises(InputError, match="there are 6 class directions: turns need a multiple of 4"):
-        joined().fit_projection(torch.randn(6, 6))
-
-
-def test_directions_that_are_not_finite_change_nothing() -> None:
-    network = joined()
+def test_embeddings_that_are_not_finite_change_no_projection() -> None:
+    network = joined(4)
     before = network.projection.clone()
-    network.fit_projection(torch.full((8, 6), float("nan")))
+    with torch.no_grad():
+        network.head.weight.fill_(float("nan"))
+    network.fit_projection(many())
     assert torch.equal(network.projection, before)
+
+
+@pytest.mark.parametrize("turns", [-4, 0, 2, 6])
+def test_turns_come_by_fours(turns: int) -> None:
+    with pytest.raises(InputError, match=f"turns is {turns}: it must be 1 or a multiple of 4"):
+        OmniglotEmbedder(turns=turns)
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
