@@ -62,6 +62,7 @@ class OmniglotEncoder(Encoder):
             `variation` and a network that joins turns need.
     """
 
+    network: OmniglotEmbedder
     ensemble: TeacherEnsemble | None
     displacements: Displacements | None
 
