@@ -34,11 +34,12 @@ OBJECTIVES = {
 }
 
 
-def learner(of_drawings: bool = False, device: str = "cpu", **options: Any) -> EmbedderLearner:
+def learner(of_drawings: bool = False, device: str = "cpu", turns: int = 1, **options: Any) -> EmbedderLearner:
     """Of states, or of drawings, that a filled memory holds."""
     torch.manual_seed(0)
     if of_drawings:
-        network: Any = DrawingEmbedderConfig(arguments={"embedding_size": 3, "channels": 2}).build()
+        arguments = {"embedding_size": 3, "channels": 2, "turns": turns}
+        network: Any = DrawingEmbedderConfig(arguments=arguments).build()
         options = {"examples": StoredDrawings(20), "trigger": AfterBlock(), **options}
     else:
         network = StateEmbedderConfig(embedding_size=3, hidden_layer=7).build(SIZE)
@@ -80,6 +81,17 @@ def test_a_lesson_is_the_objective_of_examples(examples: Any, objective: str, de
     assert [id(parameter) for parameter in reached] == [id(parameter) for parameter in own]
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in reached)
     assert not any(buffer.requires_grad for buffer in one.store.buffers())
+
+
+def test_a_lesson_sees_drawings_without_their_turns() -> None:
+    one, plain = learner(True, turns=4), learner(True)
+    projection = torch.nn.init.orthogonal_(one.network.get_buffer("projection")).clone()
+    loss = one.lesson(table(), seeded(0)).loss
+    torch.testing.assert_close(loss, plain.lesson(table(), seeded(0)).loss)
+    loss.backward()
+    assert torch.equal(one.network.get_buffer("projection"), projection)
+    drawings = torch.rand(3, 1, 28, 28)
+    assert not torch.allclose(one.network.embed(drawings), plain.network.embed(drawings), atol=1e-3)
 
 
 @pytest.mark.parametrize("of_drawings", [False, True])
