@@ -12,7 +12,7 @@ from episodic.checkpoints import TeacherEnsemble, Teachers
 from episodic.drawings.augmentation import Augmentation, augment, require_strengths
 from episodic.drawings.embedding_cache import as_floats
 from episodic.drawings.images import SMALLEST
-from episodic.drawings.registration import Displacements, HandwritingVariation
+from episodic.drawings.registration import Displacements, HandwritingVariation, same_class_pairs
 from episodic.drawings.symmetries import TURNS
 from episodic.errors import require, require_positive
 from episodic.memory.parallel_kaiser import ParallelKaiserMemories
@@ -29,8 +29,8 @@ from lightning_modules.encoder import SOFTMAX_ALONE, Encoder
 #: Runs within each alphabet, by split.
 RUNS = {"val": 20, "test": 100}
 
-#: Training drawings that the projection of joined turns is fitted to.
-PROJECTED = 1000
+#: Pairs of training drawings of the same character that the projection of joined turns is fitted to.
+PROJECTED = 500
 
 
 class OmniglotEncoder(Encoder):
@@ -58,8 +58,8 @@ class OmniglotEncoder(Encoder):
 
     Raises:
         InputError: a number is out of its range, or a name is unknown. `setup` raises it if the sizes differ from the
-            data's, if `variation` finds no two drawings of a class, or if the data have no training part, which
-            `variation` and a network that joins turns need.
+            data's, or if the training data have no two drawings of a class, which `variation` and a network that
+            joins turns need.
     """
 
     network: OmniglotEmbedder
@@ -116,6 +116,8 @@ class OmniglotEncoder(Encoder):
             if given:
                 missing = f"model.{setting} is given: it needs training drawings, and a {type(data).__name__} has none"
                 require(hasattr(data, "train"), missing)
+                alone = f"model.{setting} needs two drawings or more of some training class"
+                require(int(data.train.labels.bincount().max()) > 1, alone)
         if self.teachers is not None:
             self.ensemble = self.teachers.load()
         if self.variation is not None:
@@ -145,13 +147,14 @@ class OmniglotEncoder(Encoder):
         trainer = self.trainer
         if trainer.state.fn != TrainerFn.FITTING or self.projected == trainer.global_step:
             return
-        images = trainer.datamodule.train.images  # type: ignore[attr-defined]
-        rows = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:PROJECTED]
+        part = trainer.datamodule.train  # type: ignore[attr-defined]
+        rows = torch.cat(same_class_pairs(part.labels, PROJECTED, torch.Generator().manual_seed(0)))
+        images = trainer.precision_plugin.convert_input(as_floats(part.images[rows]).to(self.device))
         averaged = self._averaged_parts() if self.average is None else self.average.module
         network = averaged.get_submodule("network")
         assert isinstance(network, OmniglotEmbedder)
         with trainer.precision_plugin.forward_context():
-            network.fit_projection(trainer.precision_plugin.convert_input(as_floats(images[rows]).to(self.device)))
+            network.fit_projection(images, part.labels[rows].to(self.device))
         self.network.projection.copy_(network.projection)  # in both, so that averaging leaves it unchanged
         self.projected = trainer.global_step
 

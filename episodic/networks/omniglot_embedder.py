@@ -9,6 +9,7 @@ from episodic.drawings.embedding import CHUNK
 from episodic.drawings.images import SMALLEST
 from episodic.drawings.symmetries import TURNS, all_turns
 from episodic.errors import require, require_choice, require_positive
+from episodic.networks.discriminant import discriminant_projection
 from episodic.networks.feature_norm import FeatureNorm
 from episodic.networks.image_embedder import ImageEmbedder
 from episodic.networks.residual_block import ChannelsLast, ResidualBlock, convolution
@@ -106,15 +107,16 @@ class OmniglotEmbedder(ImageEmbedder):
         return self._averaged(self.prepared(x))
 
     @torch.no_grad()
-    def fit_projection(self, images: Tensor) -> None:
-        """Set the projection of joined turns from drawings, by the network in evaluation mode.
+    def fit_projection(self, images: Tensor, labels: Tensor) -> None:
+        """Set the projection of joined turns from drawings of known characters, by the network in evaluation mode.
 
-        Each of them gives one vector `[turns * D]` after each of the turns. The projection keeps the D leading right
-        singular vectors of these; which of several equal ones is arbitrary. Without a projection, an embedding is that
-        of the drawing as it stands.
+        Side by side, the embeddings of a drawing give a vector `[turns * D]` for each turn that may come first. Each
+        turn of a character is a class. The projection keeps the directions that distinguish these classes best, see
+        `discriminant_projection`. Without a projection, an embedding is that of the drawing as it stands.
 
         Args:
             images: `[N, 1, H, H]`, see `embed`. If their embeddings are not finite, the projection stays.
+            labels: their characters, `[N]` long.
         """
         training = self.training
         self.eval()
@@ -122,9 +124,10 @@ class OmniglotEmbedder(ImageEmbedder):
         self.train(training)
         if not each.isfinite().all():
             return
-        vectors = _side_by_side(each, range(self.turns)).flatten(0, 1).double()
-        leading = torch.linalg.eigh(vectors.T @ vectors).eigenvectors  # in ascending order
-        self.projection.copy_(leading[:, -self.embedding_size :].T)
+        vectors = _side_by_side(each, range(self.turns)).flatten(0, 1)
+        first = torch.arange(self.turns, device=labels.device)
+        classes = (labels * self.turns + first.unsqueeze(1)).flatten()
+        self.projection.copy_(discriminant_projection(vectors, classes, self.embedding_size))
 
     def _joined(self, x: Tensor, quarters: int) -> Tensor:
         """The joined embeddings of the drawings after 0 to `quarters - 1` quarter turns, `[quarters, B, D]`."""

@@ -234,7 +234,7 @@ def test_objectives_see_a_drawing_without_its_turns() -> None:
     network, softmax = module.network, module.objectives.softmax
     assert isinstance(network, OmniglotEmbedder)
     assert softmax is not None
-    network.fit_projection(images)
+    network.fit_projection(images, labels)
     assert not torch.allclose(network.embed(images), network.objective_input(images), atol=1e-2)
     embedding, learned = module.learned(images, labels)
     torch.testing.assert_close(embedding, network.objective_input(images))
@@ -257,30 +257,33 @@ def test_objectives_see_a_drawing_without_its_turns() -> None:
 def test_a_checkpoint_joins_turns_as_its_own_weights_see_training_drawings(
     options: list[str], tmp_path: Path, generated_omniglot: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fitted: list[Tensor] = []
+    fitted: list[tuple[Tensor, Tensor]] = []
     fit = OmniglotEmbedder.fit_projection
 
-    def noting(network: OmniglotEmbedder, images: Tensor) -> None:
-        fitted.append(images)
-        fit(network, images)
+    def noting(network: OmniglotEmbedder, images: Tensor, labels: Tensor) -> None:
+        fitted.append((images, labels))
+        fit(network, images, labels)
 
     monkeypatch.setattr(OmniglotEmbedder, "fit_projection", noting)
     options = ["--model.network.turns", "8", "--trainer.precision", "32-true", *options]
     arguments = tiny_encoder(tmp_path, generated_omniglot)
     assert main(["fit", *arguments, *options]) == 0
     part = load_part(generated_omniglot, "background", cache_dir=str(tmp_path / "cache"), expected={})
-    known = {bytes(image.flatten().tolist()) for image in part.images}
-    for images in fitted:
-        assert images.shape == (80, 1, 28, 28)  # four characters by twenty drawers
-        assert {bytes((255 * image).round().byte().flatten().tolist()) for image in images} <= known
+    names = {bytes(image.flatten().tolist()): int(label) for image, label in zip(part.images, part.labels, strict=True)}
+    images, labels = fitted[-1]
+    assert images.shape == (1000, 1, 28, 28)
+    found = torch.tensor([names[bytes((255 * image).round().byte().flatten().tolist())] for image in images])
+    assert len(set(zip(found.tolist(), labels.tolist(), strict=True))) == len(set(labels.tolist())) == 4
+    assert torch.equal(labels[:500], labels[500:])  # pairs
     monkeypatch.undo()
     for name in ("best", "last"):
         path = tmp_path / "omniglot_encoder" / "version_0" / "checkpoints" / f"{name}.ckpt"
         network = load_embedder(path)
         assert isinstance(network, OmniglotEmbedder)
-        found = network.embed(fitted[-1])
-        network.fit_projection(fitted[-1])
-        torch.testing.assert_close(found @ found.T, network.embed(fitted[-1]) @ network.embed(fitted[-1]).T)
+        found = network.embed(images)
+        network.fit_projection(images, labels)
+        expected = network.embed(images)
+        torch.testing.assert_close(found @ found.T, expected @ expected.T, atol=1e-3, rtol=0)
     fits = len(fitted)
     monkeypatch.setattr(OmniglotEmbedder, "fit_projection", noting)
     assert main(["test", "--ckpt_path", str(path)]) == 0
@@ -292,6 +295,9 @@ def test_turns_need_training_drawings() -> None:
     module.trainer = pl.Trainer(logger=False)
     module.trainer.datamodule = SimpleNamespace(sizes={"image_size": 28, "classes": 5})  # type: ignore[attr-defined]
     with pytest.raises(InputError, match=r"model\.network\.turns is given: it needs training drawings, and a Simple"):
+        module.setup("fit")
+    module.trainer.datamodule.train = SimpleNamespace(labels=torch.arange(5))  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match=r"model\.network\.turns needs two drawings or more of some training class"):
         module.setup("fit")
     module.setup("test")
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from episodic.checkpoints import EMBEDDER_KEY, describe_embedder, load_embedder
 from episodic.drawings.deformation import deform
 from episodic.errors import InputError
+from episodic.networks.discriminant import discriminant_projection
 from episodic.networks.omniglot_embedder import BACKBONES, VIEWS, OmniglotEmbedder
 from tests.episodic.memory.memory_oracle import DEVICES
 
@@ -70,8 +71,11 @@ def joined(turns: int, views: bool = False) -> OmniglotEmbedder:
     torch.manual_seed(0)
     network = OmniglotEmbedder(embedding_size=6, channels=4, views=views, turns=turns)
     network.embed(drawings(28))
-    network.fit_projection(many())
+    network.fit_projection(many(), PAIRS)
     return network
+
+
+PAIRS = torch.arange(20) // 2  # the characters of `many`
 
 
 def many() -> Tensor:
@@ -119,7 +123,7 @@ def test_a_drawing_stands_alone_before_turns_are_projected() -> None:
 
 def test_few_drawings_keep_their_cosines() -> None:
     network, images = joined(4).eval(), drawings(28)[:1]
-    network.fit_projection(images)  # four vectors in six dimensions
+    network.fit_projection(images, torch.tensor([5]))  # four vectors in six dimensions
     side = torch.cat([side_by_side(network, images, first) for first in range(4)])
     projected = side @ network.projection.T
     torch.testing.assert_close(projected @ projected.T, side @ side.T, atol=1e-5, rtol=1e-4)
@@ -127,18 +131,19 @@ def test_few_drawings_keep_their_cosines() -> None:
 
 @pytest.mark.parametrize("turns", [4, 8])
 @pytest.mark.parametrize("training", [True, False])
-def test_the_projection_keeps_as_much_as_six_numbers_can(turns: int, training: bool) -> None:
+def test_the_projection_distinguishes_characters_and_their_turns(turns: int, training: bool) -> None:
     network = joined(turns).train(training)
     statistics = {name: buffer.clone() for name, buffer in network.named_buffers() if name != "projection"}
-    network.fit_projection(many())
+    network.projection.zero_()
+    network.fit_projection(many(), PAIRS)
     assert network.training == training
     assert all(torch.equal(buffer, network.get_buffer(name)) for name, buffer in statistics.items())
     network.eval()
     side = torch.cat([side_by_side(network, many(), first) for first in range(turns)])
-    # Turns make pairs of equal singular values, so that the subspace itself may be ambiguous.
-    kept = (side @ network.projection.T).square().sum()
-    torch.testing.assert_close(kept, torch.linalg.svdvals(side.double())[:6].square().sum().float())
-    torch.testing.assert_close(network.projection @ network.projection.T, torch.eye(6), atol=1e-5, rtol=0)
+    classes = torch.cat([100 * PAIRS + first for first in range(turns)])
+    expected = discriminant_projection(side, classes, 6).float()
+    # Turns make pairs of equal solutions, which may be mixed.
+    torch.testing.assert_close(network.projection.T @ network.projection, expected.T @ expected, atol=1e-4, rtol=1e-3)
 
 
 def test_embeddings_that_are_not_finite_change_no_projection() -> None:
@@ -146,7 +151,7 @@ def test_embeddings_that_are_not_finite_change_no_projection() -> None:
     before = network.projection.clone()
     with torch.no_grad():
         network.head.weight.fill_(float("nan"))
-    network.fit_projection(many())
+    network.fit_projection(many(), PAIRS)
     assert torch.equal(network.projection, before)
 
 
