@@ -29,7 +29,7 @@ from lightning_modules.encoder import SOFTMAX_ALONE, Encoder
 #: Runs within each alphabet, by split.
 RUNS = {"val": 20, "test": 100}
 
-#: Pairs of training drawings of the same character that the projection of joined turns is fitted to.
+#: The most pairs of training drawings of the same character that the projection of joined turns is fitted to.
 PROJECTED = 500
 
 
@@ -148,7 +148,8 @@ class OmniglotEncoder(Encoder):
         if trainer.state.fn != TrainerFn.FITTING or self.projected == trainer.global_step:
             return
         part = trainer.datamodule.train  # type: ignore[attr-defined]
-        rows = torch.cat(same_class_pairs(part.labels, PROJECTED, torch.Generator().manual_seed(0)))
+        pairs = min(PROJECTED, len(part.labels) // 2)
+        rows = torch.cat(same_class_pairs(part.labels, pairs, torch.Generator().manual_seed(0)))
         images = trainer.precision_plugin.convert_input(as_floats(part.images[rows]).to(self.device))
         averaged = self._averaged_parts() if self.average is None else self.average.module
         network = averaged.get_submodule("network")
