@@ -138,7 +138,10 @@ class OmniglotEmbedder(ImageEmbedder):
 
     def _each_turn(self, x: Tensor) -> Tensor:
         """The embeddings after each of the turns by itself, `[turns, B, D]`."""
-        return torch.stack([self._averaged(turned) for turned in all_turns(x, self.turns)])
+        together = torch.cat(all_turns(x, self.turns))
+        # A few drawings go through the network together, many in chunks; an exported network has no chunks.
+        chunks = (together,) if torch.compiler.is_compiling() else together.split(CHUNK)
+        return torch.cat([self._averaged(chunk) for chunk in chunks]).unflatten(0, (self.turns, -1))
 
     def _averaged(self, x: Tensor) -> Tensor:
         """The embeddings of drawings as they stand; in evaluation mode averaged over the views, if there are any."""
