@@ -94,7 +94,7 @@ class OmniglotEncoder(Encoder):
         self.image_size, self.classes = embedder.image_size, classes
         self.augmentation: Augmentation = augmentation or {}
         self.variation, self.displacements = variation, None
-        self.projected: int | None = None  # the optimiser step whose weights the projection was fitted to
+        self.projected = False  # whether the projection of joined turns was fitted to the present weights
         self.few_shot_episodes, self.rotated_test = few_shot_episodes, rotated_test
         self.teachers, self.ensemble = teachers, None
         if teachers is not None:
@@ -111,10 +111,10 @@ class OmniglotEncoder(Encoder):
             require(sizes[name] == size, f"model.{name} is {size}: the data's is {sizes[name]}")
         if stage != "fit":
             return
-        self.projected = None
-        for setting, given in (("variation", self.variation is not None), ("network.turns", self.network.turns > 1)):
-            if given:
-                missing = f"model.{setting} is given: it needs training drawings, and a {type(data).__name__} has none"
+        turns = self.network.turns
+        for setting, used in (("variation", self.variation is not None), (f"network.turns {turns}", turns > 1)):
+            if used:
+                missing = f"model.{setting} needs training drawings: a {type(data).__name__} has no training part"
                 require(hasattr(data, "train"), missing)
                 alone = f"model.{setting} needs two drawings or more of some training class"
                 require(int(data.train.labels.bincount().max()) > 1, alone)
@@ -129,6 +129,10 @@ class OmniglotEncoder(Encoder):
             self.ensemble.to(self.device)
         if self.displacements is not None:
             self.displacements.to(self.device)
+        self.projected = False
+
+    def on_train_batch_start(self, *args: Any) -> None:
+        self.projected = False
 
     def on_validation_start(self) -> None:
         self._fit_projection()
@@ -141,11 +145,11 @@ class OmniglotEncoder(Encoder):
         self._fit_projection()  # in place, so that the checkpoint's state has it
 
     def _fit_projection(self) -> None:
-        """In a training, set the network's projection of joined turns by the present weights and training drawings."""
+        """In a training, fit the network's projection of joined turns to its current weights and training drawings."""
         if self.network.turns == 1:
             return
         trainer = self.trainer
-        if trainer.state.fn != TrainerFn.FITTING or self.projected == trainer.global_step:
+        if trainer.state.fn != TrainerFn.FITTING or self.projected:
             return
         part = trainer.datamodule.train  # type: ignore[attr-defined]
         pairs = min(PROJECTED, len(part.labels) // 2)
@@ -157,7 +161,7 @@ class OmniglotEncoder(Encoder):
         with trainer.precision_plugin.forward_context():
             network.fit_projection(images, part.labels[rows].to(self.device))
         self.network.projection.copy_(network.projection)  # in both, so that averaging leaves it unchanged
-        self.projected = trainer.global_step
+        self.projected = True
 
     def augmented(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
         """Deform each of the drawings `[B, 1, S, S]` in its own way."""

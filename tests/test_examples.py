@@ -33,10 +33,10 @@ def test_torchrl_steps_the_environments() -> None:
     assert played["next", "done"][0].flatten().tolist() == [False] * 5 + [True] + [False] * 2
 
 
-@pytest.fixture
-def encoder() -> OmniglotEmbedder:
+@pytest.fixture(params=[{"views": True}, {"turns": 8}], ids=["views", "turns"])
+def encoder(request: pytest.FixtureRequest) -> OmniglotEmbedder:
     torch.manual_seed(0)
-    return OmniglotEmbedder(embedding_size=4, channels=2, turns=8).requires_grad_(False).eval()
+    return OmniglotEmbedder(embedding_size=4, channels=2, **request.param).requires_grad_(False).eval()
 
 
 def test_an_exported_program_embeds_alike_at_any_batch_size(encoder: OmniglotEmbedder) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-#: Share of the identity in the scatter within classes, as the classes of a training vary too little.
+#: Share of the identity in the scatter within classes: classes that a network was trained on vary less than new ones.
 SHRINKAGE = 0.75
 
 
@@ -15,12 +15,14 @@ def discriminant_projection(vectors: Tensor, labels: Tensor, size: int) -> Tenso
     "Regularized Discriminant Analysis", J. Am. Stat. Assoc. 84). The most discriminant direction is last, and the
     longest row has length 1. If no class has two vectors, these are their leading right singular vectors.
 
+    Differs from the paper: the total scatter is about zero instead of about the mean, as cosines are.
+
     Args:
         vectors: `[N, F]`.
         labels: their classes, `[N]` long.
         size: at most F.
 
-    >>> vectors = torch.tensor([[1.0, 0.5], [1.0, -0.5], [-1.0, 0.5], [-1.0, -0.5]])  # the second number tells nothing
+    >>> vectors = torch.tensor([[1.0, 0.5], [1.0, -0.5], [-1.0, 0.5], [-1.0, -0.5]])  # the second number is not about the class
     >>> discriminant_projection(vectors, torch.tensor([0, 0, 1, 1]), 1).abs().tolist()
     [[1.0, 0.0]]
     """

@@ -26,6 +26,9 @@ VIEWS = (
 
 BACKBONES = ("residual", "convolutional")
 
+#: Of more turns, the projection would take long to fit.
+MOST_TURNS = 32
+
 
 class OmniglotEmbedder(ImageEmbedder):
     """Embed drawings as unit-length vectors, to be compared by cosine.
@@ -45,9 +48,9 @@ class OmniglotEmbedder(ImageEmbedder):
             the others twice as many.
         views: whether evaluation mode averages the embeddings of a drawing and of four slight deformations (`VIEWS`):
             fewer mistakes for five times the work. The mean is scaled to length 1.
-        turns: how many turns of a drawing an embedding joins, 1 or a multiple of 4: fewer mistakes for so many times
-            the work. The embeddings after all turns by multiples of 360 / turns degrees are put side by side and
-            projected to D numbers, see `fit_projection`.
+        turns: how many turns of a drawing an embedding joins, 1 or a multiple of 4: fewer mistakes for `turns` times
+            the work. The drawing is embedded after all turns by multiples of 360 / turns degrees. These embeddings are
+            put side by side and projected to D numbers, see `fit_projection`.
 
     Raises:
         InputError: a number is out of its range, or the backbone is unknown.
@@ -74,7 +77,10 @@ class OmniglotEmbedder(ImageEmbedder):
         require(channels >= 2, f"channels is {channels}: it must be 2 or more")
         require(image_size >= SMALLEST, f"image_size is {image_size}: it must be at least {SMALLEST}")
         require_choice("backbone", backbone, BACKBONES)
-        require(turns == 1 or (turns > 0 and turns % TURNS == 0), f"turns is {turns}: it must be 1 or a multiple of 4")
+        require(
+            turns == 1 or (TURNS <= turns <= MOST_TURNS and turns % TURNS == 0),
+            f"turns is {turns}: it must be 1, or a multiple of {TURNS} up to {MOST_TURNS}",
+        )
         self.arguments = {
             "embedding_size": embedding_size, "backbone": backbone, "image_size": image_size, "channels": channels,
             "views": views, "turns": turns,
@@ -110,9 +116,10 @@ class OmniglotEmbedder(ImageEmbedder):
     def fit_projection(self, images: Tensor, labels: Tensor) -> None:
         """Set the projection of joined turns from drawings of known characters, by the network in evaluation mode.
 
-        Side by side, the embeddings of a drawing give a vector `[turns * D]` for each turn that may come first. Each
-        turn of a character is a class. The projection keeps the directions that distinguish these classes best, see
-        `discriminant_projection`. Without a projection, an embedding is that of the drawing as it stands.
+        Side by side, the embeddings of a drawing give vectors `[turns * D]`, one for each turn that may come first.
+        Each turn of a character is a class. The projection keeps the directions that distinguish these classes best,
+        see `discriminant_projection`. Before the first call, an embedding is that of the drawing as it stands. Call it
+        again when the weights have changed; the learner of an agent does not.
 
         Args:
             images: `[N, 1, H, H]`, see `embed`. If their embeddings are not finite, the projection stays.
@@ -124,9 +131,8 @@ class OmniglotEmbedder(ImageEmbedder):
         self.train(training)
         if not each.isfinite().all():
             return
-        vectors = _side_by_side(each, range(self.turns)).flatten(0, 1)
-        first = torch.arange(self.turns, device=labels.device)
-        classes = (labels * self.turns + first.unsqueeze(1)).flatten()
+        vectors = _side_by_side(each.cpu(), range(self.turns)).flatten(0, 1)
+        classes = (labels.cpu() * self.turns + torch.arange(self.turns).unsqueeze(1)).flatten()
         self.projection.copy_(discriminant_projection(vectors, classes, self.embedding_size))
 
     def _joined(self, x: Tensor, quarters: int) -> Tensor:

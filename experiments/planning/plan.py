@@ -12,6 +12,7 @@ from experiments.engine.job import REGRET_FILE, Job, identity_of
 from experiments.planning.grid import Condition, Grid
 from experiments.planning.grid_file import Level, Stage, Training
 from experiments.planning.options import Options, as_arguments, files, merged, references, resolved
+from experiments.planning.shipped_encoders import shipped_digests
 from experiments.planning.yaml_files import Scalar, read_yaml
 from launcher.runs.run_folder import RunFolder
 
@@ -131,7 +132,8 @@ class Planner:
         path = Path(str(config[-1]))
         options = merged(self.grid.file.options, *(part.options for part in parts))
         arguments, content, needs = self._resolved(options, condition, seed)
-        identity = identity_of([resolved(self._read(path), content), seed])
+        settings = resolved(self._read(path), content)
+        identity = identity_of([settings, seed, *shipped_digests(settings)])
         run = RunFolder(self.root, folder_name(path.stem), f"seed_{seed}-{identity}")
         command = ("fit", "--config", str(path), "--seed_everything", str(seed), *_place(run), *arguments, QUIET)
         return Job("train", title, run, identity, command, needs)
@@ -156,7 +158,8 @@ class Planner:
     ) -> Job:
         """Return a job that uses the best checkpoint of a training."""
         arguments, content, needs = self._resolved(options, condition, seed)
-        identity = identity_of([kind, training.identity, resolved({}, content)])
+        settings = resolved({}, content)
+        identity = identity_of([kind, training.identity, settings, *shipped_digests(settings)])
         run = RunFolder(self.root, training.run.name, f"{training.run.version}-{kind}-{identity}")
         command = (kind, "--ckpt_path", str(training.run.best), *_place(run), *arguments, QUIET)
         return Job(kind, title, run, identity, command, (training, *needs), also)

@@ -186,3 +186,19 @@ def test_options_that_move_a_run_are_refused(name: str) -> None:
 )  # fmt: skip
 def test_other_options_are_free(name: str) -> None:
     check_options({name: 1}, "options")
+
+
+def test_a_run_with_a_shipped_encoder_is_another_one_when_the_encoder_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"model.drawings": "omniglot_encoder"}
+    axes = {"drawings": {"none": {}, "in training": {"options": named}, "in the test": {"test": named}}}
+    before, same = ([*grid_cells(grid_of(tmp_path, axes=axes, seeds=[1]), tmp_path)] for _ in range(2))
+    assert [cell.test.identity for cell in before] == [cell.test.identity for cell in same]
+    monkeypatch.setattr("experiments.planning.shipped_encoders._digest", lambda path: "other")
+    after = grid_cells(grid_of(tmp_path, axes=axes, seeds=[1]), tmp_path)
+    changes = [
+        (new.training.key != old.training.key, new.test.key != old.test.key)
+        for new, old in zip(after, before, strict=True)
+    ]
+    assert changes == [(False, False), (True, True), (False, True)]

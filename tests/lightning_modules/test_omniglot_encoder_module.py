@@ -294,10 +294,10 @@ def test_turns_need_training_drawings() -> None:
     module = build(arguments={"turns": 4})
     module.trainer = pl.Trainer(logger=False)
     module.trainer.datamodule = SimpleNamespace(sizes={"image_size": 28, "classes": 5})  # type: ignore[attr-defined]
-    with pytest.raises(InputError, match=r"model\.network\.turns is given: it needs training drawings, and a Simple"):
+    with pytest.raises(InputError, match=r"model\.network\.turns 4 needs training drawings: a SimpleNamespace has no"):
         module.setup("fit")
     module.trainer.datamodule.train = SimpleNamespace(labels=torch.arange(5))  # type: ignore[attr-defined]
-    with pytest.raises(InputError, match=r"model\.network\.turns needs two drawings or more of some training class"):
+    with pytest.raises(InputError, match=r"model\.network\.turns 4 needs two drawings or more of some training class"):
         module.setup("fit")
     module.setup("test")
 
