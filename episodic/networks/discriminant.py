@@ -22,8 +22,8 @@ def discriminant_projection(vectors: Tensor, labels: Tensor, size: int) -> Tenso
         labels: their classes, `[N]` long.
         size: at most F.
 
-    >>> vectors = torch.tensor([[1.0, 0.5], [1.0, -0.5], [-1.0, 0.5], [-1.0, -0.5]])  # the second number is not about the class
-    >>> discriminant_projection(vectors, torch.tensor([0, 0, 1, 1]), 1).abs().tolist()
+    >>> vectors = torch.tensor([[1.0, 0.5], [1.0, -0.5], [-1.0, 0.5], [-1.0, -0.5]])
+    >>> discriminant_projection(vectors, torch.tensor([0, 0, 1, 1]), 1).abs().tolist()  # not the second number
     [[1.0, 0.0]]
     """
     vectors = vectors.double()
