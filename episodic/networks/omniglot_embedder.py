@@ -147,7 +147,8 @@ class OmniglotEmbedder(ImageEmbedder):
         together = torch.cat(all_turns(x, self.turns))
         # A few drawings go through the network together, many in chunks; an exported network has no chunks.
         chunks = (together,) if torch.compiler.is_compiling() else together.split(CHUNK)
-        return torch.cat([self._averaged(chunk) for chunk in chunks]).unflatten(0, (self.turns, -1))
+        embeddings = torch.cat([self._averaged(chunk) for chunk in chunks])
+        return embeddings.view(self.turns, -1, self.embedding_size)
 
     def _averaged(self, x: Tensor) -> Tensor:
         """The embeddings of drawings as they stand; in evaluation mode averaged over the views, if there are any."""
