@@ -186,7 +186,11 @@ def test_the_bare_loop_over_an_encoder_trains_as_lightning_does(
     bare = copied(stage)
     stage.model.load_state_dict(first)
     assert ThroughLightning(stage, setting, precision)().rate > 0
-    torch.testing.assert_close(copied(stage), bare)
+    through = copied(stage)
+    for state in (bare, through):  # joined turns are projected for a validation or a checkpoint, not in a step
+        for name in [name for name in state if name.endswith("network.projection")]:
+            del state[name]
+    torch.testing.assert_close(through, bare)
     learned = {name for name, parameter in stage.model.named_parameters() if parameter.requires_grad}
     assert learned
     assert all(not bare[name].equal(first[name]) for name in learned)

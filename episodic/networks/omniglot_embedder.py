@@ -91,7 +91,8 @@ class OmniglotEmbedder(ImageEmbedder):
         self.head = nn.Linear(features, embedding_size, bias=False)
         self.norm = FeatureNorm(embedding_size)
         if turns > 1:
-            self.register_buffer("projection", torch.eye(embedding_size, turns * embedding_size))
+            # torch.eye on the device `meta` would import the compiler.
+            self.register_buffer("projection", torch.zeros(embedding_size, turns * embedding_size).fill_diagonal_(1.0))
 
     def embed_resized(self, x: Tensor) -> Tensor:
         return self._joined(x, 1)[0] if self.turns > 1 else self._averaged(x)
