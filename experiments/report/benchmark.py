@@ -159,6 +159,7 @@ def write_page(found: Benchmark, output: Path) -> None:
         "rewards": reward_table(found),
         "scores": score_table(found),
         "costs": cost_table(found),
+        "hours": training_hours(found),
         "note": note(found),
     }
     text = WRITTEN.read_text(encoding="utf-8")
@@ -220,6 +221,11 @@ def cost_table(found: Benchmark) -> str:
             cells.append(f"{counts[0]:,}, {text}" if counts else text)
         rows.append([way, *cells])
     return markdown_table(["", *found.tasks], rows)
+
+
+def training_hours(found: Benchmark) -> str:
+    """Return how many hours all trainings took, those of stages included."""
+    return f"{found.tests['total_seconds'].sum() / 3600:.1f}"
 
 
 def note(found: Benchmark) -> str:
