@@ -34,12 +34,17 @@ def native_actor_critic_loss(
     Shapes: hidden `[T, B, H]`, actions `[T, B]` long, rewards `[T, B]`.
     """
     if hidden.stride(2) != 1 or hidden.stride(0) != hidden.shape[1] * hidden.stride(1):
-        hidden = hidden.contiguous()  # with its gradient
+        hidden = _copied(hidden)  # with its gradient
     with torch.no_grad():
         packed = PackedHeads(heads, hidden)
         losses, gradients = loss_with_gradients(weights, packed, actions, rewards, entropy_weight)
     total, *parts = losses.unbind()
     return with_gradient(total, (hidden, heads.weight, heads.bias), gradients), *parts
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    """A copy whose numbers lie side by side; `contiguous` would keep the strides of dimensions of size 1."""
+    return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def loss_with_gradients(
@@ -52,7 +57,7 @@ def loss_with_gradients(
     hidden = packed.hidden
     actions, rewards = actions.contiguous(), rewards.to(hidden.dtype)
     if rewards.stride(0) != rewards.shape[1] * rewards.stride(1):
-        rewards = rewards.contiguous()
+        rewards = _copied(rewards)
     parts = hidden.new_empty(4)
     gradients = [hidden.new_empty(part.shape) for part in (hidden, *packed.weights)]
     call = ActorCriticCall(

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from episodic.objectives.actor_critic import ActorCriticLoss, actor_critic_loss, generalised_advantages
+from episodic.networks.heads import ActorCriticHeads
+from episodic.objectives.actor_critic import ActorCritic, ActorCriticLoss, actor_critic_loss, generalised_advantages
 
 STEPS, BATCH, ACTIONS = 6, 3, 4
 WEIGHTS: dict[str, Any] = {"discount": 0.9, "trace": 0.8, "value_weight": 0.4, "entropy_weight": 0.05}
@@ -110,6 +111,19 @@ def test_no_gradient_flows_through_the_advantages() -> None:
     chosen = torch.nn.functional.one_hot(actions, ACTIONS)
     expected = advantages.unsqueeze(-1) * (torch.softmax(logits, -1) - chosen) / (STEPS * BATCH)
     torch.testing.assert_close(torch.autograd.grad(loss.policy, logits)[0], expected.detach())
+
+
+@pytest.mark.parametrize(("steps", "batch"), [(6, 1), (1, 3), (1, 1), (6, 3)])
+def test_the_loss_does_not_depend_on_how_its_tensors_lie_in_memory(steps: int, batch: int) -> None:
+    heads, loss = ActorCriticHeads(8, 3), ActorCritic()
+    actions = torch.randint(3, (steps, batch), generator=torch.Generator().manual_seed(5))
+    hidden, rewards = draw(steps, batch, 8).float(), draw(steps, batch, seed=1).float()
+    expected = loss.of_hidden(heads, hidden, actions, rewards, 0.05)
+    # Environments first, and behind them numbers that must not be read.
+    first_hidden = torch.full((100 + batch, steps, 8), 1e9)[:batch].copy_(hidden.transpose(0, 1))
+    first_rewards = torch.full((100 + batch, steps), 1e9)[:batch].copy_(rewards.T)
+    found = loss.of_hidden(heads, first_hidden.transpose(0, 1), actions, first_rewards.T, 0.05)
+    assert torch.equal(found.total, expected.total)
 
 
 def test_uniform_policy_has_the_highest_entropy() -> None:
