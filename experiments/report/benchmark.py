@@ -224,7 +224,7 @@ def cost_table(found: Benchmark) -> str:
 
 
 def training_hours(found: Benchmark) -> str:
-    """Return how many hours all trainings took, those of stages included."""
+    """Return how many core hours all trainings took, those of stages included."""
     return f"{found.tests['total_seconds'].sum() / 3600:.1f}"
 
 

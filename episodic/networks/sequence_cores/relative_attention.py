@@ -13,7 +13,7 @@ def sinusoids(count: int, size: int, like: Tensor) -> Tensor:
 
 
 def softmax_without_denormals(scores: Tensor) -> Tensor:
-    """Softmax over the last dimension, with weight 0 for scores that are more than 60 below the highest.
+    """Softmax of scores `[..., C]` over the last dimension; scores more than 60 below the highest have weight 0.
 
     A weight of e^-60 is lost in a sum of single precision anyway. The softmax of scores that are still lower has
     denormal numbers, with which processors compute up to ten times as slowly.
